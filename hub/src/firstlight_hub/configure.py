@@ -1,0 +1,149 @@
+"""From ``platform.yaml`` to JupyterHub's traitlets: the hub's front door.
+
+`configure` reads nothing and starts nothing: it turns typed settings into configuration, so that a
+test can call it with a bare ``Config()`` and look at what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from firstlight_hub import pages
+from firstlight_hub.auth import configure_authenticator
+from firstlight_hub.auth.links import handlers as link_handlers
+from firstlight_hub.spawner import configure_spawner
+
+if TYPE_CHECKING:
+    from firstlight_hub.settings import Settings
+    from firstlight_hub.settings.runtime import Runtime
+
+__all__ = ["DATA_SERVICES", "configure"]
+
+BASE_URL = "/nb/"
+"""The hub's path on the public origin; Rubin's clients expect it there."""
+
+DATA_SERVICES: Mapping[str, str] = {
+    "tap": "/api/tap/",
+    "butler": "/api/butler/",
+    "portal": "/portal/",
+}
+"""The external services that people and labs use, and the path of each."""
+
+
+def configure(c: Any, settings: Settings, runtime: Runtime, secrets: Mapping[str, str]) -> None:
+    """Turn settings into the hub's configuration.
+
+    Parameters
+    ----------
+    c
+        A traitlets ``Config``; it is filled in.
+    settings
+        The resolved ``platform.yaml``.
+    runtime
+        What ``firstlight up`` decided for this run: addresses, ports, paths.
+    secrets
+        ``cookie_secret`` and the API tokens ``service_<name>``, by name.
+    """
+    _addresses(c, runtime)
+    _proxy(c, runtime)
+    _state(c, runtime, secrets)
+    _sessions(c, settings, runtime)
+    _services(c, runtime, secrets)
+    _roles(c)
+    _pages(c, settings, runtime)
+    configure_authenticator(c, settings, runtime)
+    configure_spawner(c, settings, runtime, scopes=[_access(name) for name in DATA_SERVICES])
+
+
+def _access(service: str) -> str:
+    return f"access:services!service={service}"
+
+
+def _local(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _addresses(c: Any, runtime: Runtime) -> None:
+    host = f"[{runtime.bind}]" if ":" in runtime.bind else runtime.bind
+    c.JupyterHub.bind_url = f"http://{host}:{runtime.port}{BASE_URL}"
+    c.JupyterHub.public_url = f"{runtime.public_url}{BASE_URL}"
+    c.JupyterHub.hub_bind_url = f"{_local(runtime.ports.hub)}"
+
+
+def _proxy(c: Any, runtime: Runtime) -> None:
+    """Use the proxy that the supervisor runs, so that a hub restart drops no websocket."""
+    ports = runtime.ports
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = _local(ports.proxy_api)
+    # A proxy that was restarted has no routes until the hub's next look.
+    c.JupyterHub.proxy_check_interval = 5
+    routes = {"/": _local(ports.portal)}
+    routes |= {path: _local(getattr(ports, name)) for name, path in DATA_SERVICES.items()}
+    if runtime.demo:
+        routes["/demo-github/"] = _local(ports.demo_github)
+    c.Proxy.extra_routes = routes
+
+
+def _state(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
+    c.JupyterHub.db_url = f"sqlite:///{runtime.state_dir / 'hub' / 'jupyterhub.sqlite'}"
+    c.JupyterHub.upgrade_db = True
+    c.JupyterHub.cookie_secret = bytes.fromhex(secrets["cookie_secret"])
+    # Labs and routes outlive the hub; `firstlight up` stops them when the platform stops.
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.cleanup_proxy = False
+
+
+def _sessions(c: Any, settings: Settings, runtime: Runtime) -> None:
+    https = urlsplit(runtime.public_url).scheme == "https"
+    c.JupyterHub.cookie_max_age_days = settings.identity.session.total_seconds() / 86400
+    c.JupyterHub.cookie_host_prefix_enabled = False  # the hub lives on a path, __Host- wants "/"
+    c.JupyterHub.tornado_settings = {
+        "cookie_options": {"secure": https, "samesite": "Lax"},
+        # A tornado setting, not a trait: 0 shows the progress page at once.
+        "slow_spawn_timeout": 0,
+    }
+    c.JupyterHub.allow_named_servers = False
+    c.JupyterHub.shutdown_on_logout = False
+
+
+def _services(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
+    services: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "api_token": secrets[f"service_{name}"],
+            "oauth_client_id": f"service-{name}",
+            "oauth_redirect_uri": f"{runtime.public_url}{path}oauth_callback",
+            # These are parts of the same platform: no "do you agree" page.
+            "oauth_no_confirm": True,
+            "display": False,
+        }
+        for name, path in DATA_SERVICES.items()
+    ]
+    operator = {
+        "name": "operator",
+        "api_token": secrets["service_operator"],
+        "display": False,
+    }
+    c.JupyterHub.services = [*services, operator]
+
+
+def _roles(c: Any) -> None:
+    """Say who may do what; nobody may more than what stands here."""
+    access = [_access(name) for name in DATA_SERVICES]
+    c.JupyterHub.load_roles = [
+        {"name": "user", "scopes": ["self", *access]},
+        {
+            "name": "operator",
+            "description": "The firstlight command on the operator's machine",
+            "scopes": ["admin:users", "admin:servers", "tokens", "read:hub", *access],
+            "services": ["operator"],
+        },
+    ]
+
+
+def _pages(c: Any, settings: Settings, runtime: Runtime) -> None:
+    c.JupyterHub.template_paths = pages.template_paths()
+    c.JupyterHub.template_vars = {"firstlight": pages.template_vars(settings, runtime)}
+    c.JupyterHub.extra_handlers = [*pages.handlers(), *link_handlers()]

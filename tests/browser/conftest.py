@@ -1,0 +1,63 @@
+"""A real browser, and a picture of every step it takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
+
+
+def start_browser(folder: Path, *, width: int = 1280, height: int = 900) -> webdriver.Chrome:
+    """Start headless Chromium with an empty profile and no background traffic."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert chromium, "the browser tests need Chromium: apt-get install chromium"
+    assert driver, "the browser tests need ChromeDriver: apt-get install chromium-driver"
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "--headless=new",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        f"--window-size={width},{height}",
+        f"--user-data-dir={folder}",
+    ):
+        options.add_argument(flag)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")
+    return webdriver.Chrome(options=options, service=Service(driver))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """Return a fresh browser."""
+    driver = start_browser(tmp_path / "profile")
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def picture(
+    browser: webdriver.Chrome, request: pytest.FixtureRequest
+) -> Callable[[str], None]:
+    """Return a function that keeps a screenshot as ``<test>-<number>-<name>.png``."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    taken: list[str] = []
+
+    def take(name: str) -> None:
+        taken.append(name)
+        number = f"{len(taken):02d}"
+        browser.save_screenshot(str(ARTIFACTS / f"{request.node.name}-{number}-{name}.png"))
+
+    return take

@@ -1,0 +1,128 @@
+"""The whole way, as a person goes it: from the landing page to a plotted galaxy, and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.platform_under_test import Platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(420)]
+
+
+def wait(browser: Chrome, seconds: float = 30) -> WebDriverWait[Chrome]:
+    return WebDriverWait(
+        browser, seconds, ignored_exceptions=(StaleElementReferenceException,)
+    )
+
+
+def text(browser: Chrome) -> str:
+    return browser.find_element(By.TAG_NAME, "body").text
+
+
+def log_in(browser: Chrome, platform: Platform, person: str) -> None:
+    browser.get(platform.url + "/")
+    browser.find_element(By.CSS_SELECTOR, "a[href*='/nb/']").click()
+    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "a[href*='oauth_login']"))
+    browser.find_element(By.CSS_SELECTOR, "a[href*='oauth_login']").click()
+    wait(browser).until(lambda b: b.find_elements(By.ID, f"person-{person}"))
+    browser.find_element(By.ID, f"person-{person}").click()
+
+
+def test_from_login_to_a_plotted_galaxy(
+    platform: Platform, browser: Chrome, picture: Callable[[str], None]
+) -> None:
+    browser.get(platform.url + "/")
+    assert "Test Observatory" in text(browser)
+    picture("landing")
+
+    browser.find_element(By.CSS_SELECTOR, "a[href*='/nb/']").click()
+    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "a[href*='oauth_login']"))
+    picture("login")
+    browser.find_element(By.CSS_SELECTOR, "a[href*='oauth_login']").click()
+    wait(browser).until(lambda b: b.find_elements(By.ID, "person-mira-member"))
+    picture("github")
+    browser.find_element(By.ID, "person-mira-member").click()
+
+    wait(browser).until(lambda b: b.find_elements(By.ID, "size-small"))
+    picture("sizes")
+    assert browser.find_element(By.ID, "size-small").is_selected()
+    browser.find_element(By.CSS_SELECTOR, "form [type=submit]").click()
+    wait(browser).until(lambda b: "spawn-pending" in b.current_url or "/user/" in b.current_url)
+    picture("progress")
+
+    wait(browser, 90).until(lambda b: "/user/mira-member/lab" in b.current_url)
+    wait(browser, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
+    wait(browser, 60).until(lambda b: not b.find_elements(By.ID, "jupyterlab-splash"))
+    picture("notebook")
+
+    run_all_cells(browser)
+    try:
+        wait(browser, 180).until(lambda b: notebook_is_done(b))
+    finally:
+        picture("run")
+    assert not browser.find_elements(
+        By.CSS_SELECTOR, "[data-mime-type='application/vnd.jupyter.error']"
+    )
+    images = browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea img, .jp-OutputArea canvas")
+    assert images
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", images[0])
+    wait(browser).until(
+        lambda b: b.execute_script("return arguments[0].naturalWidth || arguments[0].width", images[0])
+        > 300
+    )
+    picture("plot")
+
+    browser.get(f"{platform.url}/nb/hub/home")
+    picture("home")
+    browser.get(f"{platform.url}/nb/hub/logout")
+    picture("logged-out")
+    browser.get(f"{platform.url}/nb/user/mira-member/lab")
+    wait(browser).until(lambda b: "login" in b.current_url)
+
+
+def run_all_cells(browser: Chrome) -> None:
+    """Use the menu: Run, then Run All Cells."""
+    menu = next(
+        item
+        for item in browser.find_elements(By.CSS_SELECTOR, ".lm-MenuBar-item")
+        if item.text.strip() == "Run"
+    )
+    menu.click()
+    command = "[data-command='runmenu:run-all']"
+    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, command))
+    browser.find_element(By.CSS_SELECTOR, command).click()
+
+
+def notebook_is_done(browser: Chrome) -> bool:
+    """Scroll to the end and look for the last cell's words."""
+    ActionChains(browser).send_keys(Keys.NULL).perform()
+    browser.execute_script(
+        "const n = document.querySelector('.jp-WindowedPanel-outer'); if (n) n.scrollTop = n.scrollHeight;"
+    )
+    outputs = browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")
+    return any("first light" in output.text.lower() and "done" in output.text.lower() for output in outputs)
+
+
+@pytest.mark.parametrize(
+    ("person", "words"), [("sam-stranger", "allow-list"), ("bob-blocked", "blocked")]
+)
+def test_who_is_not_let_in_sees_why_and_whom_to_ask(
+    platform: Platform,
+    browser: Chrome,
+    picture: Callable[[str], None],
+    person: str,
+    words: str,
+) -> None:
+    log_in(browser, platform, person)
+    wait(browser).until(lambda b: "oauth_callback" in b.current_url)
+    picture("turned-away")
+    shown = text(browser)
+    assert words in shown.lower()
+    assert "help@observatory.example" in shown
+    assert "Traceback" not in shown

@@ -1,0 +1,107 @@
+"""What breaks, mends itself, and says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.platform_under_test import Platform, free_port, wait_for
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+def test_a_killed_service_is_back_and_says_so_meanwhile(platform: Platform) -> None:
+    platform.login("mira-member")
+    token = platform.token("mira-member")
+    query = "SELECT TOP 1 objectId FROM dp01_dc2_catalogs.object"
+    assert platform.query(query, token).status_code == 200
+    old = platform.pid_of("tap")
+    os.kill(old, signal.SIGKILL)
+    seen = platform.query(query, token)
+    if seen.status_code != 200:  # it may be back already
+        assert seen.status_code == 503
+        assert "VOTABLE" in seen.text
+        assert "again" in seen.text
+    wait_for(lambda: platform.query(query, token).status_code == 200, seconds=5, what="tap")
+    assert platform.pid_of("tap") != old
+
+
+def test_while_a_service_is_stopped_a_query_gets_a_clear_503(platform: Platform) -> None:
+    token = platform.token("mira-member")
+    pid = platform.pid_of("tap")
+    answers: list[requests.Response] = []
+    os.kill(pid, signal.SIGKILL)
+    for _ in range(200):
+        answer = platform.query("SELECT TOP 1 objectId FROM dp01_dc2_catalogs.object", token)
+        answers.append(answer)
+        if answer.status_code == 200:
+            break
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert refused
+    assert {answer.status_code for answer in refused} == {503}
+    assert all("VOTABLE" in answer.text and "again" in answer.text for answer in refused)
+
+
+def test_labs_outlive_a_killed_hub_and_people_are_where_they_were(platform: Platform) -> None:
+    session = platform.login("mira-member")
+    platform.hub("POST", "/users/mira-member/server", json={"size": "small"})
+    wait_for(lambda: ready(platform, "mira-member"), seconds=60, what="the lab")
+    lab = f"{platform.url}/nb/user/mira-member/api/status"
+    assert session.get(lab, timeout=30).status_code == 200
+    old = platform.pid_of("hub")
+    os.kill(old, signal.SIGKILL)
+    wait_for(lambda: hub_is_up(platform), seconds=60, what="the hub")
+    assert platform.pid_of("hub") != old
+    assert session.get(lab, timeout=30).status_code == 200
+    home = session.get(f"{platform.url}/nb/hub/home", timeout=30)
+    assert home.url.endswith("/hub/home")
+    assert ready(platform, "mira-member")
+
+
+def ready(platform: Platform, name: str) -> bool:
+    answer = platform.hub("GET", f"/users/{name}")
+    return answer.ok and bool((answer.json().get("servers") or {}).get("", {}).get("ready"))
+
+
+def hub_is_up(platform: Platform) -> bool:
+    try:
+        return requests.get(f"{platform.url}/nb/hub/health", timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def test_a_taken_port_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        other = Platform(tmp_path / "var", port=int(taken.getsockname()[1]))
+        with pytest.raises(AssertionError):
+            other.start(seconds=30)
+        assert str(other.port) in other.output
+        assert "Traceback" not in other.output
+        assert other.stop() != 0
+
+
+def test_a_broken_configuration_names_the_line(tmp_path: Path) -> None:
+    config = tmp_path / "platform.yaml"
+    config.write_text("site:\n  name: Test\n  tag_line: Oops\nlabs:\n  default_size: huge\n")
+    broken = Platform(tmp_path / "var", config=config, port=free_port())
+    with pytest.raises(AssertionError):
+        broken.start(seconds=30)
+    assert "platform.yaml:3" in broken.output
+    assert "tagline" in broken.output
+    assert "Traceback" not in broken.output
+    assert broken.stop() != 0
+
+
+def test_a_second_instance_on_the_same_state_is_refused(platform: Platform) -> None:
+    second = Platform(platform.state_dir, port=free_port())
+    done = second.cli("up", "--port", str(second.port), check=False, seconds=30)
+    assert done.returncode != 0
+    assert platform.url in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

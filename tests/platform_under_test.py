@@ -1,0 +1,204 @@
+"""A real platform, started by the real command, for tests to talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urljoin
+
+import requests
+
+__all__ = ["Platform", "free_port", "wait_for"]
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Any, *, seconds: float = 30, what: str = "the condition") -> Any:
+    """Call `condition` until it returns something true, and return that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds} s for {what}")
+
+
+@dataclass
+class Platform:
+    """One instance of ``firstlight up`` and the ways to reach it."""
+
+    state_dir: Path
+    config: Path | None = None
+    demo: bool = False
+    port: int = field(default_factory=free_port)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    _log: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The public address, without a trailing slash."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        """What ``firstlight up`` printed so far."""
+        return (self.state_dir.parent / "up.log").read_text()
+
+    @property
+    def runtime(self) -> dict[str, Any]:
+        """What ``firstlight up`` decided for this run."""
+        return json.loads((self.state_dir / "run" / "runtime.json").read_text())
+
+    def start(self, *, seconds: float = 240) -> None:
+        """Start, and return when the address and the administrator's link are printed."""
+        self.state_dir.parent.mkdir(parents=True, exist_ok=True)
+        command = ["up", "--port", str(self.port), "--state-dir", str(self.state_dir)]
+        if self.config:
+            command += ["--config", str(self.config)]
+        if self.demo:
+            command += ["--demo"]
+        self._log = (self.state_dir.parent / "up.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "firstlight_client", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "240", **self.environment},
+            start_new_session=True,
+        )
+        end = time.monotonic() + seconds
+        while not self.admin_link():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"firstlight up did not come up:\n{self.output}")
+            time.sleep(0.1)
+
+    def admin_link(self) -> str | None:
+        """Return the one-time administrator link, once it is printed."""
+        match = re.search(r"http://\S+/nb/hub/link\?token=[\w.~-]+", self.output)
+        return match[0] if match else None
+
+    def stop(self, *, seconds: float = 30) -> int:
+        """Press Ctrl-C, and return the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(seconds)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+            if self._log:
+                self._log.close()
+
+    def cli(
+        self, *arguments: str, check: bool = True, seconds: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a ``firstlight`` command against this instance."""
+        done = subprocess.run(
+            [sys.executable, "-m", "firstlight_client", *arguments, "--state-dir", self.state_dir],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def status(self) -> dict[str, Any]:
+        """Return what ``firstlight status --json`` says."""
+        return json.loads(self.cli("status", "--json", check=False).stdout)
+
+    def token(self, user: str, *options: str) -> str:
+        """Mint a token on the operator's machine."""
+        return self.cli("token", "--user", user, *options).stdout.strip()
+
+    def secret(self, name: str) -> str:
+        """Read one of the instance's secrets."""
+        return (self.state_dir / "secrets" / name).read_text().strip()
+
+    def hub(self, method: str, path: str, token: str | None = None, **keywords: Any) -> requests.Response:
+        """Call the hub's API, as the operator unless a token is given."""
+        return requests.request(
+            method,
+            f"{self.url}/nb/hub/api{path}",
+            headers={"Authorization": f"token {token or self.secret('service_operator')}"},
+            timeout=30,
+            **keywords,
+        )
+
+    def get(self, path: str, token: str | None = None, **keywords: Any) -> requests.Response:
+        """GET a path of the public address."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return requests.get(
+            self.url + path, headers=headers, timeout=keywords.pop("timeout", 60), **keywords
+        )
+
+    def query(self, adql: str, token: str, **keywords: Any) -> requests.Response:
+        """Run a synchronous TAP query."""
+        return requests.post(
+            f"{self.url}/api/tap/sync",
+            data={"LANG": "ADQL", "QUERY": adql},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+            **keywords,
+        )
+
+    def login(self, person: str) -> requests.Session:
+        """Log in through the pretend GitHub as one of its people; the last answer is in `.last`."""
+        session = requests.Session()
+        page = session.get(f"{self.url}/nb/hub/oauth_login", timeout=30)
+        answer = choose_person(session, page, person)
+        session.last = answer  # type: ignore[attr-defined]
+        return session
+
+    def control_github(self, **command: Any) -> None:
+        """Make the pretend GitHub fail, forget, or change a person."""
+        port = self.runtime["ports"]["demo_github"]
+        answer = requests.post(
+            f"http://127.0.0.1:{port}/demo-github/_control",
+            json=command,
+            headers={"X-Demo-Control": self.secret("demo_github_client_secret")},
+            timeout=10,
+        )
+        answer.raise_for_status()
+
+    def pid_of(self, part: str) -> int:
+        """Return the process id of a part."""
+        parts: Sequence[Mapping[str, Any]] = self.status()["parts"]
+        return next(int(entry["pid"]) for entry in parts if entry["name"] == part)
+
+
+def choose_person(session: requests.Session, page: requests.Response, person: str) -> requests.Response:
+    """Press the button of one of the pretend people."""
+    form = re.search(
+        rf'<form[^>]*>(?:(?!</form>).)*id="person-{person}"(?:(?!</form>).)*</form>', page.text, re.DOTALL
+    )
+    assert form, f"no button for {person} on {page.url}"
+    action = re.search(r'action="([^"]*)"', form[0])
+    fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', form[0]))
+    button = re.search(rf'<button[^>]*id="person-{person}"[^>]*>', form[0])
+    if button and (named := re.search(r'name="([^"]+)"', button[0])):
+        value = re.search(r'value="([^"]*)"', button[0])
+        fields[named[1]] = value[1] if value else ""
+    target = urljoin(page.url, action[1].replace("&amp;", "&") if action else "")
+    fields = {key: value.replace("&amp;", "&") for key, value in fields.items()}
+    return session.post(target, data=fields, timeout=30)
