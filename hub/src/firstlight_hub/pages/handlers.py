@@ -1,0 +1,85 @@
+"""What the hub serves for the pages: static files and the public state."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from jupyterhub import orm
+from jupyterhub.utils import utcnow
+from tornado.web import RequestHandler, StaticFileHandler
+
+__all__ = ["StateHandler", "StaticHandler", "handlers", "template_paths"]
+
+_HERE = Path(__file__).parent
+_ACTIVE = timedelta(minutes=30)
+
+
+def template_paths() -> list[str]:
+    """Return the folders for ``c.JupyterHub.template_paths``."""
+    return [str(_HERE / "templates")]
+
+
+def handlers() -> list[tuple[Any, ...]]:
+    """Return the routes for ``c.JupyterHub.extra_handlers``; the hub adds its prefix."""
+    return [
+        (r"/firstlight/state", StateHandler),
+        (r"/firstlight-static/(.*)", StaticHandler, {"path": str(_HERE / "static")}),
+    ]
+
+
+class StateHandler(RequestHandler):
+    """``GET /nb/hub/firstlight/state``: how busy the hub is, for the landing page.
+
+    Open to all, so it names nobody, reads no cookie, and costs at most two counts a second.
+
+    Notes
+    -----
+    A plain tornado handler: JupyterHub's base class would look for a login and refresh it.
+    """
+
+    _seconds: ClassVar[float] = 1.0
+    _answer: ClassVar[tuple[float, dict[str, object]] | None] = None
+
+    def set_default_headers(self) -> None:
+        """Set the headers of a public JSON answer."""
+        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def get(self) -> None:
+        """Answer with the counts."""
+        now = time.monotonic()
+        remembered = StateHandler._answer
+        if remembered is None or now - remembered[0] > self._seconds:
+            remembered = (now, self._count())
+            StateHandler._answer = remembered
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.write(json.dumps(remembered[1]))
+
+    def _count(self) -> dict[str, object]:
+        db = self.settings["db"]
+        labs = db.query(orm.Spawner).filter(orm.Spawner.server_id.is_not(None)).count()
+        # JupyterHub stores times without a zone, in UTC.
+        since = utcnow(with_tz=False) - _ACTIVE
+        people = db.query(orm.User).filter(orm.User.last_activity > since).count()
+        return {
+            "labs_running": labs,
+            "people_active": people,
+            "hub": "up",
+            "version": version("firstlight-hub"),
+        }
+
+
+class StaticHandler(StaticFileHandler):
+    """The stylesheet and pictures; served here because hub pages must not need the portal."""
+
+    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
+        """Let browsers keep files and ask whether they changed."""
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
