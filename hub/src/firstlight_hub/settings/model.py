@@ -6,7 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from firstlight_hub.settings.units import Bytes, Duration
 
@@ -14,15 +23,20 @@ __all__ = [
     "Access",
     "Administrators",
     "Branding",
+    "ButlerService",
     "GitHub",
     "Identity",
     "LabSize",
     "Labs",
     "Network",
+    "Portal",
+    "Quotas",
+    "Section",
     "Services",
     "Settings",
     "Site",
     "Spawner",
+    "Tap",
 ]
 
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$", examples=["octocat"])]
@@ -37,6 +51,15 @@ Team = Annotated[
     ),
 ]
 """A GitHub team, written ``organization:team``."""
+
+
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return folder / path if folder else path
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
+"""A file; a relative path counts from the configuration file's folder."""
 
 
 class Section(BaseModel):
@@ -66,7 +89,8 @@ class Site(Section):
     )
     contact: str = Field(
         "the operator of this site",
-        description="Whom a person who is turned away should ask: an e-mail address or a few words.",
+        description="Whom a person who is turned away should ask: an e-mail address or a few "
+        "words.",
         examples=["help@data.lsst.cloud"],
     )
     audience: str = Field(
@@ -75,14 +99,22 @@ class Site(Section):
         examples=["Rubin data-rights holders on the Data Preview 0 list."],
     )
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, url: HttpUrl | None) -> HttpUrl | None:
+        if url and (url.path not in (None, "/") or url.query or url.fragment or url.username):
+            raise ValueError("write scheme, host and port only, no path, query or login")
+        return url
+
 
 class Network(Section):
     """Where the platform listens."""
 
     bind: str = Field(
         "127.0.0.1",
-        description="The address the proxy listens on. Anything but loopback is reachable from outside.",
-        examples=["0.0.0.0"],
+        description="The address the proxy listens on. Anything but loopback is reachable from "
+        "outside.",
+        examples=["192.0.2.7"],
     )
 
 
@@ -92,7 +124,7 @@ class GitHub(Section):
     client_id: str = Field(
         description="Client ID of the GitHub OAuth application.", examples=["Iv1.8a61f9b3a7aba766"]
     )
-    client_secret_file: Path | None = Field(
+    client_secret_file: FilePath | None = Field(
         None,
         description="A file with the client secret. Unset: the environment's GITHUB_CLIENT_SECRET.",
         examples=["/etc/firstlight/github-client-secret"],
@@ -118,14 +150,19 @@ class Identity(Section):
         description="How often a logged-in person is checked again against the allow-lists; "
         "who has been taken off loses access within this time.",
         examples=["5m"],
+        ge=timedelta(seconds=1),
     )
     outage_grace: Duration = Field(
         timedelta(hours=4),
-        description="While the identity provider is away or answers 5xx, people who are logged in stay in this long.",
+        description="While the identity provider is away or answers 5xx, people who are logged in "
+        "stay in this long.",
         examples=["4h"],
     )
     session: Duration = Field(
-        timedelta(days=14), description="How long a login lasts.", examples=["14d"]
+        timedelta(days=14),
+        description="How long a login lasts.",
+        examples=["14d"],
+        ge=timedelta(minutes=1),
     )
 
     @model_validator(mode="after")
@@ -178,8 +215,9 @@ class Spawner(Section):
     )
     isolation: Literal["auto", "require", "off"] = Field(
         "auto",
-        description="Private mount namespace, own uid and cgroup limits for each lab. `auto`: what this machine "
-        "can give, with a warning for the rest; `require`: refuse to start a lab without; `off`: none.",
+        description="Private mount namespace, own uid and cgroup limits for each lab. `auto`: what "
+        "this machine can give, with a warning for the rest; `require`: refuse to start a lab "
+        "without; `off`: none.",
     )
     start_timeout: Duration = Field(
         timedelta(seconds=60), description="How long a lab may take to start."
@@ -188,11 +226,12 @@ class Spawner(Section):
         timedelta(seconds=10), description="How long a lab may take to stop before it is killed."
     )
 
-    @model_validator(mode="after")
-    def _kind_exists(self) -> Self:
-        if self.kind != "process":
-            raise ValueError(f"{self.kind} is reserved and not yet available; use process")
-        return self
+    @field_validator("kind")
+    @classmethod
+    def _kind_exists(cls, kind: str) -> str:
+        if kind != "process":
+            raise ValueError(f'"{kind}" is not available yet; use process')
+        return kind
 
 
 class LabSize(Section):
@@ -251,7 +290,8 @@ class Labs(Section):
             raise ValueError(f"two lab sizes share a name: {', '.join(names)}")
         if self.default_size not in names:
             raise ValueError(
-                f"default_size is {self.default_size}, which is none of the sizes: {', '.join(names)}"
+                f"default_size is {self.default_size}, which is none of the sizes: "
+                f"{', '.join(names)}"
             )
         return self
 
@@ -313,7 +353,7 @@ class Branding(Section):
         pattern=r"^#[0-9a-fA-F]{6}$",
         examples=["#3557d6"],
     )
-    logo: Path | None = Field(
+    logo: FilePath | None = Field(
         None,
         description="An SVG or PNG file that replaces the logo.",
         examples=["/etc/firstlight/logo.svg"],

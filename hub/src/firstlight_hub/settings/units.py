@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 __all__ = ["Bytes", "Duration", "format_bytes", "format_duration", "parse_bytes", "parse_duration"]
 
+_DURATION = r"(?:\d+(?:\.\d+)?[smhdw])+"
+_SIZE = r"(\d+(?:\.\d+)?)\s*(k|M|G|T|Ki|Mi|Gi|Ti|)B?"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _POWERS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _POWERS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -21,7 +23,8 @@ def parse_duration(value: object) -> timedelta:
     Parameters
     ----------
     value
-        A `~datetime.timedelta`, a number of seconds, or text such as ``90s``, ``15m``, ``1h30m``, ``14d``.
+        A `~datetime.timedelta`, a number of seconds, or text such as ``90s``, ``15m``, ``1h30m``,
+        ``14d``.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def parse_duration(value: object) -> timedelta:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
         return timedelta(seconds=value)
-    if isinstance(value, str) and re.fullmatch(r"(?:\d+(?:\.\d+)?[smhdw])+", value):
+    if isinstance(value, str) and re.fullmatch(_DURATION, value):
         pairs = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", value)
         return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in pairs))
     raise ValueError(
@@ -56,7 +59,7 @@ def parse_bytes(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     if isinstance(value, str):
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(k|M|G|T|Ki|Mi|Gi|Ti|)B?", value)
+        match = re.fullmatch(_SIZE, value)
         if match and float(match[1]) > 0:
             return int(float(match[1]) * _POWERS[match[2]])
     raise ValueError(f"{value!r} is no size; write a number and a unit (Mi, Gi, Ti), such as 4Gi")
@@ -67,15 +70,15 @@ def format_duration(value: timedelta) -> str:
     seconds = value.total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % length == 0:
-            return f"{seconds / length:g}{unit}"
-    return f"{seconds:g}s"
+            return f"{int(seconds // length)}{unit}"
+    return f"{seconds:.15g}s"
 
 
 def format_bytes(value: int) -> str:
-    """Write a size with its largest binary unit: ``4Gi``."""
+    """Write a size with the largest binary unit that divides it: ``4Gi``."""
     for unit in ("Ti", "Gi", "Mi", "Ki"):
-        if value >= _POWERS[unit]:
-            return f"{value / _POWERS[unit]:g}{unit}"
+        if value % _POWERS[unit] == 0:
+            return f"{value // _POWERS[unit]}{unit}"
     return str(value)
 
 
@@ -83,13 +86,27 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(timedelta.total_seconds, return_type=float, when_used="json"),
-    WithJsonSchema({"type": "string", "title": "duration", "examples": ["15m"]}),
+    WithJsonSchema(
+        {
+            "type": ["string", "number"],
+            "pattern": rf"^{_DURATION}$",
+            "minimum": 0,
+            "examples": ["15m"],
+        }
+    ),
 ]
 """A duration; human in configuration, seconds in JSON."""
 
 Bytes = Annotated[
     int,
     BeforeValidator(parse_bytes),
-    WithJsonSchema({"type": "string", "title": "size", "examples": ["4Gi"]}),
+    WithJsonSchema(
+        {
+            "type": ["string", "integer"],
+            "pattern": rf"^{_SIZE}$",
+            "exclusiveMinimum": 0,
+            "examples": ["4Gi"],
+        }
+    ),
 ]
 """A size in bytes; human in configuration, a number in JSON."""

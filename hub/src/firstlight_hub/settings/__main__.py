@@ -1,0 +1,58 @@
+"""``python -m firstlight_hub.settings``: check, show and describe the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from firstlight_hub.settings.keys import human
+from firstlight_hub.settings.loader import SettingsError, load_settings
+from firstlight_hub.settings.messages import dump
+from firstlight_hub.settings.reference import json_schema, reference
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give its exit status."""
+    options = _parser().parse_args(arguments)
+    if options.command == "reference":
+        sys.stdout.write(reference())
+        return 0
+    if options.command == "schema":
+        sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+        return 0
+    try:
+        settings = load_settings(options.config)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if options.command == "check":
+        sys.stdout.write("OK\n")
+    elif options.format == "json":
+        sys.stdout.write(json.dumps(settings.model_dump(mode="json"), indent=2) + "\n")
+    else:
+        sys.stdout.write(dump(human(settings)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m firstlight_hub.settings", description="Look at platform.yaml."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="say OK, or everything that is wrong")
+    show = commands.add_parser("show", help="print all settings with their values")
+    show.add_argument("--format", choices=["yaml", "json"], default="yaml")
+    for command in (check, show):
+        command.add_argument("--config", type=Path, metavar="FILE", help="default: no file")
+    commands.add_parser("schema", help="print the JSON Schema of platform.yaml")
+    commands.add_parser("reference", help="print the reference page in Markdown")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

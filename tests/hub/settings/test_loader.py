@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from firstlight_hub.settings import Problem, Settings, SettingsError, load_settings, parse_settings
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(text)
+    return caught.value.problems
+
+
+def only(text: str) -> Problem:
+    (problem,) = problems(text)
+    return problem
+
+
+def test_no_file_gives_the_defaults() -> None:
+    assert load_settings(None) == Settings()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n", "{}", "access:\n  # all out\n"])
+def test_an_empty_file_gives_the_defaults(text: str) -> None:
+    assert parse_settings(text) == Settings()
+
+
+def test_human_units_become_types() -> None:
+    settings = parse_settings("identity: {refresh: 1h30m}\nservices: {tap: {memory: 3Gi}}\n")
+    assert settings.identity.refresh == timedelta(minutes=90)
+    assert settings.services.tap.memory == 3 * 2**30
+
+
+def test_off_is_a_word_and_not_false() -> None:
+    assert parse_settings("spawner: {isolation: off}").spawner.isolation == "off"
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml\s+The file cannot be read: no such"):
+        load_settings(tmp_path / "nowhere.yaml")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_closed_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "platform.yaml"
+    path.touch(mode=0)
+    with pytest.raises(SettingsError, match="permission denied"):
+        load_settings(path)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "platform.yaml"
+    path.write_bytes(b"\xff\xfe\x00site")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load_settings(path)
+
+
+def test_a_relative_path_counts_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "platform.yaml"
+    path.write_text("branding: {logo: art/logo.svg}")
+    assert load_settings(path).branding.logo == tmp_path / "art/logo.svg"
+
+
+@pytest.mark.parametrize("text", ["site: [", "site:\n\tname: x", "a: b: c", "\x00"])
+def test_a_syntax_error_has_a_place(text: str) -> None:
+    problem = only(text)
+    assert problem.line >= 1 or text == "\x00"
+    assert "not YAML" in problem.message
+
+
+@pytest.mark.parametrize("text", ["- site", "hello", "3"])
+def test_the_top_level_must_be_a_mapping(text: str) -> None:
+    assert "must be a mapping" in only(text).message
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    assert "contains itself" in only("access: &a\n  users: [*a]\n").message
+
+
+def test_a_duplicate_key_names_both_lines() -> None:
+    problem = only("site:\n  name: a\n  name: b\n")
+    assert (problem.line, problem.column, problem.key) == (3, 3, "site.name")
+    assert "line 2" in problem.message
+
+
+def test_an_unknown_key_gets_the_nearest_and_an_example() -> None:
+    problem = only("identity:\n  refesh: 5m\n")
+    assert (problem.line, problem.column, problem.key) == (2, 3, "identity.refesh")
+    assert problem.hint == 'Did you mean "refresh"?'
+    assert problem.example == "refresh: 5m"
+
+
+def test_an_unknown_key_without_a_value_is_still_unknown() -> None:
+    assert only("acess:\n").hint == 'Did you mean "access"?'
+
+
+def test_a_key_in_the_wrong_section_is_pointed_to_the_right_one() -> None:
+    assert "labs.default_size" in only("default_size: small\n").hint
+
+
+def test_an_unknown_key_like_no_other_gets_the_choices() -> None:
+    assert "bind" in only("network: {zzz: 1}").hint
+
+
+@pytest.mark.parametrize("key", ["client_secret", "password", "api_token"])
+def test_a_secret_in_the_file_is_refused_and_not_repeated(key: str) -> None:
+    problem = only(f"identity:\n  github:\n    client_id: x\n    {key}: hunter2\n")
+    assert "client_secret_file" in problem.hint
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "words"),
+    [
+        ("access: {users: octocat}", "access.users", "a list"),
+        ("access: {teams: [lsst]}", "access.teams[0]", "right form"),
+        ("access: {users: [1]}", "access.users[0]", "quotes"),
+        ("site: 3", "site", "a mapping"),
+        ("site: {name: ''}", "site.name", "empty"),
+        ("site: {public_url: 'http://x/y'}", "site.public_url", "no path"),
+        ("site: {public_url: 'ftp://x'}", "site.public_url", "http://"),
+        ("identity: {provider: gitlab}", "identity.provider", "none of the choices"),
+        ("identity: {provider: github}", "identity", "client_id"),
+        ("identity: {refresh: soon}", "identity.refresh", "no duration"),
+        ("identity: {refresh: 0s}", "identity.refresh", "at least 1 second"),
+        ("services: {token_cache: 2m}", "services.token_cache", "at most 1 minute"),
+        ("services: {tap: {max_rows: many}}", "services.tap.max_rows", "a whole number"),
+        ("services: {tap: {enabled: 7}}", "services.tap.enabled", "true or false"),
+        ("spawner: {kind: container}", "spawner.kind", "not available yet"),
+        ("labs: {sizes: []}", "labs.sizes", "1 at least"),
+        ("labs: {default_size: huge}", "labs", "none of the sizes"),
+        ("labs: {sizes: [{name: a, title: A, cpu: 1}]}", "labs.sizes[0].memory", "missing"),
+        ("branding: {accent: red}", "branding.accent", "right form"),
+    ],
+)
+def test_a_wrong_value_is_named(text: str, key: str, words: str) -> None:
+    problem = only(text)
+    assert problem.key == key
+    assert words in problem.message
+    assert problem.line == 1
+
+
+def test_all_problems_are_reported_at_once_in_the_order_of_the_file() -> None:
+    text = "sitee: {}\naccess:\n  users: a\n  users: b\nquotas: {x: 1}\n"
+    assert [problem.line for problem in problems(text)] == [1, 4, 4, 5]
+
+
+def test_the_report_is_plain_text_with_file_line_and_column() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings("site:\n  nam: x\n", file="platform.yaml")
+    assert str(caught.value) == (
+        "There is a problem with the configuration.\n\n"
+        "platform.yaml:2:3  site.nam\n"
+        '    There is no setting "nam" here.\n'
+        '    Did you mean "name"?\n'
+        "    Example:  name: First Light"
+    )

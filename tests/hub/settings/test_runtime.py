@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from firstlight_hub.settings import SecretError, load_runtime, read_secret
+
+RUNTIME = {
+    "state_dir": "/srv/fl",
+    "config": None,
+    "demo": True,
+    "bind": "127.0.0.1",
+    "port": 8000,
+    "public_url": "http://127.0.0.1:8000/",
+    "ports": {"proxy_api": 1, "hub": 2, "tap": 3, "butler": 4, "portal": 5, "demo_github": 6},
+    "labs_python": "/srv/labs/bin/python",
+    "tutorials_dir": "/srv/tutorials",
+    "version": "0.1.0",
+    "from_the_future": 1,
+}
+
+
+def write(state_dir: Path, content: object) -> None:
+    (state_dir / "run").mkdir()
+    (state_dir / "run" / "runtime.json").write_text(json.dumps(content))
+
+
+def test_runtime_is_read_and_the_address_has_no_trailing_slash(tmp_path: Path) -> None:
+    write(tmp_path, RUNTIME)
+    runtime = load_runtime(tmp_path)
+    assert runtime.public_url == "http://127.0.0.1:8000"
+    assert runtime.ports.demo_github == 6
+
+
+def test_runtime_is_frozen(tmp_path: Path) -> None:
+    write(tmp_path, RUNTIME)
+    with pytest.raises(ValidationError):
+        load_runtime(tmp_path).port = 1
+
+
+def test_a_secret_is_read_without_its_line_end(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "crypt_key").write_text("abc\n")
+    assert read_secret(tmp_path, "crypt_key") == "abc"
+
+
+@pytest.mark.parametrize("name", ["missing", "empty", "../crypt_key"])
+def test_a_secret_that_cannot_be_had_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "empty").write_text(" \n")
+    with pytest.raises(SecretError):
+        read_secret(tmp_path, name)
