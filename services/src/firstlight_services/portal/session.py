@@ -1,0 +1,159 @@
+"""The portal's login by the hub: OAuth 2 with PKCE, and the two cookies it needs."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import urlencode, urlsplit
+
+from cryptography.fernet import Fernet, InvalidToken
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+
+from firstlight_services.web import Kind, ServiceContext, ServiceError
+
+__all__ = ["CALLBACK", "HubLogin", "LoginAttempt", "Sealer"]
+
+CALLBACK = "/portal/oauth_callback"
+_SCOPES = ("access:services!service=portal", "access:services!service=tap")
+
+
+class Sealer:
+    """Encrypts what the portal keeps in browsers, so that it needs no store.
+
+    Parameters
+    ----------
+    secret
+        The portal's own secret at the hub; the key is derived from it.
+
+    Notes
+    -----
+    Fernet (AES-128-CBC, HMAC-SHA256) with the time inside: an old cookie is no cookie.
+    """
+
+    def __init__(self, secret: str) -> None:
+        # Without a secret (outside the platform) each process has its own.
+        seed = secret or secrets.token_hex(32)
+        key = hmac.new(seed.encode(), b"firstlight portal cookie v1", sha256).digest()
+        self._fernet = Fernet(urlsafe_b64encode(key))
+
+    def seal(self, value: dict[str, str]) -> str:
+        """Encrypt."""
+        return self._fernet.encrypt(json.dumps(value).encode()).decode()
+
+    def open(self, sealed: str, max_age: int) -> dict[str, str] | None:
+        """Decrypt what `seal` made at most ``max_age`` seconds ago; None for anything else."""
+        try:
+            value = json.loads(self._fernet.decrypt(sealed.encode(), ttl=max_age))
+        except (InvalidToken, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True)
+class LoginAttempt:
+    """One login under way; it travels sealed in a cookie of ten minutes."""
+
+    state: str
+    verifier: str
+    next_url: str
+
+    @classmethod
+    def begin(cls, next_url: str) -> LoginAttempt:
+        """Start one."""
+        return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(48), next_url)
+
+
+class HubLogin:
+    """Speaks OAuth 2 with the hub.
+
+    Notes
+    -----
+    RFC 6749 section 4.1 with PKCE (RFC 7636). The browser's addresses are paths of the one origin;
+    the code is exchanged on the hub's internal address.
+    """
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        # Cookies ignore ports: two platforms on one machine must not trample on each other's.
+        port = urlsplit(context.public_url).port
+        suffix = f"-{port}" if port else ""
+        self.cookie_name = f"firstlight-portal{suffix}"
+        self._client_id = f"service-{context.name}"
+
+    def attempt_cookie(self, state: str) -> str:
+        """Return the name of the cookie of one attempt, so that two tabs can log in at once."""
+        return f"{self.cookie_name}-login-{state[:8]}"
+
+    def authorize_url(self, attempt: LoginAttempt) -> str:
+        """Return where to send the browser."""
+        challenge = urlsafe_b64encode(sha256(attempt.verifier.encode()).digest()).rstrip(b"=")
+        query = {
+            "client_id": self._client_id,
+            "redirect_uri": CALLBACK,
+            "response_type": "code",
+            "state": attempt.state,
+            "scope": " ".join(_SCOPES),
+            "code_challenge": challenge.decode(),
+            "code_challenge_method": "S256",
+        }
+        return f"{self._context.hub_base_url}hub/api/oauth2/authorize?{urlencode(query)}"
+
+    async def exchange(self, code: str, attempt: LoginAttempt) -> str:
+        """Turn the code into the person's token.
+
+        Raises
+        ------
+        ServiceError
+            INVALID if the hub refuses the code, UNAVAILABLE if it is away.
+        """
+        body = {
+            "client_id": self._client_id,
+            "client_secret": self._context.hub_token,
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "code_verifier": attempt.verifier,
+        }
+        client = AsyncHTTPClient(force_instance=True)
+        request = HTTPRequest(
+            f"{self._context.hub_api_url}/oauth2/token",
+            method="POST",
+            body=urlencode(body),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            connect_timeout=3,
+            request_timeout=10,
+        )
+        try:
+            answer = json.loads((await client.fetch(request)).body)
+            return str(answer["access_token"])
+        except HTTPClientError as error:
+            if error.code < 500:
+                raise login_failed() from error
+            raise _hub_away() from error
+        except (OSError, ValueError, KeyError) as error:
+            raise _hub_away() from error
+        finally:
+            client.close()
+
+
+def login_failed() -> ServiceError:
+    """Say that a login did not go through, without telling a stranger why."""
+    return ServiceError(
+        "login_failed",
+        "This login could not be finished.",
+        hint="It may be too old, or it began in another browser. Start again from the catalogs.",
+        kind=Kind.INVALID,
+    )
+
+
+def _hub_away() -> ServiceError:
+    return ServiceError(
+        "hub_unavailable",
+        "The hub is restarting, so nobody can log in just now.",
+        hint="Try again in a few seconds.",
+        kind=Kind.UNAVAILABLE,
+    )

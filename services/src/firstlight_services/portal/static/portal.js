@@ -1,0 +1,71 @@
+// Everything here only adds comfort: the pages work without it.
+"use strict";
+
+// The landing page's live state; a hidden tab asks nothing.
+const live = document.getElementById("live");
+if (live) {
+  const put = (element, text) => {
+    // Only what changed, so that a screen reader hears changes and not every round.
+    if (element && element.textContent !== text) element.textContent = text;
+  };
+  const refresh = async () => {
+    if (document.hidden) return;
+    try {
+      const state = await (await fetch("/state.json", { signal: AbortSignal.timeout(4000) })).json();
+      for (const part of state.services) {
+        const element = live.querySelector(`[data-part="${CSS.escape(part.name)}"]`);
+        if (!element) continue;
+        element.dataset.up = String(part.up);
+        put(element, part.up ? "up" : "away");
+      }
+      put(document.getElementById("labs-running"), String(state.labs_running ?? "–"));
+    } catch {
+      // The next round may do better; what is shown stays.
+    }
+  };
+  setInterval(refresh, 5000);
+  document.addEventListener("visibilitychange", refresh);
+}
+
+// Filter tables and columns by word.
+const filter = document.getElementById("filter");
+if (filter) {
+  document.getElementById("filter-field").hidden = false;
+  const tables = [...document.querySelectorAll("[data-table]")].map((element) => ({
+    element,
+    head: element.querySelector("summary").textContent.toLowerCase(),
+    rows: [...element.querySelectorAll("tbody tr")].map((row) => ({ row, text: row.textContent.toLowerCase() })),
+  }));
+  filter.addEventListener("input", () => {
+    const word = filter.value.trim().toLowerCase();
+    let shown = 0;
+    let columns = 0;
+    for (const { element, head, rows } of tables) {
+      const whole = head.includes(word);
+      let hits = 0;
+      for (const { row, text } of rows) {
+        const hit = text.includes(word);
+        row.hidden = !(hit || whole);
+        hits += hit ? 1 : 0;
+      }
+      element.hidden = !(whole || hits);
+      element.open = word !== "" && hits > 0;
+      shown += element.hidden ? 0 : 1;
+      columns += hits;
+    }
+    document.getElementById("filter-result").textContent =
+      word === "" ? "" : `${shown} ${shown === 1 ? "table" : "tables"}, ${columns} ${columns === 1 ? "column" : "columns"}`;
+  });
+}
+
+// Copy buttons appear only where copying works.
+if (navigator.clipboard) {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    });
+  }
+}
