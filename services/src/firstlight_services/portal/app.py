@@ -32,7 +32,9 @@ from firstlight_services.portal.status import StatusBoard
 
 __all__ = ["build", "main", "routes"]
 
-_SHARED = Path(web.__file__).parent / "static"
+# In a checkout these files are links to the hub's, the only copy; tornado serves no file that
+# lies, in truth, outside of its folder.
+_SHARED = (Path(web.__file__).parent / "static" / "firstlight.css").resolve().parent
 
 
 def routes(context: web.ServiceContext) -> list[web.Route]:

@@ -93,9 +93,10 @@ class AwayHandler(PageHandler):
             self.set_header("Content-Type", "application/x-votable+xml")
             self.write(_VOTABLE.format(message=absence.message))
         elif absence.form == "json":
-            error = {"code": absence.code, "message": absence.message}
+            message = f"{absence.title}; try again in a few seconds."
+            error = {"code": absence.code, "message": message}
             # `status` and `message` are what JupyterHub's and JupyterLab's clients read.
-            self.write_json({"status": status, "message": absence.message, "error": error}, status)
+            self.write_json({"status": status, "message": message, "error": error}, status)
         else:
             self.render_page(
                 "error.html",

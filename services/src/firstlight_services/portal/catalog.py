@@ -144,17 +144,29 @@ def read_votable(document: bytes, status: int, adql: str = "") -> Rows:
         for f in table.fields
     )
     cells = table.to_table()
-    rows = tuple(tuple(_cell(value) for value in row) for row in cells[:MAX_ROWS])
+    rows = tuple(
+        tuple(_cell(value, column.unit) for value, column in zip(row, columns, strict=True))
+        for row in cells[:MAX_ROWS]
+    )
     numeric = tuple(f.datatype not in ("char", "unicodeChar", "boolean") for f in table.fields)
     return Rows(columns, rows, numeric, truncated=len(cells) >= MAX_ROWS, adql=adql)
 
 
-def _cell(value: Any) -> str:
-    if getattr(value, "mask", False) is True or str(value) in ("--", "nan"):
+def _cell(value: Any, unit: str) -> str:
+    """Write a value: positions to 0.4 milliarcseconds, other numbers to six figures."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    text = str(value)
+    # astropy's masked value and NaN are both "no value" to a reader.
+    if text in ("--", "nan"):
         return ""
-    if isinstance(value, float) or "float" in type(value).__name__:
-        return f"{float(value):.9g}" if "64" in type(value).__name__ else f"{float(value):.6g}"
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    if "." not in text and "e" not in text.lower():
+        return text
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return text
+    return f"{number:.7f}" if unit == "deg" else f"{number:.6g}"
 
 
 def _column(element: ElementTree.Element) -> Column:
