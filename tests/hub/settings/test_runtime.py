@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from firstlight_hub.settings import SecretError, load_runtime, read_secret
+from firstlight_hub.settings import SecretError, Settings, load_runtime, read_secret
+from firstlight_hub.settings.runtime import load_settings_of, read_secrets
 
 RUNTIME = {
     "state_dir": "/srv/fl",
@@ -38,7 +39,7 @@ def test_runtime_is_read_and_the_address_has_no_trailing_slash(tmp_path: Path) -
 def test_runtime_is_frozen(tmp_path: Path) -> None:
     write(tmp_path, RUNTIME)
     with pytest.raises(ValidationError):
-        load_runtime(tmp_path).port = 1
+        load_runtime(tmp_path).port = 1  # type: ignore[misc]
 
 
 def test_a_secret_is_read_without_its_line_end(tmp_path: Path) -> None:
@@ -53,3 +54,17 @@ def test_a_secret_that_cannot_be_had_is_an_error(tmp_path: Path, name: str) -> N
     (tmp_path / "secrets" / "empty").write_text(" \n")
     with pytest.raises(SecretError):
         read_secret(tmp_path, name)
+
+
+def test_all_secrets_are_read_by_name(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    for name in ("crypt_key", "service_tap"):
+        (tmp_path / "secrets" / name).write_text(f"{name}!\n")
+    assert read_secrets(tmp_path) == {"crypt_key": "crypt_key!", "service_tap": "service_tap!"}
+
+
+def test_the_resolved_settings_are_read_back(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"identity": {"refresh": "90s"}})
+    write(tmp_path, {})
+    (tmp_path / "run" / "settings.json").write_text(settings.model_dump_json())
+    assert load_settings_of(tmp_path) == settings

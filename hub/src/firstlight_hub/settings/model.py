@@ -39,8 +39,8 @@ __all__ = [
     "Tap",
 ]
 
-Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$", examples=["octocat"])]
-"""A GitHub login: letters, digits and hyphens."""
+Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$", examples=["octocat"])]
+"""A GitHub login: letters, digits and hyphens; accounts managed by a company have an underscore."""
 
 Organization = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}$", examples=["lsst"])]
 Team = Annotated[

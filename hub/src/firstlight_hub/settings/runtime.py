@@ -7,7 +7,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Ports", "Runtime", "SecretError", "load_runtime", "read_secret"]
+from firstlight_hub.settings.model import Settings
+
+__all__ = [
+    "Ports",
+    "Runtime",
+    "SecretError",
+    "load_runtime",
+    "load_settings_of",
+    "read_secret",
+    "read_secrets",
+]
 
 
 class Ports(BaseModel):
@@ -55,6 +65,18 @@ def load_runtime(state_dir: Path) -> Runtime:
     text = (state_dir / "run" / "runtime.json").read_text(encoding="utf-8")
     runtime = Runtime.model_validate_json(text)
     return runtime.model_copy(update={"public_url": runtime.public_url.rstrip("/")})
+
+
+def load_settings_of(state_dir: Path) -> Settings:
+    """Read the resolved settings of this run, ``run/settings.json``."""
+    text = (state_dir / "run" / "settings.json").read_text(encoding="utf-8")
+    return Settings.model_validate_json(text)
+
+
+def read_secrets(state_dir: Path) -> dict[str, str]:
+    """Read all secrets of this run, by name."""
+    paths = sorted((state_dir / "secrets").iterdir())
+    return {path.name: read_secret(state_dir, path.name) for path in paths if path.is_file()}
 
 
 def read_secret(state_dir: Path, name: str) -> str:
