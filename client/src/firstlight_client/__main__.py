@@ -1,0 +1,5 @@
+"""``python -m firstlight_client``."""
+
+from firstlight_client.cli import main
+
+main()

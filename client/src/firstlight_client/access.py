@@ -1,0 +1,69 @@
+"""``firstlight token`` and ``firstlight link``: what the operator hands to a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from firstlight_client.errors import OperatorError
+from firstlight_client.http import Hub, HubRefusalError
+from firstlight_client.paths import State
+
+__all__ = ["SERVICES", "mint_link", "mint_token", "parse_duration"]
+
+SERVICES = ("tap", "butler", "portal")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_duration(text: str) -> int:
+    """Read ``90s``, ``15m``, ``1h30m`` or ``7d`` as seconds.
+
+    Raises
+    ------
+    OperatorError
+        If it is none of these.
+    """
+    pairs = re.findall(r"(\d+)([smhdw])", text)
+    if not pairs or "".join(number + unit for number, unit in pairs) != text:
+        raise OperatorError(f"{text!r} is no duration.", "Write for example 15m, 1h or 7d.")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in pairs)
+    if not seconds:
+        raise OperatorError("A duration of nothing is of no use.", "Write for example 15m.")
+    return seconds
+
+
+def mint_token(state: State, user: str, *, seconds: int, scopes: Sequence[str]) -> str:
+    """Make a token of a person for the data services, or with the scopes named.
+
+    Parameters
+    ----------
+    scopes
+        Names of data services (``tap``), or the hub's own scopes; empty means all data services.
+    """
+    wanted = [
+        f"access:services!service={scope}" if scope in SERVICES else scope
+        for scope in (scopes or SERVICES)
+    ]
+    hub = Hub(state)
+    body = {"expires_in": seconds, "scopes": wanted, "note": "Made by the operator"}
+    try:
+        return str(hub.call("POST", f"/users/{user}/tokens", body)["token"])
+    except HubRefusalError as error:
+        if error.status not in {403, 404}:
+            raise
+        names = [person["name"] for person in hub.call("GET", "/users?limit=1000")]
+        if user in names:
+            raise
+        near = get_close_matches(user, names, n=1)
+        raise OperatorError(
+            f"Nobody named {user!r} has logged in here."
+            + (f" Did you mean {near[0]}?" if near else ""),
+            "People are known once they have logged in for the first time.",
+        ) from error
+
+
+def mint_link(state: State, user: str, *, admin: bool, seconds: int) -> str:
+    """Make a one-time login link."""
+    body = {"user": user, "admin": admin, "expires_in": seconds}
+    return str(Hub(state).call("POST", "/firstlight/links", body)["url"])

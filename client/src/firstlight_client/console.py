@@ -1,0 +1,47 @@
+"""Short, coloured lines for the terminal; plain ones elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import rich.console
+from rich.text import Text
+
+__all__ = ["Console"]
+
+
+class Console:
+    """Where ``firstlight up`` speaks to the operator."""
+
+    def __init__(self) -> None:
+        self._console = rich.console.Console(highlight=False, soft_wrap=True)
+
+    def done(self, what: str, seconds: float | None = None) -> None:
+        """Say that something is done."""
+        took = f" {seconds:.1f} s" if seconds is not None else ""
+        self._console.print(Text.assemble(("✓ ", "green"), what, (took, "bright_black")))
+
+    def note(self, what: str) -> None:
+        """Say that something happened."""
+        self._console.print(Text.assemble(("• ", "yellow"), what))
+
+    @contextmanager
+    def waiting(self) -> Iterator[Callable[[str], None]]:
+        """Show what is being waited for, in one line that is overwritten."""
+        if not self._console.is_terminal:
+            yield lambda _: None
+            return
+        with self._console.status("starting") as status:
+            yield lambda text: status.update(f"starting {text}")
+
+    def greet(self, url: str, link: str, *, demo: bool) -> None:
+        """Print the address and the administrator's link, each whole on a line of its own."""
+        show = self._console.print
+        show()
+        show(Text.assemble("  First Light is up:   ", (url + "/", "bold cyan")))
+        show(Text.assemble("  Administrator, once: ", (link, "cyan")))
+        if demo:
+            show(Text("  Demo: people log in through a pretend GitHub.", "yellow"))
+        show(Text("  Ctrl-C stops everything.", "bright_black"))
+        show()

@@ -1,0 +1,81 @@
+"""HTTP to the platform's own parts: the hub's API, and health."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from firstlight_client.errors import OperatorError
+from firstlight_client.paths import State
+from firstlight_client.plan import read_runtime
+from firstlight_client.secrets import read_secret
+
+__all__ = ["Hub", "HubRefusalError", "is_healthy"]
+
+# Loopback is never reached through the machine's web proxy.
+_opener = build_opener(ProxyHandler({}))
+
+
+class HubRefusalError(OperatorError):
+    """The hub answered, and said no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"The hub refused: {message} ({status}).")
+        self.status = status
+
+
+def is_healthy(address: str, *, seconds: float = 2) -> bool:
+    """Tell whether an address answers 200."""
+    try:
+        with _opener.open(address, timeout=seconds) as answer:
+            return bool(answer.status == 200)
+    except (OSError, HTTPException):
+        return False
+
+
+class Hub:
+    """The hub's API, with the rights of the operator's token."""
+
+    def __init__(self, state: State) -> None:
+        port = read_runtime(state).get("ports", {}).get("hub")
+        self._base = f"http://127.0.0.1:{port}/nb/hub/api"
+        self._token = read_secret(state, "service_operator")
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Call the API and return the decoded answer.
+
+        Raises
+        ------
+        HubRefusalError
+            If the hub says no.
+        OperatorError
+            If no hub answers.
+        """
+        request = Request(  # noqa: S310 (always http://127.0.0.1)
+            self._base + path,
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Authorization": f"token {self._token}", "Content-Type": "application/json"},
+        )
+        try:
+            with _opener.open(request, timeout=15) as answer:
+                return json.loads(answer.read() or b"null")
+        except HTTPError as error:
+            raise HubRefusalError(error.code, _message(error)) from error
+        except (OSError, HTTPException, ValueError) as error:
+            raise OperatorError(
+                "The hub does not answer.",
+                "Is the platform running? Start it with `firstlight up`, or look at "
+                "`firstlight status` and `firstlight logs hub`.",
+            ) from error
+
+
+def _message(error: HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["message"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return str(error.reason)

@@ -1,0 +1,54 @@
+"""Internal ports: chosen once, kept in later runs while they are free."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import closing
+
+__all__ = ["NAMES", "choose_ports", "is_free"]
+
+NAMES = ("proxy_api", "hub", "tap", "butler", "portal", "demo_github")
+
+
+def is_free(port: int, address: str = "127.0.0.1") -> bool:
+    """Tell whether a server could listen on a port now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with closing(socket.socket(family)) as probe:
+        # What a server does: connections in TIME_WAIT do not hold the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+        return True
+
+
+def choose_ports(before: Mapping[str, int], *, taken: int) -> dict[str, int]:
+    """Choose a loopback port for each internal address.
+
+    Parameters
+    ----------
+    before
+        The last run's choice. Labs that outlived a crash still call the hub there, so a port is
+        kept while nobody else has it.
+    taken
+        The public port.
+    """
+    chosen: dict[str, int] = {}
+    for name in NAMES:
+        port = before.get(name, 0)
+        used = {taken, *chosen.values()}
+        if port in used or not port or not is_free(port):
+            port = _unused(used)
+        chosen[name] = port
+    return chosen
+
+
+def _unused(used: set[int]) -> int:
+    while True:
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in used:
+            return port

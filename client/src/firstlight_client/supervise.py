@@ -1,0 +1,124 @@
+"""The supervisor: its configuration, and a client for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from firstlight_client.parts import Part
+from firstlight_client.paths import State
+
+__all__ = ["Process", "Supervisor", "render_configuration"]
+
+_HEAD = """\
+; Written by `firstlight up` at each start; changes here are lost. No secrets in here.
+[supervisord]
+nodaemon = true
+logfile = {logs}/supervisor.log
+logfile_maxbytes = 5MB
+logfile_backups = 1
+pidfile = {run}/supervisor.pid
+umask = 077
+silent = true
+strip_ansi = true
+{user}
+[unix_http_server]
+file = {socket}
+chmod = 0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+_PROGRAM = """
+[program:{name}]
+command = {python} -m firstlight_client._run {name} --state-dir "{state}"
+priority = {priority}
+autorestart = true
+startsecs = 1
+startretries = 1000
+stopsignal = TERM
+stopwaitsecs = 8
+stopasgroup = true
+killasgroup = true
+redirect_stderr = true
+stdout_logfile = {logs}/{name}.log
+stdout_logfile_maxbytes = 10MB
+stdout_logfile_backups = 3
+"""
+
+
+def render_configuration(state: State, parts: Iterable[Part]) -> str:
+    """Write supervisord's configuration for the parts."""
+
+    def escaped(value: object) -> str:
+        return str(value).replace("%", "%%")
+
+    places = {"logs": escaped(state.logs), "run": escaped(state.run)}
+    head = _HEAD.format(
+        **places,
+        socket=escaped(state.supervisor_socket),
+        user="user = root\n" if os.geteuid() == 0 else "",
+    )
+    programs = [
+        _PROGRAM.format(
+            **places,
+            name=part.name,
+            priority=10 + number,
+            python=escaped(sys.executable),
+            state=escaped(state.root),
+        )
+        for number, part in enumerate(parts)
+    ]
+    return head + "".join(programs)
+
+
+@dataclass(frozen=True)
+class Process:
+    """What the supervisor knows about a part."""
+
+    name: str
+    state: str
+    pid: int
+    uptime: int
+    """Seconds since its start; 0 if it does not run."""
+
+
+class Supervisor:
+    """Asks a running supervisor through its socket."""
+
+    def __init__(self, state: State) -> None:
+        transport = SupervisorTransport(serverurl=f"unix://{state.supervisor_socket}")
+        self._server = ServerProxy("http://127.0.0.1", transport=transport)
+
+    def processes(self) -> dict[str, Process] | None:
+        """Return the parts by name, or None if no supervisor answers."""
+        found = self._call("getAllProcessInfo")
+        if found is None:
+            return None
+        return {
+            entry["name"]: Process(
+                entry["name"],
+                entry["statename"].lower(),
+                entry["pid"],
+                entry["now"] - entry["start"] if entry["pid"] else 0,
+            )
+            for entry in found
+        }
+
+    def shutdown(self) -> None:
+        """Ask the supervisor to stop everything and itself."""
+        self._call("shutdown")
+
+    def _call(self, method: str) -> Any:
+        try:
+            return getattr(self._server.supervisor, method)()
+        except (OSError, HTTPException, Fault):
+            return None

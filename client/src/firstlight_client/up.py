@@ -1,0 +1,208 @@
+"""``firstlight up``: start everything, say where it is, stop everything."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from firstlight_client.console import Console
+from firstlight_client.errors import OperatorError
+from firstlight_client.http import Hub, is_healthy
+from firstlight_client.labs import stop_labs
+from firstlight_client.logs import tail
+from firstlight_client.parts import Part, parts_of
+from firstlight_client.paths import State, write_private
+from firstlight_client.plan import Plan, read_runtime, write_plan
+from firstlight_client.sampledata import ensure_sample_data
+from firstlight_client.secrets import ensure_secrets
+from firstlight_client.supervise import Supervisor, render_configuration
+
+__all__ = ["stop", "up"]
+
+_ADMIN_LINK_SECONDS = 86400
+_START_SECONDS = 90
+
+
+class _Stop(Exception):  # noqa: N818 (a request, not an error)
+    """Ctrl-C, or SIGTERM from a service manager."""
+
+
+def _raise_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise _Stop
+
+
+def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | None) -> None:
+    """Run a platform in the foreground until Ctrl-C.
+
+    Raises
+    ------
+    OperatorError
+        If it cannot be started; then nothing is left running.
+    """
+    console = Console()
+    state = State(root)
+    state.make()
+    with _own(state):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _raise_stop)
+        started: subprocess.Popen[bytes] | None = None
+        try:
+            ensure_secrets(state)
+            plan = write_plan(state, port=port, config=config, demo=demo, bind=bind)
+            if ensure_sample_data(state):
+                console.done("sample data")
+            parts = parts_of(state, plan.runtime, plan.settings)
+            started = _start(state, parts)
+            _wait(state, parts, started, console)
+            _greet(plan, console)
+            _watch(state, parts, started, console)
+        except _Stop:
+            pass
+        finally:
+            _stop_everything(state, started, console)
+
+
+@contextmanager
+def _own(state: State) -> Iterator[None]:
+    """Hold the state directory's lock: one platform a directory."""
+    descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            address = read_runtime(state).get("public_url", "an address of its own")
+            raise OperatorError(
+                f"A platform already runs from {state.root}, at {address}.",
+                "Stop it with `firstlight stop`, or name another --state-dir.",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _start(state: State, parts: tuple[Part, ...]) -> subprocess.Popen[bytes]:
+    _end_leftover(state)
+    write_private(state.supervisor_conf, render_configuration(state, parts))
+    state.supervisor_socket.unlink(missing_ok=True)
+    with (state.logs / "supervisor.out").open("wb") as output:
+        program = (sys.executable, "-m", "firstlight_client._run", "supervisor")
+        return subprocess.Popen(
+            [*program, "--state-dir", str(state.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Ctrl-C is for this process alone; it stops the others in their order.
+            start_new_session=True,
+        )
+
+
+def _end_leftover(state: State) -> None:
+    """End a supervisor whose ``firstlight up`` was killed before it could."""
+    supervisor = Supervisor(state)
+    if supervisor.processes() is not None:
+        supervisor.shutdown()
+        end = time.monotonic() + 15
+        while supervisor.processes() is not None and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def _wait(
+    state: State, parts: tuple[Part, ...], started: subprocess.Popen[bytes], console: Console
+) -> None:
+    """Return when every part is healthy; say so, one line each.
+
+    Raises
+    ------
+    OperatorError
+        If a part is not in time; with the last lines of its log.
+    """
+    end = time.monotonic() + _START_SECONDS
+    waiting = list(parts)
+    began = time.monotonic()
+    with console.waiting() as line:
+        while waiting:
+            for part in [part for part in waiting if is_healthy(part.health)]:
+                waiting.remove(part)
+                console.done(part.name, time.monotonic() - began)
+            line(", ".join(part.name for part in waiting))
+            if waiting and (time.monotonic() > end or started.poll() is not None):
+                name = waiting[0].name if started.poll() is None else "supervisor"
+                raise OperatorError(
+                    f"{name} does not come up. The end of its log:\n" + tail(state, name, 15),
+                    f"The whole of it: firstlight logs {name} --state-dir {state.root}",
+                )
+            time.sleep(0.1)
+
+
+def _greet(plan: Plan, console: Console) -> None:
+    body = {"user": "operator", "admin": True, "expires_in": _ADMIN_LINK_SECONDS}
+    link = Hub(plan.state).call("POST", "/firstlight/links", body)["url"]
+    console.greet(plan.url, link, demo=bool(plan.runtime["demo"]))
+
+
+def _watch(
+    state: State, parts: tuple[Part, ...], started: subprocess.Popen[bytes], console: Console
+) -> None:
+    """Say when a part dies and when it is back, until told to stop."""
+    supervisor = Supervisor(state)
+    known = {name: process.pid for name, process in (supervisor.processes() or {}).items()}
+    health = {part.name: part.health for part in parts}
+    while started.poll() is None:
+        time.sleep(1)
+        for name, process in (supervisor.processes() or {}).items():
+            if process.pid and process.pid != known.get(name) and is_healthy(health[name]):
+                console.note(f"{name} had stopped; it is back")
+                known[name] = process.pid
+    raise OperatorError(
+        "The supervisor ended unexpectedly.", f"firstlight logs supervisor --state-dir {state.root}"
+    )
+
+
+def _stop_everything(
+    state: State, started: subprocess.Popen[bytes] | None, console: Console
+) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if started is None:
+        return
+    began = time.monotonic()
+    click.echo()
+    with suppress(ProcessLookupError):
+        started.send_signal(signal.SIGTERM)
+    try:
+        started.wait(12)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        started.wait()
+    labs = stop_labs(state)
+    state.supervisor_socket.unlink(missing_ok=True)
+    stopped = f"stopped{f', and {labs} lab' + 's' * (labs > 1) if labs else ''}"
+    console.done(stopped, time.monotonic() - began)
+
+
+def stop(root: Path) -> bool:
+    """Ask the ``firstlight up`` of a state directory to stop; return whether there was one."""
+    state = State(root)
+    if not state.lock.exists():
+        return False
+    with state.lock.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.kill(int(file.read()), signal.SIGTERM)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return True
+    return False
