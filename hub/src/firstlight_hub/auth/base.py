@@ -1,0 +1,201 @@
+"""What both ways to log in share: people, one-time links, and checking again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from jupyterhub.auth import Authenticator
+from tornado import web
+from traitlets import Instance, Unicode, default
+
+from firstlight_hub.auth.models import Decision, Lists
+from firstlight_hub.auth.policy import decide_local
+from firstlight_hub.auth.recheck import Recheck, evict
+from firstlight_hub.people.models import LOCAL, Person
+from firstlight_hub.people.store import PeopleStore
+
+__all__ = ["LINK_FIELD", "PeopleAuthenticator", "refusal"]
+
+LINK_FIELD = "link_token"
+"""The field of login data that holds a one-time link's token."""
+
+
+def refusal(status: int, message: str) -> web.HTTPError:
+    """Make an error whose page says ``message`` and nothing else."""
+    error = web.HTTPError(status, message)
+    error.jupyterhub_message = message  # type: ignore[attr-defined] # what the hub's page shows
+    return error
+
+
+class PeopleAuthenticator(Authenticator):
+    """Base of our authenticators: one-time links work beside every identity provider.
+
+    Notes
+    -----
+    JupyterHub asks `refresh_user` again only when a person sends the hub a request with a cookie.
+    Who just keeps a lab running or uses tokens is looked after by `Recheck`, which starts when the
+    hub asks for handlers. Both end in `refresh_user`, and whoever it turns away is evicted: tokens
+    revoked, login ended, lab stopped.
+    """
+
+    people_url = Unicode(
+        "sqlite://",
+        config=True,
+        help="Database of people, as SQLAlchemy writes it. The default is forgotten at each start.",
+    )
+    lists = Instance(
+        Lists, args=(), config=True, help="Who is let in, blocked, administers; default: nobody."
+    )
+    contact = Unicode(
+        "the operator of this site", config=True, help="Whom somebody turned away should ask."
+    )
+    public_origin = Unicode(
+        "", config=True, help="The site's address without a path, for the links that are made."
+    )
+
+    app: Any = None
+    """The hub, from `get_handlers` on."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._people: PeopleStore | None = None
+        self._evictions: dict[str, asyncio.Task[None]] = {}
+        self._recheck: Recheck | None = None
+        self.checked: dict[str, float] = {}
+
+    @default("enable_auth_state")
+    def _encrypted_auth_state(self) -> bool:
+        return True
+
+    @default("manage_groups")
+    def _groups_follow_the_provider(self) -> bool:
+        return True
+
+    @default("refresh_pre_spawn")
+    def _nobody_starts_a_lab_unchecked(self) -> bool:
+        return True
+
+    @default("auth_refresh_strict")
+    def _turned_away_means_away(self) -> bool:
+        return True
+
+    @default("any_allow_config")
+    def _lists_are_allow_config(self) -> bool:
+        return True
+
+    @property
+    def people(self) -> PeopleStore:
+        """The people; the database is opened at first use."""
+        if self._people is None:
+            self._people = PeopleStore.open(self.people_url)
+        return self._people
+
+    def get_handlers(self, app: Any) -> list[Any]:
+        """Give the hub our handlers, and start looking after who is active."""
+        self.app = app
+        if self._recheck is None and self.auth_refresh_age:
+            self._recheck = Recheck(app, self, self.auth_refresh_age)
+            self._recheck.start()
+        handlers: list[Any] = super().get_handlers(app)
+        return handlers
+
+    async def authenticate(
+        self, handler: Any, data: dict[str, str] | None = None, **kwargs: Any
+    ) -> dict[str, Any] | None:
+        """Log somebody in, by a one-time link if there is one."""
+        if data and LINK_FIELD in data:
+            return self._use_link(data[LINK_FIELD])
+        return await super().authenticate(handler, data, **kwargs)
+
+    def check_blocked_users(
+        self, username: str, authentication: dict[str, Any] | None = None
+    ) -> bool:
+        """Turn away who is blocked; JupyterHub asks this even with ``allow_all``."""
+        decision = _decision(authentication)
+        if decision and decision.code == "blocked":
+            raise refusal(403, decision.message)
+        return bool(super().check_blocked_users(username, authentication))
+
+    async def check_allowed(
+        self, username: str, authentication: dict[str, Any] | None = None
+    ) -> bool:
+        """Let in who is on the lists, and nobody else."""
+        decision = _decision(authentication)
+        if decision is None:
+            return False
+        if not decision.allowed:
+            self.log.warning("Turned away %s: %s", username, decision.code)
+            raise refusal(403, decision.message)
+        return True
+
+    async def refresh_user(self, user: Any, handler: Any = None) -> Any:
+        """Check somebody again; who is turned away is evicted.
+
+        Returns
+        -------
+        bool or dict
+            As JupyterHub wants it: false for out, a model to apply, or true for no change.
+        """
+        self.checked[user.name] = time.monotonic()
+        result = await self._check_again(user, handler)
+        if not result:
+            self._evict(user)
+        return result
+
+    async def refresh_from_provider(self, user: Any, person: Person, handler: Any) -> Any:
+        """Check somebody of an identity provider again; without one they are out."""
+        del user, person, handler
+        return False
+
+    async def _check_again(self, user: Any, handler: Any) -> Any:
+        person = self.people.by_username(user.name)
+        if person is None:
+            # Made by the operator through the hub's API, who vouches for them.
+            return user.name not in self.lists.blocked
+        if person.provider == LOCAL:
+            self.people.touch(person.username)
+            model = self._local_model(person)
+            return model if model["decision"].allowed else False
+        return await self.refresh_from_provider(user, person, handler)
+
+    def _use_link(self, token: str) -> dict[str, Any]:
+        person = self.people.use_link(token)
+        if person is None:
+            raise refusal(
+                403,
+                "This link has been used, or is too old. Links work once, for a short time: "
+                f"ask {self.contact} for a new one.",
+            )
+        return self._local_model(person)
+
+    def _local_model(self, person: Person) -> dict[str, Any]:
+        decision = decide_local(
+            self.lists, person.username, operator=person.is_operator, contact=self.contact
+        )
+        return {
+            "name": person.username,
+            "admin": decision.admin,
+            "groups": sorted(decision.groups),
+            "auth_state": {"provider": LOCAL, "uid": person.uid},
+            "decision": decision,
+        }
+
+    def _evict(self, user: Any) -> None:
+        """Start to evict somebody, once at a time; the request goes on meanwhile."""
+        if self.app is None or user.name in self._evictions:
+            return
+        self.log.warning("Evicting %s: no longer let in", user.name)
+        task = asyncio.ensure_future(evict(self.app, user))
+        self._evictions[user.name] = task
+        task.add_done_callback(lambda done: self._evicted(user.name, done))
+
+    def _evicted(self, name: str, task: asyncio.Task[None]) -> None:
+        self._evictions.pop(name, None)
+        if not task.cancelled() and (error := task.exception()):
+            self.log.error("Evicting %s failed, it is tried again: %s", name, error)
+
+
+def _decision(model: dict[str, Any] | None) -> Decision | None:
+    return model.get("decision") if model else None

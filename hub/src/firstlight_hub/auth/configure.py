@@ -1,0 +1,81 @@
+"""From settings to the authenticator's traits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firstlight_hub.auth.github import FirstLightGitHubAuthenticator
+from firstlight_hub.auth.local import LocalLinkAuthenticator
+from firstlight_hub.auth.models import Lists
+from firstlight_hub.settings import Runtime, Settings
+from firstlight_hub.settings.model import Access
+
+__all__ = ["configure_authenticator", "lists_of"]
+
+BASE_URL = "/nb/"
+
+DEMO_CLIENT_ID = "firstlight-demo"
+"""The OAuth application that ``firstlight demo-github`` knows."""
+
+
+def lists_of(access: Access) -> Lists:
+    """Turn the lists of ``platform.yaml`` into those that the policy reads."""
+    return Lists(
+        users=access.users,
+        organizations=access.organizations,
+        teams=access.teams,
+        blocked=access.blocked,
+        admin_users=access.administrators.users,
+        admin_teams=access.administrators.teams,
+    )
+
+
+def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> None:
+    """Set the traits of the authenticator; reads no file and no secret.
+
+    Parameters
+    ----------
+    c
+        A traitlets ``Config``; it is filled in.
+    settings
+        The resolved ``platform.yaml``.
+    runtime
+        This run; with ``demo`` people come from the demonstration's GitHub whatever the settings.
+    """
+    identity = settings.identity
+    c.Authenticator.auth_refresh_age = max(1, round(identity.refresh.total_seconds()))
+    c.Authenticator.enable_auth_state = True
+    c.Authenticator.manage_groups = True
+    c.Authenticator.refresh_pre_spawn = True
+    c.Authenticator.auth_refresh_strict = True
+    people = c.PeopleAuthenticator
+    people.people_url = f"sqlite:///{runtime.state_dir / 'hub' / 'people.sqlite'}"
+    people.lists = lists_of(settings.access)
+    people.contact = settings.site.contact
+    people.public_origin = runtime.public_url
+    if runtime.demo or identity.provider == "github":
+        c.JupyterHub.authenticator_class = FirstLightGitHubAuthenticator
+        _github(c.FirstLightGitHubAuthenticator, settings, runtime)
+    else:
+        c.JupyterHub.authenticator_class = LocalLinkAuthenticator
+
+
+def _github(github: Any, settings: Settings, runtime: Runtime) -> None:
+    github.oauth_callback_url = f"{runtime.public_url}{BASE_URL}hub/oauth_callback"
+    github.outage_grace = settings.identity.outage_grace.total_seconds()
+    if runtime.demo:
+        server = f"{runtime.public_url}/demo-github"
+        inside = f"http://127.0.0.1:{runtime.ports.demo_github}/demo-github"
+        github.client_id = DEMO_CLIENT_ID
+        github.client_secret_file = str(runtime.state_dir / "secrets/demo_github_client_secret")
+        github.authorize_url = f"{server}/login/oauth/authorize"
+        github.token_url = f"{inside}/login/oauth/access_token"
+        github.github_api = f"{inside}/api/v3"
+        return
+    ours = settings.identity.github
+    if ours is None:
+        raise ValueError("identity.github is missing")  # the settings model does not let this by
+    github.client_id = ours.client_id
+    github.client_secret_file = str(ours.client_secret_file or "")
+    github.github_url = str(ours.url).rstrip("/")
+    github.github_api = str(ours.api_url).rstrip("/")
