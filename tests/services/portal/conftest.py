@@ -1,0 +1,156 @@
+"""A portal with a small hub and a small catalog behind it, all on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
+
+from firstlight_services.portal.app import build, routes
+from firstlight_services.web import make_app
+from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
+
+SCOPES = ("access:services!service=portal", "access:services!service=tap")
+
+TABLES = """<?xml version="1.0"?>
+<vosi:tableset xmlns:vosi="http://www.ivoa.net/xml/VOSITables/v1.0">
+ <schema><name>dp01_dc2_catalogs</name>
+  <table><name>dp01_dc2_catalogs.object</name><description>Measured &lt;objects&gt;.</description>
+   <column><name>objectId</name><description>Its number</description>
+    <ucd>meta.id;meta.main</ucd><dataType>long</dataType><flag>principal</flag></column>
+   <column><name>ra</name><unit>deg</unit><ucd>pos.eq.ra;meta.main</ucd></column>
+   <column><name>dec</name><unit>deg</unit><ucd>pos.eq.dec;meta.main</ucd></column>
+   <column><name>blendedness</name></column>
+   <column><name>mag_i</name><unit>mag</unit><flag>principal</flag></column>
+  </table>
+  <table><name>dp01_dc2_catalogs.visits</name><column><name>visit</name></column></table>
+ </schema>
+ <schema><name>tap_schema</name><table><name>TAP_SCHEMA.tables</name></table></schema>
+</vosi:tableset>"""
+
+ROWS = """<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
+ <RESOURCE type="results"><INFO name="QUERY_STATUS" value="OK"/><TABLE>
+  <FIELD name="objectId" datatype="long"/><FIELD name="ra" datatype="double" unit="deg"/>
+  <FIELD name="note" datatype="char" arraysize="*"/>
+  <DATA><TABLEDATA>
+   <TR><TD>42</TD><TD>61.9</TD><TD>&lt;script&gt;alert(1)&lt;/script&gt;</TD></TR>
+   <TR><TD>43</TD><TD>NaN</TD><TD></TD></TR>
+  </TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"""
+
+
+@dataclass
+class Catalog:
+    """A TAP service that remembers what it was asked."""
+
+    answer: tuple[int, str] = (200, ROWS)
+    tokens: list[str] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
+
+    def app(self) -> Application:
+        catalog = self
+
+        class Tables(RequestHandler):
+            def get(self) -> None:
+                catalog.tokens.append(self.request.headers.get("Authorization", ""))
+                self.write(TABLES)
+
+        class Sync(RequestHandler):
+            def post(self) -> None:
+                catalog.tokens.append(self.request.headers.get("Authorization", ""))
+                catalog.queries.append(self.get_body_argument("QUERY"))
+                self.set_status(catalog.answer[0])
+                self.write(catalog.answer[1])
+
+        class Health(RequestHandler):
+            def get(self) -> None:
+                self.write({"status": "ok"})
+
+        return Application(
+            [
+                ("/api/tap/tables", Tables),
+                ("/api/tap/sync", Sync),
+                ("/api/tap/healthz", Health),
+            ],
+            log_function=lambda _: None,
+        )
+
+
+@dataclass
+class Browser:
+    """Keeps cookies, follows no redirect."""
+
+    base: str
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    async def get(self, path: str) -> Any:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = await fetch(self.base + path, headers={"Cookie": cookie} if cookie else {})
+        for header in answer.headers.get_list("Set-Cookie"):
+            name, _, value = header.partition(";")[0].partition("=")
+            self.cookies[name] = value
+            if not value.strip('"'):
+                del self.cookies[name]
+        return answer
+
+
+@dataclass
+class Site:
+    """The portal and what is around it."""
+
+    url: str
+    hub: FakeHub
+    catalog: Catalog
+    app: Application
+
+    def browser(self) -> Browser:
+        return Browser(self.url)
+
+    async def log_in(self, token: str = "vera-token", path: str = "/portal/app") -> Browser:
+        """Log in as a browser does; the hub's own page is skipped."""
+        browser = self.browser()
+        to_login = await browser.get(path)
+        to_hub = await browser.get(to_login.headers["Location"])
+        asked = parse_qs(urlsplit(to_hub.headers["Location"]).query)
+        self.hub.grant_code("a-code", token, asked["code_challenge"][0])
+        answer = await browser.get(f"/portal/oauth_callback?code=a-code&state={asked['state'][0]}")
+        browser.last = answer  # type: ignore[attr-defined]
+        return browser
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    return {
+        "site": {"name": "Test <Site>", "contact": "help@observatory.example"},
+        "identity": {"provider": "github"},
+    }
+
+
+@pytest.fixture
+def public_url() -> str:
+    return "http://127.0.0.1:8000"
+
+
+@pytest.fixture
+async def site(tmp_path: Path, settings: dict[str, Any], public_url: str) -> AsyncIterator[Site]:
+    catalog = Catalog()
+    socket, closed_port = bind_unused_port()
+    socket.close()
+    async with FakeHub().running() as hub, serving(catalog.app()) as tap_url:
+        hub.let_in("vera-token", "vera", scopes=SCOPES)
+        ports = {"tap": urlsplit(tap_url).port or 0, "butler": closed_port}
+        context = make_context(
+            tmp_path, "portal", hub, settings=settings, ports=ports, public_url=public_url
+        )
+        objects = build(context)
+        app = make_app(context, routes(context), **objects)
+        async with serving(app) as url:
+            yield Site(url, hub, catalog, app)
+        objects["board"].close()
+        objects["catalog"].close()
+        app.settings["checker"].close()

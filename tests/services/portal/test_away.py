@@ -1,0 +1,70 @@
+"""While a part restarts, each caller is told in its own language."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from bs4 import BeautifulSoup
+
+from firstlight_services.web.testing import fetch
+
+
+async def _error(site: Any, path: str, code: int = 503) -> Any:
+    return await fetch(f"{site.url}/_error/{code}?url={quote(path, safe='')}")
+
+
+async def test_the_catalogs_clients_get_a_votable(site: Any) -> None:
+    answer = await _error(site, "/api/tap/sync?QUERY=SELECT%201")
+
+    assert answer.code == 503
+    assert answer.headers["Content-Type"] == "application/x-votable+xml"
+    info = ElementTree.fromstring(answer.body).find(".//{*}INFO[@name='QUERY_STATUS']")
+    assert info is not None
+    assert info.get("value") == "ERROR"
+    assert info.text == "The catalog service is restarting; try again in a few seconds."
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/api/butler/repo/dp01", "service_unavailable"),
+        ("/nb/hub/api/users/vera", "hub_unavailable"),
+        ("/nb/user/vera/api/kernels", "lab_unavailable"),
+    ],
+)
+async def test_programs_get_json(site: Any, path: str, code: str) -> None:
+    answer = json.loads((await _error(site, path)).body)
+
+    assert answer["error"]["code"] == code
+    assert (answer["status"], answer["message"]) == (503, answer["error"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/nb/hub/home", "The hub is restarting"),
+        ("/nb/", "The hub is restarting"),
+        ("/nb/user/vera/lab", "Your lab does not answer"),
+    ],
+)
+async def test_people_get_a_page_that_tries_again(site: Any, path: str, title: str) -> None:
+    page = BeautifulSoup((await _error(site, path)).body, "html.parser")
+
+    assert page.h1 is not None
+    assert page.h1.text == title
+    assert page.select_one('meta[http-equiv="refresh"][content="3"]')
+
+
+async def test_the_address_asked_for_is_not_repeated(site: Any) -> None:
+    answer = await _error(site, "/nb/<script>alert(1)</script>?token=hush")
+
+    assert b"alert(1)" not in answer.body
+    assert b"hush" not in answer.body
+
+
+async def test_odd_codes_become_a_503(site: Any) -> None:
+    assert (await _error(site, "/", 200)).code == 503

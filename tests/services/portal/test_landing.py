@@ -1,0 +1,170 @@
+"""The front page: complete without JavaScript, honest about what is away, accessible."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from bs4 import BeautifulSoup
+
+from firstlight_services.portal.status import StatusBoard
+from firstlight_services.web.testing import fetch
+
+
+async def test_says_what_who_and_how(site: Any) -> None:
+    page = BeautifulSoup((await fetch(site.url + "/")).body, "html.parser")
+
+    assert page.h1 is not None
+    assert page.h1.text == "Test <Site>"
+    headings = {heading.text for heading in page.find_all("h2")}
+    assert headings == {"What is here", "Who may use it", "How to get in", "Right now"}
+    enter = page.find(id="enter")
+    assert enter is not None
+    assert enter["href"] == "/nb/hub/home"
+    assert "help@observatory.example" in page.text
+
+
+async def test_says_in_words_what_is_up(site: Any) -> None:
+    page = BeautifulSoup((await fetch(site.url + "/")).body, "html.parser")
+    words = {str(part["data-part"]): part.text for part in page.select("[data-part]")}
+
+    assert words == {"hub": "up", "tap": "up", "butler": "away"}
+    labs = page.find(id="labs-running")
+    assert labs is not None
+    assert labs.text == "3"
+
+
+async def test_state_is_the_same_for_programs(site: Any) -> None:
+    state = json.loads((await fetch(site.url + "/state.json")).body)
+
+    assert state == {
+        "hub": {"up": True, "people_active": 2},
+        "services": [
+            {"name": "hub", "title": "Notebooks", "up": True},
+            {"name": "tap", "title": "Catalogs", "up": True},
+            {"name": "butler", "title": "Images", "up": False},
+        ],
+        "labs_running": 3,
+    }
+
+
+async def test_shows_itself_while_the_hub_is_away(site: Any) -> None:
+    site.hub.away = True
+    page = BeautifulSoup((await fetch(site.url + "/")).body, "html.parser")
+
+    hub = page.select_one('[data-part="hub"]')
+    assert hub is not None
+    assert hub.text == "away"
+
+
+async def test_a_crowd_costs_one_round_of_questions(site: Any) -> None:
+    asked = 0
+    ask = StatusBoard._ask
+
+    async def counting(board: StatusBoard, url: str) -> dict[str, object] | None:
+        nonlocal asked
+        asked += 1
+        return await ask(board, url)
+
+    with patch.object(StatusBoard, "_ask", counting):
+        await asyncio.gather(*(fetch(site.url + "/state.json") for _ in range(30)))
+
+    assert asked == 3
+
+
+async def test_a_service_that_is_off_is_not_called_away(
+    site: Any, settings: dict[str, Any]
+) -> None:
+    # The settings fixture is read when the site starts; this asks another board.
+    context = site.app.settings["context"]
+    off = context.settings.model_validate({"services": {"butler": {"enabled": False}}})
+    board = StatusBoard(type(context)(**{**vars(context), "settings": off}))
+
+    assert [part.name for part in (await board.state()).parts] == ["hub", "tap"]
+    board.close()
+
+
+async def test_shows_the_sample_field_when_there_is_a_picture(site: Any, tmp_path: Path) -> None:
+    assert b"<figure>" not in (await fetch(site.url + "/")).body
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "preview.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    page = BeautifulSoup((await fetch(site.url + "/")).body, "html.parser")
+    picture = page.select_one("figure img")
+    assert picture is not None
+    assert picture["alt"]
+    assert (await fetch(site.url + str(picture["src"]))).code == 200
+
+
+async def test_files_outside_of_the_assets_are_not_served(site: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret.css").write_text("x")
+    for path in ("/assets/../run/settings.json", "/assets/..%2fsettings.json", "/assets/x.css"):
+        assert (await fetch(site.url + path)).code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/_error/503?url=/nb/hub/home", "/portal/oauth_callback"]
+)
+async def test_every_page_is_accessible_in_the_basics(site: Any, path: str) -> None:
+    answer = await fetch(site.url + path)
+    page = BeautifulSoup(answer.body, "html.parser")
+
+    assert page.html is not None
+    assert page.html["lang"] == "en"
+    assert page.title is not None
+    assert page.title.text.endswith("· Test <Site>")
+    assert len(page.find_all("h1")) == 1
+    assert len(page.find_all("main")) == 1
+    skip = page.select_one("a.fl-skip")
+    assert skip is not None
+    assert page.find(id=str(skip["href"]).removeprefix("#"))
+    assert all(image.has_attr("alt") for image in page.find_all("img"))
+    assert all(nav.has_attr("aria-label") for nav in page.find_all("nav"))
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/_error/503?url=/"])
+async def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(
+    site: Any, path: str
+) -> None:
+    answer = await fetch(site.url + path)
+    page = BeautifulSoup(answer.body, "html.parser")
+    loaded = [str(tag.get("src") or tag.get("href")) for tag in page.select("script, link, img")]
+
+    assert loaded
+    assert all(address.startswith("/") and not address.startswith("//") for address in loaded)
+    assert all(not script.text.strip() for script in page.find_all("script"))
+    assert not page.select("[style], [onclick]")
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_the_stylesheet_loads_nothing_from_elsewhere(site: Any) -> None:
+    sheet = (await fetch(site.url + "/assets/firstlight.css")).body.decode()
+
+    assert set(re.findall(r"url\(\"?([^)\"]+)", sheet)) == {"stars.svg"}
+    assert "@import" not in sheet
+    assert (await fetch(site.url + "/assets/stars.svg")).code == 200
+
+
+async def test_the_accent_is_the_sites(site: Any) -> None:
+    assert b"--fl-accent: #3557d6" in (await fetch(site.url + "/assets/theme.css")).body
+
+
+class TestLocalLogin:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"identity": {"provider": "local"}, "services": {"portal": {"enabled": False}}}
+
+    async def test_tells_whom_to_ask_for_a_link(self, site: Any) -> None:
+        assert b"one-time link" in (await fetch(site.url + "/")).body
+
+    async def test_offers_no_catalog_pages_that_are_off(self, site: Any) -> None:
+        assert b"/portal/app" not in (await fetch(site.url + "/")).body
+        page = await fetch(site.url + "/portal/app")
+        assert page.code == 404
+        assert b"does not offer catalog pages" in page.body
