@@ -135,7 +135,9 @@ class Platform:
         """Read one of the instance's secrets."""
         return (self.state_dir / "secrets" / name).read_text().strip()
 
-    def hub(self, method: str, path: str, token: str | None = None, **keywords: Any) -> requests.Response:
+    def hub(
+        self, method: str, path: str, token: str | None = None, **keywords: Any
+    ) -> requests.Response:
         """Call the hub's API, as the operator unless a token is given."""
         return requests.request(
             method,
@@ -187,10 +189,14 @@ class Platform:
         return next(int(entry["pid"]) for entry in parts if entry["name"] == part)
 
 
-def choose_person(session: requests.Session, page: requests.Response, person: str) -> requests.Response:
+def choose_person(
+    session: requests.Session, page: requests.Response, person: str
+) -> requests.Response:
     """Press the button of one of the pretend people."""
     form = re.search(
-        rf'<form[^>]*>(?:(?!</form>).)*id="person-{person}"(?:(?!</form>).)*</form>', page.text, re.DOTALL
+        rf'<form[^>]*>(?:(?!</form>).)*id="person-{person}"(?:(?!</form>).)*</form>',
+        page.text,
+        re.DOTALL,
     )
     assert form, f"no button for {person} on {page.url}"
     action = re.search(r'action="([^"]*)"', form[0])

@@ -48,9 +48,7 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 
 
 @pytest.fixture
-def picture(
-    browser: webdriver.Chrome, request: pytest.FixtureRequest
-) -> Callable[[str], None]:
+def picture(browser: webdriver.Chrome, request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Return a function that keeps a screenshot as ``<test>-<number>-<name>.png``."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     taken: list[str] = []

@@ -16,9 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(
 
 
 def wait(browser: Chrome, seconds: float = 30) -> WebDriverWait[Chrome]:
-    return WebDriverWait(
-        browser, seconds, ignored_exceptions=(StaleElementReferenceException,)
-    )
+    return WebDriverWait(browser, seconds, ignored_exceptions=(StaleElementReferenceException,))
 
 
 def text(browser: Chrome) -> str:
@@ -73,8 +71,10 @@ def test_from_login_to_a_plotted_galaxy(
     assert images
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", images[0])
     wait(browser).until(
-        lambda b: b.execute_script("return arguments[0].naturalWidth || arguments[0].width", images[0])
-        > 300
+        lambda b: (
+            b.execute_script("return arguments[0].naturalWidth || arguments[0].width", images[0])
+            > 300
+        )
     )
     picture("plot")
 
@@ -106,7 +106,9 @@ def notebook_is_done(browser: Chrome) -> bool:
         "const n = document.querySelector('.jp-WindowedPanel-outer'); if (n) n.scrollTop = n.scrollHeight;"
     )
     outputs = browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")
-    return any("first light" in output.text.lower() and "done" in output.text.lower() for output in outputs)
+    return any(
+        "first light" in output.text.lower() and "done" in output.text.lower() for output in outputs
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ def token(platform: Platform) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(platform: Platform, labs_python: Path, token: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(
+    platform: Platform, labs_python: Path, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """Return what a lab's environment says, for a program outside of a lab."""
     config_dir = subprocess.run(
         [labs_python, "-c", "import firstlight_lab; print(firstlight_lab.config_dir())"],
@@ -43,7 +45,12 @@ def environment(platform: Platform, labs_python: Path, token: str, tmp_path_fact
 
 def run(labs_python: Path, environment: dict[str, str], program: str) -> str:
     done = subprocess.run(
-        [labs_python, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [labs_python, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

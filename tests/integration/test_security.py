@@ -97,7 +97,9 @@ def test_each_endpoint_answers_only_those_who_may(
 
 
 @pytest.mark.parametrize("endpoint", ["/api/tap/tables", "/api/butler/repo/dp01/"])
-def test_a_turned_away_client_is_told_how_to_authenticate(platform: Platform, endpoint: str) -> None:
+def test_a_turned_away_client_is_told_how_to_authenticate(
+    platform: Platform, endpoint: str
+) -> None:
     answer = platform.get(endpoint)
     assert answer.status_code == 401
     assert "bearer" in answer.headers["WWW-Authenticate"].lower()
@@ -152,7 +154,13 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(
 
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.example/", "//evil.example/", "/\\evil.example", "https:evil.example", "%2F%2Fevil.example"],
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "https:evil.example",
+        "%2F%2Fevil.example",
+    ],
 )
 def test_next_cannot_leave_the_site(
     platform: Platform, people: dict[str, requests.Session], target: str
@@ -217,7 +225,9 @@ def follow_link(url: str) -> requests.Session:
     action = re.search(r'<form[^>]*action="([^"]*)"', page.text)
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
     target = url if not action or not action[1] else requests.compat.urljoin(url, action[1])
-    answer = session.post(target, data=fields, timeout=30, headers={"Origin": origin, "Referer": url})
+    answer = session.post(
+        target, data=fields, timeout=30, headers={"Origin": origin, "Referer": url}
+    )
     assert answer.status_code == 200, answer.text[:500]
     return session
 
@@ -227,7 +237,9 @@ def test_secrets_are_not_in_logs_process_lists_or_databases(
 ) -> None:
     token = platform.token("mira-member", "--for", "10m")
     platform.get("/api/tap/tables", token)
-    secrets = {path.name: path.read_text().strip() for path in (platform.state_dir / "secrets").iterdir()}
+    secrets = {
+        path.name: path.read_text().strip() for path in (platform.state_dir / "secrets").iterdir()
+    }
     assert {"proxy_token", "crypt_key", "cookie_secret", "service_tap"} <= set(secrets)
     secrets["a person's token"] = token
     for name, secret in secrets.items():
@@ -239,7 +251,11 @@ def test_secrets_are_not_in_logs_process_lists_or_databases(
 
 
 def places_where_secrets_must_not_be(state_dir: Path) -> list[Path]:
-    found = [*(state_dir / "logs").rglob("*"), *(state_dir / "hub").rglob("*"), *(state_dir / "run").rglob("*.conf")]
+    found = [
+        *(state_dir / "logs").rglob("*"),
+        *(state_dir / "hub").rglob("*"),
+        *(state_dir / "run").rglob("*.conf"),
+    ]
     found += [state_dir.parent / "up.log", *(state_dir / "run").glob("*.json")]
     return [path for path in found if path.is_file()]
 
@@ -267,7 +283,9 @@ def test_who_is_taken_off_the_list_loses_access_tokens_and_lab(platform: Platfor
     assert platform.get("/api/tap/tables", token).status_code == 200
     started = platform.hub("POST", "/users/theo-teammate/server", json={"size": "small"})
     assert started.status_code in {201, 202}, started.text
-    wait_for(lambda: lab_is_ready(platform, "theo-teammate"), seconds=60, what="the lab to be ready")
+    wait_for(
+        lambda: lab_is_ready(platform, "theo-teammate"), seconds=60, what="the lab to be ready"
+    )
     platform.control_github(set_person={"login": "theo-teammate", "teams": []})
     try:
         wait_for(
@@ -275,7 +293,9 @@ def test_who_is_taken_off_the_list_loses_access_tokens_and_lab(platform: Platfor
             seconds=30,
             what="the token to be revoked",
         )
-        wait_for(lambda: not lab_is_ready(platform, "theo-teammate"), seconds=30, what="the lab to stop")
+        wait_for(
+            lambda: not lab_is_ready(platform, "theo-teammate"), seconds=30, what="the lab to stop"
+        )
         assert platform.login("theo-teammate").last.status_code == 403  # type: ignore[attr-defined]
     finally:
         platform.control_github(clear=True)
@@ -287,7 +307,9 @@ def lab_is_ready(platform: Platform, name: str) -> bool:
     return bool(servers.get("") and servers[""]["ready"])
 
 
-def test_a_renamed_account_stays_itself_and_its_old_name_inherits_nothing(platform: Platform) -> None:
+def test_a_renamed_account_stays_itself_and_its_old_name_inherits_nothing(
+    platform: Platform,
+) -> None:
     platform.login("theo-teammate")
     platform.control_github(set_person={"login": "theo-teammate", "rename": "theo-renamed"})
     try:
@@ -316,7 +338,13 @@ def test_while_github_is_down_people_who_are_in_stay_in(
 
 
 def test_errors_tell_no_internals(platform: Platform) -> None:
-    for path in ("/nb/hub/nowhere", "/api/tap/nowhere", "/api/butler/repo/nowhere/", "/portal/nowhere", "/nowhere"):
+    for path in (
+        "/nb/hub/nowhere",
+        "/api/tap/nowhere",
+        "/api/butler/repo/nowhere/",
+        "/portal/nowhere",
+        "/nowhere",
+    ):
         answer = platform.get(path)
         assert answer.status_code in {401, 404}, path
         assert "Traceback" not in answer.text

@@ -1,0 +1,28 @@
+"""``firstlight demo-github``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from firstlight_client.errors import OperatorError
+
+__all__ = ["command"]
+
+
+@click.command("demo-github")
+@click.option("--port", type=click.IntRange(1, 65535), required=True, help="Port on 127.0.0.1.")
+@click.option("--public-url", default="", help="Its address in a browser, to print.")
+@click.option("--callback-url", required=True, help="The hub's oauth_callback address.")
+def command(port: int, public_url: str, callback_url: str) -> None:
+    """Run the pretend GitHub that `up --demo` uses; the secret is in DEMO_GITHUB_CLIENT_SECRET."""
+    from firstlight_client.demo_github.app import PREFIX, serve
+
+    secret = os.environ.get("DEMO_GITHUB_CLIENT_SECRET", "")
+    if not secret:
+        raise OperatorError(
+            "DEMO_GITHUB_CLIENT_SECRET is not set.", "`firstlight up --demo` sets it."
+        )
+    click.echo(f"pretend GitHub at {public_url or f'http://127.0.0.1:{port}{PREFIX}'}")
+    serve(port, callback_url, secret)

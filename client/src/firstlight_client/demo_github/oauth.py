@@ -1,0 +1,106 @@
+"""OAuth's authorization-code flow as GitHub does it: codes, tokens, scopes (RFC 6749, RFC 7636)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+
+__all__ = ["Grant", "OAuth", "OAuthError"]
+
+_CODE_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a person agreed to."""
+
+    number: int
+    scopes: tuple[str, ...]
+    challenge: str = ""
+    redirect_uri: str = ""
+    expires: float = 0.0
+
+
+class OAuthError(Exception):
+    """A refusal, with the code that GitHub answers."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
+class OAuth:
+    """Hands out codes and tokens; remembers nothing between runs.
+
+    Parameters
+    ----------
+    client_id, client_secret
+        The one application that is registered.
+    callback
+        Its callback address; redirects go there and nowhere else.
+    """
+
+    def __init__(self, client_id: str, client_secret: str, callback: str) -> None:
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self.callback = callback
+        self._codes: dict[str, Grant] = {}
+        self._tokens: dict[str, Grant] = {}
+
+    def check_client(self, client_id: str, redirect_uri: str) -> None:
+        """Refuse an application or callback that is not registered."""
+        if client_id != self._client_id:
+            raise OAuthError("application_not_found", "No application has this client_id.")
+        if redirect_uri and redirect_uri != self.callback:
+            raise OAuthError(
+                "redirect_uri_mismatch", "The redirect_uri is not the application's callback."
+            )
+
+    def authorize(self, number: int, scopes: str, challenge: str, redirect_uri: str) -> str:
+        """Return a code for a person who agreed; it is good once, for ten minutes."""
+        code = secrets.token_hex(10)
+        expires = time.time() + _CODE_SECONDS
+        wanted = tuple(scopes.replace(",", " ").split())
+        self._codes[code] = Grant(number, wanted, challenge, redirect_uri, expires)
+        return code
+
+    def exchange(
+        self, client_id: str, client_secret: str, code: str, verifier: str
+    ) -> tuple[str, Grant]:
+        """Turn a code into a token.
+
+        Raises
+        ------
+        OAuthError
+            With GitHub's codes for a wrong secret, and for a code that is used, old or unknown.
+        """
+        right = hmac.compare_digest(client_secret.encode(), self._client_secret.encode())
+        if client_id != self._client_id or not right:
+            raise OAuthError(
+                "incorrect_client_credentials",
+                "The client_id and/or client_secret passed are incorrect.",
+            )
+        grant = self._codes.pop(code, None)
+        proven = grant is not None and (not grant.challenge or _s256(verifier) == grant.challenge)
+        if grant is None or not proven or grant.expires < time.time():
+            raise OAuthError("bad_verification_code", "The code passed is incorrect or expired.")
+        token = "gho_" + secrets.token_urlsafe(27)
+        self._tokens[token] = grant
+        return token, grant
+
+    def grant_of(self, token: str) -> Grant | None:
+        """Return what a token stands for."""
+        return self._tokens.get(token)
+
+    def revoke(self, number: int) -> None:
+        """Forget all tokens of a person, as when the person removes the application."""
+        self._tokens = {t: grant for t, grant in self._tokens.items() if grant.number != number}
+
+
+def _s256(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
