@@ -16,8 +16,7 @@ from firstlight_hub.auth.links import handlers as link_handlers
 from firstlight_hub.spawner import configure_spawner
 
 if TYPE_CHECKING:
-    from firstlight_hub.settings import Settings
-    from firstlight_hub.settings.runtime import Runtime
+    from firstlight_hub.settings import Runtime, Settings
 
 __all__ = ["DATA_SERVICES", "configure"]
 
@@ -146,4 +145,6 @@ def _roles(c: Any) -> None:
 def _pages(c: Any, settings: Settings, runtime: Runtime) -> None:
     c.JupyterHub.template_paths = pages.template_paths()
     c.JupyterHub.template_vars = {"firstlight": pages.template_vars(settings, runtime)}
+    if settings.branding.logo is not None:
+        c.JupyterHub.logo_file = str(settings.branding.logo)
     c.JupyterHub.extra_handlers = [*pages.handlers(), *link_handlers()]

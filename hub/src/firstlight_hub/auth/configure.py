@@ -14,10 +14,6 @@ __all__ = ["configure_authenticator", "lists_of"]
 
 BASE_URL = "/nb/"
 
-DEMO_CLIENT_ID = "firstlight-demo"
-"""The OAuth application that ``firstlight demo-github`` knows."""
-
-
 def lists_of(access: Access) -> Lists:
     """Turn the lists of ``platform.yaml`` into those that the policy reads."""
     return Lists(
@@ -40,7 +36,7 @@ def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> Non
     settings
         The resolved ``platform.yaml``.
     runtime
-        This run; with ``demo`` people come from the demonstration's GitHub whatever the settings.
+        This run's addresses and places.
     """
     identity = settings.identity
     c.Authenticator.auth_refresh_age = max(1, round(identity.refresh.total_seconds()))
@@ -53,7 +49,7 @@ def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> Non
     people.lists = lists_of(settings.access)
     people.contact = settings.site.contact
     people.public_origin = runtime.public_url
-    if runtime.demo or identity.provider == "github":
+    if identity.provider == "github":
         c.JupyterHub.authenticator_class = FirstLightGitHubAuthenticator
         _github(c.FirstLightGitHubAuthenticator, settings, runtime)
     else:
@@ -63,15 +59,6 @@ def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> Non
 def _github(github: Any, settings: Settings, runtime: Runtime) -> None:
     github.oauth_callback_url = f"{runtime.public_url}{BASE_URL}hub/oauth_callback"
     github.outage_grace = settings.identity.outage_grace.total_seconds()
-    if runtime.demo:
-        server = f"{runtime.public_url}/demo-github"
-        inside = f"http://127.0.0.1:{runtime.ports.demo_github}/demo-github"
-        github.client_id = DEMO_CLIENT_ID
-        github.client_secret_file = str(runtime.state_dir / "secrets/demo_github_client_secret")
-        github.authorize_url = f"{server}/login/oauth/authorize"
-        github.token_url = f"{inside}/login/oauth/access_token"
-        github.github_api = f"{inside}/api/v3"
-        return
     ours = settings.identity.github
     if ours is None:
         raise ValueError("identity.github is missing")  # the settings model does not let this by
