@@ -28,7 +28,7 @@ async def test_who_is_not_logged_in_is_sent_to_the_hub(site: Any) -> None:
 
     assert (to_hub.netloc, to_hub.path) == ("", "/nb/hub/api/oauth2/authorize")
     assert asked["client_id"] == "service-portal"
-    assert asked["redirect_uri"] == "/portal/oauth_callback"
+    assert asked["response_type"] == "code"
     assert asked["code_challenge_method"] == "S256"
     assert set(asked["scope"].split()) == {
         "access:services!service=portal",

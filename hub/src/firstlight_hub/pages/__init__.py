@@ -1,6 +1,6 @@
 """The hub's look: templates that extend JupyterHub's, one stylesheet, the public state."""
 
 from firstlight_hub.pages.handlers import handlers, template_paths
-from firstlight_hub.pages.variables import template_vars
+from firstlight_hub.pages.site import template_vars
 
 __all__ = ["handlers", "template_paths", "template_vars"]

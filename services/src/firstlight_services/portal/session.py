@@ -72,8 +72,8 @@ class HubLogin:
 
     Notes
     -----
-    RFC 6749 section 4.1 with PKCE (RFC 7636). The browser's addresses are paths of the one origin;
-    the code is exchanged on the hub's internal address.
+    RFC 6749 section 4.1 with PKCE (RFC 7636). No ``redirect_uri`` is sent: the hub knows exactly
+    one for this service (section 3.1.2.3). The code is exchanged on the hub's internal address.
     """
 
     def __init__(self, context: ServiceContext) -> None:
@@ -93,7 +93,6 @@ class HubLogin:
         challenge = urlsafe_b64encode(sha256(attempt.verifier.encode()).digest()).rstrip(b"=")
         query = {
             "client_id": self._client_id,
-            "redirect_uri": CALLBACK,
             "response_type": "code",
             "state": attempt.state,
             "scope": " ".join(_SCOPES),
@@ -115,7 +114,6 @@ class HubLogin:
             "client_secret": self._context.hub_token,
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": CALLBACK,
             "code_verifier": attempt.verifier,
         }
         client = AsyncHTTPClient(force_instance=True)

@@ -1,0 +1,152 @@
+"""A real JupyterHub shows our pages, and tells the public how busy it is."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+
+CONFIG = """
+from firstlight_hub.pages import handlers, template_paths
+from jupyterhub.auth import DummyAuthenticator
+from jupyterhub.spawner import SimpleLocalProcessSpawner
+
+class Spawner(SimpleLocalProcessSpawner):
+    options_form = '<label for="size">Size</label><input id="size" name="size">'
+
+c.JupyterHub.authenticator_class = DummyAuthenticator
+c.JupyterHub.spawner_class = Spawner
+c.Authenticator.allow_all = True
+c.Authenticator.admin_users = {{"vera"}}
+c.JupyterHub.base_url = "/nb/"
+c.JupyterHub.hub_port = {hub}
+c.JupyterHub.template_paths = template_paths()
+c.JupyterHub.extra_handlers = handlers()
+c.JupyterHub.template_vars = {{"firstlight": {{"site": "Real", "contact": "us@real.example"}}}}
+c.JupyterHub.db_url = "sqlite:///:memory:"
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy}"
+c.ConfigurableHTTPProxy.auth_token = "not-a-secret"
+"""
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[str]:
+    """Start proxy and hub as the platform does; the value is the hub's address."""
+    folder = tmp_path_factory.mktemp("hub")
+    public, api, internal = _free_ports(3)
+    (folder / "config.py").write_text(CONFIG.format(hub=internal, proxy=api))
+    chp = repository / "hub" / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy"
+    environment = {"CONFIGPROXY_AUTH_TOKEN": "not-a-secret", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    proxy_command = [str(chp), "--ip=127.0.0.1", f"--port={public}", f"--api-port={api}"]
+    hub_command = [sys.executable, "-m", "jupyterhub", "-f", "config.py"]
+    with (folder / "log").open("w") as log:
+        processes = [
+            subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+            for command in (proxy_command, hub_command)
+        ]
+        try:
+            url = f"http://127.0.0.1:{public}/nb/hub"
+            _wait_for(f"{url}/health", processes, folder / "log")
+            yield url
+        finally:
+            for process in reversed(processes):
+                process.terminate()
+                process.wait(20)
+
+
+def _wait_for(url: str, processes: list[subprocess.Popen[bytes]], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert all(process.poll() is None for process in processes), log.read_text()
+        try:
+            if requests.get(url, timeout=1).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def vera(hub: str) -> Iterator[requests.Session]:
+    """Return the session of somebody who is logged in."""
+    with requests.Session() as session:
+        session.get(f"{hub}/login")
+        xsrf = next(cookie.value for cookie in session.cookies if cookie.name == "_xsrf")
+        form = {"username": "vera", "password": "x", "_xsrf": xsrf or ""}
+        assert session.post(f"{hub}/login", data=form).ok
+        yield session
+
+
+def test_state_counts_and_names_nobody(hub: str, vera: requests.Session) -> None:
+    answer = requests.get(f"{hub}/firstlight/state")
+
+    assert answer.ok
+    state = answer.json()
+    assert set(state) == {"labs_running", "people_active", "hub", "version"}
+    assert (state["labs_running"], state["hub"]) == (0, "up")
+    assert "vera" not in answer.text
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_the_stylesheet_comes_from_the_hub_itself(hub: str) -> None:
+    page = BeautifulSoup(requests.get(f"{hub}/login").text, "html.parser")
+    sheet = page.select_one('link[href*="firstlight-static"][rel="stylesheet"]')
+    assert sheet is not None
+    answer = requests.get(hub.removesuffix("/nb/hub") + str(sheet["href"]))
+
+    assert answer.headers["Content-Type"] == "text/css"
+    assert "--fl-accent" in answer.text
+
+
+def test_nothing_beside_the_static_files_is_served(hub: str) -> None:
+    assert requests.get(f"{hub}/firstlight-static/..%2fhandlers.py").status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "heading"),
+    [
+        ("/home", 200, "Hello, vera"),
+        ("/spawn", 200, "Start your lab"),
+        ("/token", 200, "Tokens"),
+        ("/admin", 200, "Admin"),
+        ("/nowhere", 404, "There is nothing here"),
+        ("/spawn/nobody", 404, "There is nothing here"),
+    ],
+)
+def test_pages_of_the_hub_are_ours(
+    hub: str, vera: requests.Session, path: str, status: int, heading: str
+) -> None:
+    answer = vera.get(hub + path)
+    page = BeautifulSoup(answer.text, "html.parser")
+
+    assert answer.status_code == status
+    assert page.h1 is not None
+    assert page.h1.text.strip() == heading
+    assert "us@real.example" in page.text or path == "/admin"
+
+
+def test_a_wrong_page_tells_a_stranger_nothing(hub: str) -> None:
+    page = BeautifulSoup(requests.get(f"{hub}/nowhere").text, "html.parser")
+
+    assert page.h1 is not None
+    assert page.h1.text == "There is nothing here"
+    assert page.select_one("nav.fl-nav") is None

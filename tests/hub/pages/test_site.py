@@ -1,0 +1,41 @@
+"""What the templates are told about the site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from firstlight_hub.pages import template_vars
+from firstlight_hub.settings import Settings
+from firstlight_hub.settings.runtime import Ports, Runtime
+
+
+def test_templates_know_the_site() -> None:
+    settings = Settings.model_validate(
+        {
+            "site": {"name": "Andes", "contact": "help@andes.example"},
+            "branding": {"accent": "#aa3300"},
+            "services": {"portal": {"enabled": False}},
+        }
+    )
+    runtime = Runtime(
+        state_dir=Path("var"),
+        demo=True,
+        public_url="http://127.0.0.1:8000",
+        ports=Ports(proxy_api=1, hub=2, tap=3, butler=4, portal=5),
+        labs_python=Path("python"),
+        tutorials_dir=Path("tutorials"),
+        version="0.1.0",
+    )
+    item = {"title": "Memory limit", "enforced": True, "detail": "cgroup v2"}
+
+    assert template_vars(settings, runtime, [item]) == {
+        "site": "Andes",
+        "contact": "help@andes.example",
+        "accent": "#aa3300",
+        "logo": False,
+        "provider": "local",
+        "portal": False,
+        "demo": True,
+        "version": "0.1.0",
+        "isolation": [item],
+    }

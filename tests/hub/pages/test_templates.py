@@ -1,0 +1,220 @@
+"""The templates, without a hub: each renders, with and without what the site says of itself."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+
+from firstlight_hub.pages import template_paths
+
+UPSTREAM = Path(sys.prefix) / "share" / "jupyterhub" / "templates"
+OURS = Path(template_paths()[0])
+SITE = {
+    "site": "Test <Site>",
+    "contact": "help@observatory.example",
+    "accent": "#aa3300",
+    "version": "9.9",
+    "provider": "github",
+    "demo": True,
+    "isolation": [
+        {"title": "Memory limit", "detail": "cgroup v2", "enforced": True},
+        {"title": "Network", "detail": "", "enforced": False},
+    ],
+}
+
+
+def render(template: str, **values: Any) -> BeautifulSoup:
+    """Render as JupyterHub does: our folder first, its own also under ``templates/``."""
+    upstream = FileSystemLoader(UPSTREAM)
+    loader = ChoiceLoader(
+        [FileSystemLoader(OURS), PrefixLoader({"templates": upstream}, "/"), upstream]
+    )
+    environment = Environment(loader=loader, autoescape=True)
+    user = SimpleNamespace(
+        name="vera", json_escaped_name="vera", spawner=SimpleNamespace(options_form="")
+    )
+    namespace = {
+        "base_url": "/nb/hub/",
+        "prefix": "/nb/",
+        "static_url": lambda path, **_: f"/nb/hub/static/{path}",
+        "user": user,
+        "login_url": "/nb/hub/login",
+        "logout_url": "/nb/hub/logout",
+        "authenticator_login_url": "/nb/hub/oauth_login",
+        "login_service": "GitHub",
+        "parsed_scopes": {},
+        "default_server": SimpleNamespace(active=False),
+        "url": "/nb/hub/spawn",
+        "progress_url": "/nb/hub/api/progress",
+        "status_code": 403,
+        "status_message": "Forbidden",
+        "authenticator": SimpleNamespace(request_otp=False),
+        "api_page_limit": 50,
+        "link": SimpleNamespace(
+            username="vera", admin=False, expires=datetime(2026, 1, 1, tzinfo=UTC)
+        ),
+        "server_version": "6",
+        "token_expires_in_options_html": "",
+        **values,
+    }
+    html = environment.get_template(template).render(**namespace)
+    return BeautifulSoup(html, "html.parser")
+
+
+TEMPLATES = sorted(path.name for path in OURS.glob("*.html") if path.name != "page.html")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("site", [SITE, None], ids=["site", "bare"])
+def test_each_page_is_accessible_in_the_basics(template: str, site: dict[str, Any] | None) -> None:
+    page = render(template, **({"firstlight": site} if site else {}))
+
+    assert page.html is not None
+    assert page.html["lang"] == "en"
+    assert page.title is not None
+    assert page.title.text.strip().endswith("Test <Site>" if site else "First Light")
+    headings = [h for h in page.find_all("h1") if h.get("aria-hidden") != "true"]
+    assert len(headings) == 1
+    assert len(page.find_all("main")) == 1
+    skip = page.select_one("a.fl-skip")
+    assert skip is not None
+    assert page.find(id=str(skip["href"]).removeprefix("#")) == page.find("main")
+    assert all(image.has_attr("alt") for image in page.find_all("img"))
+    labels = {label.get("for") for label in page.find_all("label")}
+    fields = page.select("main input:not([type=hidden]), main select")
+    assert all(field.get("id") in labels for field in fields)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_no_page_loads_anything_from_elsewhere(template: str) -> None:
+    page = render(template, firstlight=SITE)
+    loaded = [str(tag.get("src") or tag.get("href")) for tag in page.select("script, link, img")]
+
+    assert all(a == "None" or (a.startswith("/") and a[1] != "/") for a in loaded)
+
+
+def test_pages_of_jupyterhub_that_we_left_alone_fit_in() -> None:
+    page = render("oauth.html", oauth_client=SimpleNamespace(description="x", redirect_uri="/"))
+    main = page.find("main")
+
+    assert main is not None
+    assert main.find("h1")
+
+
+def test_the_accent_is_the_sites() -> None:
+    assert "--fl-accent: #aa3300" in str(render("home.html", firstlight=SITE).head)
+
+
+def test_a_demonstration_says_that_it_is_one() -> None:
+    assert "demonstration" in render("login.html", firstlight=SITE).text
+    assert "demonstration" not in render("login.html", firstlight=SITE | {"demo": False}).text
+
+
+def test_login_offers_the_provider() -> None:
+    button = render("login.html", firstlight=SITE, user=None).find(id="login-with-service")
+
+    assert button is not None
+    assert button["href"] == "/nb/hub/oauth_login"
+    assert "GitHub" in button.text
+
+
+def test_local_login_explains_one_time_links() -> None:
+    site = SITE | {"provider": "local"}
+    page = render("login.html", firstlight=site, user=None, login_service="")
+
+    assert "firstlight link --user NAME" in page.text
+    assert "help@observatory.example" in page.text
+    assert page.find("form") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "You may not go there"),
+        (404, "There is nothing here"),
+        (429, "One moment, please"),
+        (500, "Something went wrong on our side"),
+        (503, "A part of the site is away"),
+        (418, "Sorry, that did not work"),
+    ],
+)
+def test_an_error_says_what_happened_and_what_to_do(status: int, words: str) -> None:
+    page = render("error.html", firstlight=SITE, status_code=status)
+
+    assert page.h1 is not None
+    assert page.h1.text == words
+    assert page.select("main ul li")
+    assert "help@observatory.example" in page.find_all("main")[0].text
+
+
+def test_who_is_denied_sees_the_reason_and_whom_to_ask() -> None:
+    page = render("error.html", firstlight=SITE, user=None, message="mallory is blocked here.")
+
+    reason = page.find(id="error-reason")
+    assert reason is not None
+    assert reason.text.strip() == "mallory is blocked here."
+    assert "ask help@observatory.example" in " ".join(page.text.split())
+
+
+def test_an_internal_error_shows_nothing_of_its_inside() -> None:
+    page = render(
+        "error.html", firstlight=SITE, status_code=500, message="Traceback: x", exception="y"
+    )
+
+    assert "Traceback" not in page.text
+
+
+def test_scopes_are_not_explained_to_people() -> None:
+    page = render("error.html", message="Action is not authorized with current scopes")
+
+    assert "scopes" not in page.text
+
+
+def test_the_size_form_is_put_in_as_it_is() -> None:
+    form = '<fieldset class="fl-sizes"><legend>Size</legend></fieldset>'
+    page = render("spawn.html", firstlight=SITE, spawner_options_form=form)
+
+    assert page.select_one("#spawn_form fieldset.fl-sizes")
+    assert page.select_one("#spawn_form button[type=submit]")
+
+
+def test_a_failed_start_says_why_and_what_next() -> None:
+    page = render(
+        "not_running.html", failed=True, failed_message="The disk is full.", spawn_url="/s"
+    )
+
+    assert page.h1 is not None
+    assert page.h1.text == "Your lab did not start"
+    assert "The disk is full." in page.text
+    start = page.find(id="start")
+    assert start is not None
+    assert (start.text, start["href"]) == ("Try again", "/s")
+
+
+def test_administrators_see_what_is_enforced() -> None:
+    page = render("admin.html", firstlight=SITE)
+    words = {
+        str(row.strong and row.strong.text): row.select(".fl-status")[0].text
+        for row in page.select("#firstlight-isolation li")
+    }
+
+    assert words == {"Memory limit": "enforced", "Network": "not enforced"}
+    assert page.find(id="react-admin-hook")
+
+
+def test_only_administrators_see_the_way_to_the_admin_page() -> None:
+    assert page_links("home.html", {}) == {"Notebooks", "Catalogs", "Tokens"}
+    assert page_links("home.html", {"admin-ui": True}) >= {"Admin"}
+
+
+def page_links(template: str, scopes: dict[str, bool]) -> set[str]:
+    """Return the words of the main navigation."""
+    page = render(template, firstlight=SITE, parsed_scopes=scopes)
+    return {link.text for link in page.select("nav.fl-nav a")}
