@@ -95,8 +95,8 @@ class Supervisor:
     """Asks a running supervisor through its socket."""
 
     def __init__(self, state: State) -> None:
-        transport = SupervisorTransport(serverurl=f"unix://{state.supervisor_socket}")
-        self._server = ServerProxy("http://127.0.0.1", transport=transport)
+        self._transport = SupervisorTransport(serverurl=f"unix://{state.supervisor_socket}")
+        self._server = ServerProxy("http://127.0.0.1", transport=self._transport)
 
     def processes(self) -> dict[str, Process] | None:
         """Return the parts by name, or None if no supervisor answers."""
@@ -122,3 +122,5 @@ class Supervisor:
             return getattr(self._server.supervisor, method)()
         except (OSError, HTTPException, Fault):
             return None
+        finally:
+            self._transport.close()
