@@ -14,6 +14,7 @@ __all__ = ["configure_authenticator", "lists_of"]
 
 BASE_URL = "/nb/"
 
+
 def lists_of(access: Access) -> Lists:
     """Turn the lists of ``platform.yaml`` into those that the policy reads."""
     return Lists(

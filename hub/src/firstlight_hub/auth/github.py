@@ -177,18 +177,19 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
             raise GitHubAway("it was a moment ago")
         try:
             try:
-                return await self._model(state["token_response"])
+                return await self.model_of(state["token_response"])
             except GitHubRefused:
                 if not state.get("refresh_token"):
                     raise
             params = self.build_refresh_token_request_params(state["refresh_token"])
             info = await self.get_token_info(handler, params)
-            return await self._model({"refresh_token": state["refresh_token"]} | info)
+            return await self.model_of({"refresh_token": state["refresh_token"]} | info)
         except GitHubAway:
             self._ask_again = time.monotonic() + _PAUSE
             raise
 
-    async def _model(self, token_info: dict[str, Any]) -> dict[str, Any]:
+    async def model_of(self, token_info: dict[str, Any]) -> dict[str, Any]:
+        """Ask GitHub about a token's owner, and decide."""
         user = await self.token_to_user(token_info)
         state = self.build_auth_state_dict(token_info, user)
         name = self.user_info_to_username(user)
