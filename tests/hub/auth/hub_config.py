@@ -9,7 +9,6 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets.config import get_config
 
 from firstlight_hub.auth.configure import configure_authenticator
-from firstlight_hub.auth.links import handlers
 from firstlight_hub.pages import template_paths
 from firstlight_hub.settings import Runtime, Settings
 
@@ -22,6 +21,7 @@ c = get_config()
 class NoProxy(Proxy):  # type: ignore[misc]
     """Remembers routes, forwards nothing; the tests talk to the hub itself."""
 
+    should_start = False
     _routes: dict[str, dict[str, object]] = {}  # noqa: RUF012
 
     async def add_route(self, routespec: str, target: str, data: dict[str, object]) -> None:
@@ -70,7 +70,6 @@ c.JupyterHub.db_url = f"sqlite:///{folder}/hub.sqlite"
 c.JupyterHub.cookie_secret = b"x" * 32
 c.JupyterHub.template_paths = template_paths()
 c.JupyterHub.template_vars = {"firstlight": {"site": "Test"}}
-c.JupyterHub.extra_handlers = handlers()
 c.JupyterHub.services = [{"name": "operator", "api_token": test["operator_token"]}]
 c.JupyterHub.load_roles = [
     {

@@ -7,26 +7,17 @@ import time
 from typing import Any
 
 from jupyterhub.auth import Authenticator
-from tornado import web
 from traitlets import Instance, Unicode, default
 
+from firstlight_hub.auth import links
 from firstlight_hub.auth.models import Decision, Lists
 from firstlight_hub.auth.policy import decide_local
 from firstlight_hub.auth.recheck import Recheck, evict
+from firstlight_hub.auth.refusals import LINK_FIELD, refusal
 from firstlight_hub.people.models import LOCAL, Person
 from firstlight_hub.people.store import PeopleStore
 
-__all__ = ["LINK_FIELD", "PeopleAuthenticator", "refusal"]
-
-LINK_FIELD = "link_token"
-"""The field of login data that holds a one-time link's token."""
-
-
-def refusal(status: int, message: str) -> web.HTTPError:
-    """Make an error whose page says ``message`` and nothing else."""
-    error = web.HTTPError(status, message)
-    error.jupyterhub_message = message  # type: ignore[attr-defined] # what the hub's page shows
-    return error
+__all__ = ["PeopleAuthenticator"]
 
 
 class PeopleAuthenticator(Authenticator):
@@ -98,8 +89,7 @@ class PeopleAuthenticator(Authenticator):
         if self._recheck is None and self.auth_refresh_age:
             self._recheck = Recheck(app, self, self.auth_refresh_age)
             self._recheck.start()
-        handlers: list[Any] = super().get_handlers(app)
-        return handlers
+        return [*super().get_handlers(app), *links.handlers()]
 
     async def authenticate(
         self, handler: Any, data: dict[str, str] | None = None, **kwargs: Any

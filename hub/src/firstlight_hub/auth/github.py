@@ -12,10 +12,11 @@ from oauthenticator.oauth2 import OAuthCallbackHandler
 from tornado.httpclient import HTTPClientError
 from traitlets import Float, Unicode, default
 
-from firstlight_hub.auth.base import PeopleAuthenticator, refusal
+from firstlight_hub.auth.base import PeopleAuthenticator
 from firstlight_hub.auth.github_api import GitHubApi, GitHubAway, GitHubRefused
 from firstlight_hub.auth.models import Decision, Identity
 from firstlight_hub.auth.policy import decide
+from firstlight_hub.auth.refusals import refusal
 from firstlight_hub.people.models import Person
 
 __all__ = ["GITHUB", "FirstLightGitHubAuthenticator"]

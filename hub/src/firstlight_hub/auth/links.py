@@ -14,7 +14,7 @@ from jupyterhub.utils import url_path_join
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
-from firstlight_hub.auth.base import LINK_FIELD, refusal
+from firstlight_hub.auth.refusals import LINK_FIELD, refusal
 from firstlight_hub.people.models import NameTaken
 from firstlight_hub.people.names import clean_local_name
 
@@ -24,7 +24,7 @@ _WEEK = 7 * 86400
 
 
 def handlers() -> list[tuple[str, type[BaseHandler]]]:
-    """Give what belongs into ``JupyterHub.extra_handlers``."""
+    """Give the handlers; `PeopleAuthenticator.get_handlers` passes them to the hub."""
     return [(r"/link", LinkHandler), (r"/api/firstlight/links", LinksApiHandler)]
 
 

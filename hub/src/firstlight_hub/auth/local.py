@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from firstlight_hub.auth.base import LINK_FIELD, PeopleAuthenticator, refusal
+from firstlight_hub.auth.base import PeopleAuthenticator
+from firstlight_hub.auth.refusals import LINK_FIELD, refusal
 
 __all__ = ["LocalLinkAuthenticator"]
 
