@@ -1,0 +1,1 @@
+"""Catalogs through the Table Access Protocol (IVOA TAP 1.1)."""
