@@ -25,7 +25,7 @@ async def test_says_what_who_and_how(site: Any) -> None:
     assert headings == {"What is here", "Who may use it", "How to get in", "Right now"}
     enter = page.find(id="enter")
     assert enter is not None
-    assert enter["href"] == "/nb/hub/home"
+    assert enter["href"] == "/nb/"
     assert "help@observatory.example" in page.text
 
 

@@ -55,6 +55,8 @@ class PageHandler(ServiceHandler):
         return {
             "site": settings.site,
             "logo": "/assets/logo" if settings.branding.logo else "/assets/logo.svg",
+            # Leads to the lab if it runs, else to the form that starts one; after a login, if need be.
+            "notebooks": self.context.hub_base_url,
             "hub": f"{self.context.hub_base_url}hub/",
             "demo": self.context.runtime.demo,
             "catalogs": settings.services.portal.enabled and settings.services.tap.enabled,
