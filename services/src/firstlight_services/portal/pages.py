@@ -55,7 +55,7 @@ class PageHandler(ServiceHandler):
         return {
             "site": settings.site,
             "logo": "/assets/logo" if settings.branding.logo else "/assets/logo.svg",
-            # Leads to the lab if it runs, else to the form that starts one; after a login, if need be.
+            # Leads to the lab if it runs, else to the form that starts one.
             "notebooks": self.context.hub_base_url,
             "hub": f"{self.context.hub_base_url}hub/",
             "demo": self.context.runtime.demo,
