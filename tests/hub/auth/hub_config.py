@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jupyterhub.proxy import Proxy
 from jupyterhub.spawner import SimpleLocalProcessSpawner
+from jupyterhub.utils import random_port
 from traitlets.config import get_config
 
 from firstlight_hub.auth.configure import configure_authenticator
@@ -40,6 +41,7 @@ class SleepingLab(SimpleLocalProcessSpawner):  # type: ignore[misc]
     home_dir_template = str(folder)
 
     async def start(self) -> tuple[str, int]:
+        self.port = random_port()
         self.cmd = ["python3", "-m", "http.server", "--bind", "127.0.0.1", str(self.port)]
         started: tuple[str, int] = await super().start()
         return started

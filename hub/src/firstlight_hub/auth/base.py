@@ -143,6 +143,7 @@ class PeopleAuthenticator(Authenticator):
         person = self.people.by_username(user.name)
         if person is None:
             # Made by the operator through the hub's API, who vouches for them.
+            self.log.info("Left alone: %s, who never logged in", user.name)
             return user.name not in self.lists.blocked
         if person.provider == LOCAL:
             self.people.touch(person.username)
