@@ -1,1 +1,1 @@
-"""Catalogs through the Table Access Protocol (IVOA TAP 1.1)."""
+"""Catalogs: the Table Access Protocol."""

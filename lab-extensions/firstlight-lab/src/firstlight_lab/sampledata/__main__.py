@@ -1,0 +1,34 @@
+"""``python -m firstlight_lab.sampledata --out DIR [--seed N] [--quick]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from firstlight_lab.sampledata.build import build
+from firstlight_lab.sampledata.field import DEFAULT_SEED
+
+
+def main() -> int:
+    """Make the data unless they are there."""
+    parser = argparse.ArgumentParser(prog="python -m firstlight_lab.sampledata")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--quick", action="store_true", help="a small field, for tests")
+    options = parser.parse_args()
+    try:
+        build(options.out.resolve(), seed=options.seed, quick=options.quick, say=_say)
+    except OSError as error:
+        sys.stderr.write(f"The sample data could not be written: {error}\n")
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

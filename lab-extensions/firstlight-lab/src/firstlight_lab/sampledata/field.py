@@ -1,0 +1,131 @@
+"""Where and with what the pretend telescope looks: places, bands, depth, seeing, visits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from astropy.wcs import WCS
+
+from firstlight_lab.geometry import Box
+from firstlight_lab.skymap import SkyMap, TractInfo, tangent_wcs
+
+__all__ = ["BANDS", "DEFAULT_SEED", "INSTRUMENT", "SKYMAP", "ZERO_POINT", "Band", "Field", "Visit"]
+
+INSTRUMENT = "LSSTCam-imSim"
+SKYMAP = "DC2"
+ZERO_POINT = 27.0
+DEFAULT_SEED = 3828
+
+
+@dataclass(frozen=True)
+class Band:
+    """A band of the survey.
+
+    Attributes
+    ----------
+    fwhm
+        Seeing of the coadd, arcseconds.
+    depth
+        Magnitude of a point source at five sigma in the coadd.
+    wavelength
+        Middle of the band, nm.
+    """
+
+    name: str
+    physical_filter: str
+    fwhm: float
+    depth: float
+    wavelength: float
+
+
+BANDS = (
+    Band("g", "g_sim_1.4", 0.84, 26.6, 478),
+    Band("r", "r_sim_1.4", 0.78, 26.6, 622),
+    Band("i", "i_sim_1.4", 0.74, 26.2, 755),
+)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One exposure of the sky, seen by some detectors."""
+
+    id: int
+    band: Band
+    day_obs: int
+    mjd: float
+    seeing: float
+    angle: float
+    ra: float
+    dec: float
+    detectors: tuple[int, ...]
+
+    depth_lost = 2.4
+    """How much shallower than the coadd one exposure is, magnitudes."""
+
+    def wcs(self, detector: int, side: int) -> WCS:
+        """Return a detector's world coordinates; detectors lie side by side along x."""
+        index = self.detectors.index(detector) - (len(self.detectors) - 1) / 2
+        middle = (side - 1) / 2
+        return tangent_wcs(
+            self.ra, self.dec, middle - index * (side + 40), middle, 0.2, angle=self.angle
+        )
+
+
+@dataclass(frozen=True)
+class Field:
+    """What is simulated.
+
+    Attributes
+    ----------
+    side
+        Side of the coadds, pixels of 0.2 arcseconds; they cover the middle of the patch.
+    detector_side
+        Side of the (smaller than real) detectors.
+    density
+        Galaxies to i = 27 for each square arcminute.
+    """
+
+    side: int = 1500
+    detector_side: int = 800
+    density: float = 230.0
+    stars: int = 330
+    tract_id: int = 3828
+    patch_id: int = 24
+
+    @property
+    def tract(self) -> TractInfo:
+        """The tract."""
+        return SkyMap(SKYMAP).tract(self.tract_id)
+
+    @property
+    def box(self) -> Box:
+        """The coadds' place in the tract's pixels."""
+        inner = self.tract.patch(self.patch_id).inner
+        return Box(
+            inner.x0 + (inner.width - self.side) // 2,
+            inner.y0 + (inner.height - self.side) // 2,
+            self.side,
+            self.side,
+        )
+
+    @property
+    def visits(self) -> tuple[Visit, ...]:
+        """One visit in each band, each turned and shifted a little, with its own seeing."""
+        tract = self.tract
+        shifts = ((0.001, -0.002, 4.0, 0.92), (-0.002, 0.001, 31.0, 0.71), (0.002, 0.002, 58.0, 0.8))
+        return tuple(
+            Visit(
+                number,
+                band,
+                20240914 + day,
+                60567.2 + day,
+                seeing,
+                angle,
+                tract.ra + east,
+                tract.dec + north,
+                (94, 95),
+            )
+            for (east, north, angle, seeing), number, band, day in zip(
+                shifts, (254379, 262622, 271331), BANDS, (0, 2, 5), strict=True
+            )
+        )
