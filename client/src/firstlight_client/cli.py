@@ -170,8 +170,7 @@ def logs(name: str, follows: bool, lines: int, state_dir: Path) -> None:
 )
 @click.argument("action", type=click.Choice(["check", "show", "schema"]))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@_state_dir
-def config(action: str, arguments: tuple[str, ...], state_dir: Path) -> None:  # noqa: ARG001
+def config(action: str, arguments: tuple[str, ...]) -> None:
     """Check a platform.yaml, show what it means, or print its JSON Schema."""
     from firstlight_client.plan import ask_hub_settings
 

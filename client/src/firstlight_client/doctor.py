@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from firstlight_client.errors import OperatorError
 from firstlight_client.parts import find_node
@@ -66,7 +66,7 @@ def examine(state: State, config: Path | None, port: int) -> Iterator[Finding]:
             yield check()
         except (OSError, ValueError, OperatorError, subprocess.SubprocessError) as error:
             yield Finding("doctor", "warn", f"A check could not be made: {error}")
-    yield from _isolation()
+    yield from _isolation(state)
 
 
 def _python() -> Finding:
@@ -181,14 +181,12 @@ def _instance(state: State, port: int) -> Finding:
     return Finding("platform", "ok", f"running at {status['url']}")
 
 
-def _isolation() -> Iterator[Finding]:
+def _isolation(state: State) -> Iterator[Finding]:
     """Say what protects one lab from another on this machine, and what does not."""
-    report: Any = ask_isolation()
+    report = ask_isolation(state)
     if not report:
         yield Finding("isolation", "warn", "the spawner could not tell what it can enforce")
-        return
-    entries = report["items"] if isinstance(report, dict) else report
-    for entry in entries:
+    for entry in report:
         verdict: Verdict = "ok" if entry["enforced"] else "warn"
         fix = "" if entry["enforced"] or os.geteuid() == 0 else "Run the platform as root."
-        yield Finding(f"isolation: {entry['name']}", verdict, entry["reason"], fix)
+        yield Finding(f"isolation: {entry['name']}", verdict, entry["detail"], fix)

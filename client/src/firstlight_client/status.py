@@ -61,7 +61,7 @@ def ask_status(state: State) -> dict[str, Any]:
         ],
         "people": people,
         "labs_running": labs,
-        "isolation": ask_isolation(),
+        "isolation": ask_isolation(state),
     }
 
 
@@ -75,18 +75,21 @@ def _people(state: State) -> tuple[int | None, int | None]:
     return len(found), running
 
 
-def ask_isolation() -> Any:
-    """Ask the hub's spawner what this machine enforces; None if it cannot tell."""
+def ask_isolation(state: State) -> list[dict[str, Any]]:
+    """Ask the hub's spawner what labs are held to on this machine; empty if it cannot tell."""
+    try:
+        mode = json.loads(state.settings.read_text())["spawner"]["isolation"]
+    except (OSError, ValueError, KeyError):
+        mode = "auto"
+    program = (sys.executable, "-m", "firstlight_hub.spawner.report", "--json")
     done = subprocess.run(
-        [sys.executable, "-m", "firstlight_hub.spawner.report", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [*program, "--isolation", mode], capture_output=True, text=True, check=False
     )
     try:
-        return json.loads(done.stdout)
+        found: list[dict[str, Any]] = json.loads(done.stdout)
     except ValueError:
-        return None
+        return []
+    return found
 
 
 def show_status(status: Mapping[str, Any]) -> None:

@@ -46,7 +46,7 @@ def configure(c: Any, settings: Settings, runtime: Runtime, secrets: Mapping[str
         ``cookie_secret`` and the API tokens ``service_<name>``, by name.
     """
     _addresses(c, runtime)
-    _proxy(c, runtime)
+    _proxy(c, settings, runtime)
     _state(c, runtime, secrets)
     _sessions(c, settings, runtime)
     _services(c, runtime, secrets)
@@ -71,7 +71,7 @@ def _addresses(c: Any, runtime: Runtime) -> None:
     c.JupyterHub.hub_bind_url = f"{_local(runtime.ports.hub)}"
 
 
-def _proxy(c: Any, runtime: Runtime) -> None:
+def _proxy(c: Any, settings: Settings, runtime: Runtime) -> None:
     """Use the proxy that the supervisor runs, so that a hub restart drops no websocket."""
     ports = runtime.ports
     c.ConfigurableHTTPProxy.should_start = False
@@ -79,8 +79,13 @@ def _proxy(c: Any, runtime: Runtime) -> None:
     # A proxy that was restarted has no routes until the hub's next look.
     c.JupyterHub.proxy_check_interval = 5
     routes = {"/": _local(ports.portal)}
-    routes |= {path: _local(getattr(ports, name)) for name, path in DATA_SERVICES.items()}
-    if runtime.demo:
+    routes |= {
+        path: _local(getattr(ports, name))
+        for name, path in DATA_SERVICES.items()
+        # Without a route, an address is the landing page's "there is nothing here".
+        if name == "portal" or getattr(settings.services, name).enabled
+    }
+    if runtime.demo and ports.demo_github is not None:
         routes["/demo-github/"] = _local(ports.demo_github)
     c.Proxy.extra_routes = routes
 

@@ -3,19 +3,24 @@
 import os
 from pathlib import Path
 
-from firstlight_hub.configure import configure
-from firstlight_hub.settings import Settings, load_runtime, read_secret
-from firstlight_hub.settings.runtime import SECRETS
-from firstlight_hub.spawner import probe
 from traitlets.config import get_config
+
+from firstlight_hub.configure import configure
+from firstlight_hub.settings.runtime import load_runtime, load_settings_of, read_secrets
+from firstlight_hub.spawner import guarantees, inspect, probe
 
 c = get_config()
 _state = Path(os.environ["FIRSTLIGHT_STATE_DIR"])
 _runtime = load_runtime(_state)
-_settings = Settings.model_validate_json((_state / "run" / "settings.json").read_text())
-configure(c, _settings, _runtime, {name: read_secret(_state, name) for name in SECRETS})
-# What this machine enforces is found out here, and shown to administrators.
-c.JupyterHub.template_vars["firstlight"]["isolation"] = probe().items
+_settings = load_settings_of(_state)
+configure(c, _settings, _runtime, read_secrets(_state))
+
+# What this machine can do is found out here, once, and shown to administrators.
+c.LabSpawner.machine = probe()
+c.LabSpawner.installation = inspect(_runtime.labs_python)
+c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
+    _settings.spawner.isolation, c.LabSpawner.machine
+)
 
 # The escape hatch: what stands beside platform.yaml in jupyterhub_config.d/ has the last word.
 if _runtime.config is not None:

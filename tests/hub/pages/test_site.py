@@ -7,6 +7,7 @@ from pathlib import Path
 from firstlight_hub.pages import template_vars
 from firstlight_hub.settings import Settings
 from firstlight_hub.settings.runtime import Ports, Runtime
+from firstlight_hub.spawner.models import Guarantee
 
 
 def test_templates_know_the_site() -> None:
@@ -26,7 +27,7 @@ def test_templates_know_the_site() -> None:
         tutorials_dir=Path("tutorials"),
         version="0.1.0",
     )
-    item = {"title": "Memory limit", "enforced": True, "detail": "cgroup v2"}
+    item = Guarantee("Memory limit", True, "cgroup v2")
 
     assert template_vars(settings, runtime, [item]) == {
         "site": "Andes",

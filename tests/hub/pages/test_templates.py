@@ -24,8 +24,8 @@ SITE = {
     "provider": "github",
     "demo": True,
     "isolation": [
-        {"title": "Memory limit", "detail": "cgroup v2", "enforced": True},
-        {"title": "Network", "detail": "", "enforced": False},
+        {"name": "Memory limit", "detail": "cgroup v2", "enforced": True},
+        {"name": "Network", "detail": "", "enforced": False},
     ],
 }
 

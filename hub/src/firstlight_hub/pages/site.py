@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from firstlight_hub.settings import Settings
     from firstlight_hub.settings.runtime import Runtime
+    from firstlight_hub.spawner.models import Guarantee
 
 __all__ = ["template_vars"]
 
 
 def template_vars(
-    settings: Settings, runtime: Runtime, isolation: Sequence[Any] = ()
+    settings: Settings, runtime: Runtime, isolation: Sequence[Guarantee] = ()
 ) -> dict[str, Any]:
     """Return the value of the templates' variable ``firstlight``.
 
@@ -22,8 +23,7 @@ def template_vars(
     settings, runtime
         The resolved ``platform.yaml`` and this run's addresses.
     isolation
-        What labs are held to on this machine, for the admin page: things or mappings with
-        ``title``, ``enforced`` and ``detail``.
+        What labs are held to on this machine, for the admin page.
     """
     return {
         "site": settings.site.name,

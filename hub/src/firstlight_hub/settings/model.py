@@ -215,9 +215,9 @@ class Spawner(Section):
     )
     isolation: Literal["auto", "require", "off"] = Field(
         "auto",
-        description="Private mount namespace, own uid and cgroup limits for each lab. `auto`: what "
-        "this machine can give, with a warning for the rest; `require`: refuse to start a lab "
-        "without; `off`: none.",
+        description="Private files and processes, an own account and limits for each lab. `auto`: "
+        "what this machine can give, and the admin page says what not; `require`: refuse to start "
+        "a lab without; `off`: nothing but, where the platform runs as root, the own account.",
     )
     start_timeout: Duration = Field(
         timedelta(seconds=60), description="How long a lab may take to start."

@@ -1,0 +1,16 @@
+"""Labs: where they run, what they find there, what they are held to."""
+
+from firstlight_hub.spawner.configure import configure_spawner
+from firstlight_hub.spawner.form import options_form
+from firstlight_hub.spawner.machine import inspect, probe
+from firstlight_hub.spawner.policy import guarantees
+from firstlight_hub.spawner.spawner import LabSpawner
+
+__all__ = [
+    "LabSpawner",
+    "configure_spawner",
+    "guarantees",
+    "inspect",
+    "options_form",
+    "probe",
+]

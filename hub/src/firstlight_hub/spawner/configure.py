@@ -1,0 +1,42 @@
+"""From settings to the spawner's traits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from firstlight_hub.settings import Runtime, Settings
+from firstlight_hub.spawner.spawner import LabSpawner
+
+__all__ = ["configure_spawner"]
+
+
+def configure_spawner(
+    c: Any, settings: Settings, runtime: Runtime, *, scopes: Sequence[str]
+) -> None:
+    """Set the traits of the spawner; finds nothing out about the machine.
+
+    Parameters
+    ----------
+    c
+        A traitlets ``Config``; it is filled in.
+    settings
+        The resolved ``platform.yaml``.
+    runtime
+        This run's addresses and places.
+    scopes
+        What a lab's token for the data services may do.
+    """
+    c.JupyterHub.spawner_class = LabSpawner
+    lab = c.LabSpawner
+    lab.labs = settings.labs
+    lab.settings = settings.spawner
+    lab.state_dir = str(runtime.state_dir)
+    lab.tutorials_dir = str(runtime.tutorials_dir)
+    lab.public_origin = runtime.public_url
+    lab.contact = settings.site.contact
+    lab.data_scopes = list(scopes)
+    c.Spawner.start_timeout = round(settings.spawner.start_timeout.total_seconds())
+    c.Spawner.http_timeout = round(settings.spawner.start_timeout.total_seconds())
+    # What a lab tells of itself: 30 s are the hub's own rhythm for everything else.
+    c.Spawner.poll_interval = 10

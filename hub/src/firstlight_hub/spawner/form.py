@@ -1,0 +1,46 @@
+"""The form that starts a lab: its sizes, as cards to choose from."""
+
+from __future__ import annotations
+
+from html import escape
+
+from firstlight_hub.settings.model import Labs, LabSize
+
+__all__ = ["in_words", "options_form"]
+
+
+def options_form(labs: Labs, last: str | None = None) -> str:
+    """Return the form's fields; nothing where there is nothing to choose.
+
+    Parameters
+    ----------
+    labs
+        What is offered.
+    last
+        The size that this person chose last; it is chosen beforehand.
+    """
+    if len(labs.sizes) == 1:
+        return ""
+    names = {size.name for size in labs.sizes}
+    chosen = last if last in names else labs.default_size
+    cards = "\n".join(_card(size, checked=size.name == chosen) for size in labs.sizes)
+    return f'<fieldset class="fl-sizes">\n<legend>Choose a size</legend>\n{cards}\n</fieldset>'
+
+
+def in_words(size: LabSize) -> str:
+    """Return what a size gives, such as ``2 cores, 4 GiB of memory``."""
+    cores = f"{size.cpu:g} core{'s' * (size.cpu != 1)}"
+    gib = size.memory / 1024**3
+    memory = f"{gib:.3g} GiB" if gib >= 1 else f"{size.memory / 1024**2:.0f} MiB"
+    return f"{cores}, {memory} of memory"
+
+
+def _card(size: LabSize, *, checked: bool) -> str:
+    name, mark = escape(size.name), " checked" if checked else ""
+    purpose = f'<span class="fl-muted">{escape(size.purpose)}</span>' if size.purpose else ""
+    return (
+        f'<label class="fl-size" for="size-{name}">'
+        f'<input type="radio" name="size" id="size-{name}" value="{name}"{mark} required>'
+        f"<strong>{escape(size.title)}</strong>"
+        f"<span>{escape(in_words(size))}</span>{purpose}</label>"
+    )

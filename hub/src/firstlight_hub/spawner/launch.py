@@ -1,0 +1,126 @@
+"""Making a lab's process: the seam where a fork server will take over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from firstlight_hub.spawner import processes
+from firstlight_hub.spawner.machine import LAUNCHER
+from firstlight_hub.spawner.models import LabSpec
+
+__all__ = ["LaunchError", "Launched", "launch", "tail"]
+
+_LOG_LINES = 25
+
+
+class LaunchError(Exception):
+    """A process did not become a lab.
+
+    Parameters
+    ----------
+    step
+        What it was doing.
+    problem
+        What the system said.
+    """
+
+    def __init__(self, step: str, problem: str) -> None:
+        super().__init__(f"{step}: {problem}")
+        self.step = step
+        self.problem = problem
+
+
+class Launched:
+    """A process that is about to become a lab.
+
+    Attributes
+    ----------
+    pid, start_ticks
+        The two together name it for ever.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
+        self._process = process
+        self._status = status
+        self.pid = process.pid
+        self.start_ticks = processes.start_ticks(process.pid)
+
+    def ended(self) -> int | None:
+        """Return None while it runs, else how it ended; it is reaped then."""
+        return self._process.poll()
+
+    async def become(self, spec: LabSpec) -> None:
+        """Send the specification; return when the process has become the lab's program.
+
+        Raises
+        ------
+        LaunchError
+            If it cannot.
+        """
+        said = await asyncio.to_thread(self._converse, json.dumps(spec.as_json()).encode())
+        if said:
+            problem = json.loads(said)
+            raise LaunchError(problem["step"], problem["error"])
+
+    def _converse(self, words: bytes) -> bytes:
+        """Write the specification, and return what the launcher says: nothing, if all went well."""
+        with suppress(BrokenPipeError):
+            if self._process.stdin is not None:
+                self._process.stdin.write(words)
+                self._process.stdin.close()
+        with os.fdopen(self._status, "rb") as status:
+            return status.read()
+
+
+def launch(log_file: Path) -> Launched:
+    """Start a process in a session of its own, so that it outlives the hub.
+
+    Parameters
+    ----------
+    log_file
+        Gets the lab's output; that of the last time is kept beside it.
+
+    Raises
+    ------
+    OSError
+        If there can be no process, or no log.
+    """
+    log = _open_log(log_file)
+    reading, writing = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(LAUNCHER), str(writing)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=(writing,),
+            start_new_session=True,
+            env={"PATH": "/usr/bin:/bin"},
+        )
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
+        os.close(log)
+    return Launched(process, reading)
+
+
+def tail(path: Path) -> str:
+    """Return the end of a lab's log."""
+    with suppress(OSError):
+        return "\n".join(path.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+    return ""
+
+
+def _open_log(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        path.replace(path.with_suffix(".log.1"))
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

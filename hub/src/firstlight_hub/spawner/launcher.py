@@ -1,0 +1,247 @@
+"""Becomes a lab: namespaces, mounts, account, limits, then the lab's own program.
+
+Run as ``python -I -S launcher.py STATUS_FD`` with a `LabSpec` as JSON on standard input, so that no
+secret is in an argument list. It uses the standard library only, imports nothing of ours, and says
+what went wrong on the status pipe; the pipe closes without a word when the lab's program runs.
+
+Notes
+-----
+With namespaces there are three processes: this one stays outside and hands signals on; the first
+process of the new PID namespace reaps what the lab leaves behind, and takes everything along when
+it ends (pid_namespaces(7)); below it runs the lab. Without namespaces this process becomes the lab.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import shutil  # now: once the lab's view is made, the standard library may be out of sight
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
+_MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 32, 4096, 8192, 16384, 1 << 18
+_KEPT = {
+    os.ST_NOSUID: _MS_NOSUID,
+    os.ST_NODEV: _MS_NODEV,
+    os.ST_NOEXEC: _MS_NOEXEC,
+    os.ST_NOATIME: 1024,
+    os.ST_NODIRATIME: 2048,
+    os.ST_RELATIME: 1 << 21,
+}
+_PR_SET_NO_NEW_PRIVS = 38
+_libc = ctypes.CDLL(None, use_errno=True)
+_step = "reading the specification"
+
+
+def main() -> None:
+    """Read the specification and become the lab."""
+    status = int(sys.argv[1])
+    os.umask(0o022)
+    try:
+        spec = json.load(sys.stdin)
+        _begin("joining the lab's control groups")
+        for procs in spec["cgroup_procs"]:
+            Path(procs).write_text("0")
+        if spec["namespaces"]:
+            _enter_namespaces(user=spec["namespaces"] == "user")
+            _become_outer_unless_child(status)
+            _build_view(spec)
+            _become_first_unless_child(status)
+        _drop_privileges(spec)
+        for seed in spec["seeds"]:
+            _sow(**seed)
+        _begin(f"starting {spec['command'][0]}")
+        # stdin held the specification; a lab has none.
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.chdir(spec["directory"])
+        os.set_inheritable(status, False)
+        os.execve(spec["command"][0], spec["command"], spec["environment"])  # noqa: S606
+    except Exception as error:  # whatever it is: the hub has to hear of it
+        os.write(status, json.dumps({"step": _step, "error": str(error)}).encode())
+        os._exit(125)
+
+
+def _begin(step: str) -> None:
+    """Note what is being done, for the message if it fails."""
+    global _step
+    _step = step
+
+
+# --- namespaces
+
+
+def _enter_namespaces(*, user: bool) -> None:
+    _begin("making private namespaces")
+    uid, gid = os.geteuid(), os.getegid()
+    flags = os.CLONE_NEWNS | os.CLONE_NEWPID | os.CLONE_NEWIPC
+    os.unshare(flags | os.CLONE_NEWUSER if user else flags)
+    if user:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def _become_outer_unless_child(status: int) -> None:
+    """Fork; the parent hands signals on and ends as the child does."""
+    child = os.fork()
+    if child == 0:
+        return
+    os.close(status)
+    _keep_only_the_log()
+    _wait_for(child)
+
+
+def _become_first_unless_child(status: int) -> None:
+    """Fork; the parent is the namespace's first process, and reaps orphans."""
+    child = os.fork()
+    if child == 0:
+        return
+    os.close(status)
+    _keep_only_the_log()
+    _wait_for(child)
+
+
+def _keep_only_the_log() -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+
+
+def _wait_for(child: int) -> None:
+    """Hand signals on to a child, reap whatever ends, and end when and as the child does."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _: os.kill(child, number))
+    while True:
+        ended, how = os.wait()
+        if ended == child:
+            os._exit(os.waitstatus_to_exitcode(how) % 256)
+
+
+# --- what the lab sees of the file system
+
+
+def _build_view(spec: dict[str, Any]) -> None:
+    """Hide directories, show parts of them again, and make the lab's own ``/etc``."""
+    _begin("making the lab's view of the file system")
+    _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
+    # What is shown may lie in what is hidden: hold on to it first.
+    shown = [(os.open(entry["source"], os.O_PATH | os.O_CLOEXEC), entry) for entry in spec["shown"]]
+    for hidden in spec["hidden"]:
+        if os.path.isdir(hidden["path"]):  # noqa: PTH112 (no pathlib: it is slower to start)
+            flags = _MS_NOSUID | _MS_NODEV
+            _mount("tmpfs", hidden["path"], "tmpfs", flags, hidden["options"])
+    for descriptor, entry in shown:
+        _begin(f"showing {entry['target']} to the lab")
+        _bind(descriptor, entry["target"], writable=entry["writable"])
+    _begin("writing the lab's /etc")
+    _overlay_etc(spec["etc"], spec["owner"])
+    _begin("mounting the lab's /proc")
+    _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+
+
+def _bind(source: int, target: str, *, writable: bool) -> None:
+    origin = f"/proc/self/fd/{source}"
+    if os.path.isdir(origin):  # noqa: PTH112
+        os.makedirs(target, mode=0o755, exist_ok=True)  # noqa: PTH103
+    elif not os.path.exists(target):  # noqa: PTH110
+        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)  # noqa: PTH103, PTH120
+        os.close(os.open(target, os.O_CREAT, 0o644))
+    _mount(origin, target, None, _MS_BIND | _MS_REC)
+    _restrict(target, 0 if writable else _MS_RDONLY)
+
+
+def _restrict(target: str, flags: int) -> None:
+    """Give a mount more restrictions; a user namespace may not take any away."""
+    kept = sum(flag for bit, flag in _KEPT.items() if os.statvfs(target).f_flag & bit)
+    _mount(None, target, None, _MS_REMOUNT | _MS_BIND | kept | _MS_NOSUID | _MS_NODEV | flags)
+
+
+def _overlay_etc(files: dict[str, Any], owner: list[int]) -> None:
+    """Lay an ``/etc`` over the machine's that differs in a few files and costs nothing.
+
+    Notes
+    -----
+    Every other entry is a link into the machine's, which is moved below. An overlayfs would do the
+    same, where the kernel has it; this works everywhere.
+    """
+    stage = "/tmp/.etc"  # noqa: S108 (by now a file system of the lab's own)
+    names = os.listdir("/etc")  # noqa: PTH208
+    os.mkdir(stage)  # noqa: PTH102
+    _mount("/etc", stage, None, _MS_BIND | _MS_REC)
+    _mount("tmpfs", "/etc", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=1m")
+    os.mkdir("/etc/.machine")  # noqa: PTH102
+    _mount(stage, "/etc/.machine", None, _MS_MOVE)
+    os.rmdir(stage)  # noqa: PTH106
+    _restrict("/etc/.machine", _MS_RDONLY)
+    own = {name.split("/")[0] for name in files}
+    for name in set(names) - own:
+        original = f"/etc/.machine/{name}"
+        # A link is taken over as it is: relative ones count from /etc.
+        is_link = os.path.islink(original)  # noqa: PTH114
+        os.symlink(os.readlink(original) if is_link else original, f"/etc/{name}")  # noqa: PTH115, PTH211
+    for name, file in files.items():
+        path = f"/etc/{name}"
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)  # noqa: PTH103, PTH120
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, file["mode"])
+        os.write(descriptor, file["text"].encode())
+        if file["mode"] & 0o077 == 0:
+            os.fchown(descriptor, *owner)
+        os.close(descriptor)
+    _restrict("/etc", _MS_RDONLY)
+
+
+def _mount(
+    source: str | None, target: str, kind: str | None, flags: int, options: str | None = None
+) -> None:
+    """Call mount(2)."""
+    words = [word.encode() if word is not None else None for word in (source, target, kind)]
+    data = options.encode() if options is not None else None
+    if _libc.mount(*words, ctypes.c_ulong(flags), data):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), target)
+
+
+# --- who the lab is, and what it may use
+
+
+def _drop_privileges(spec: dict[str, Any]) -> None:
+    _begin("limiting the lab")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if spec["processes"]:
+        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+        limit = spec["processes"] if hard < 0 else min(spec["processes"], hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    if spec["account"]:
+        _begin("taking on the lab's account")
+        uid, gid = spec["owner"]
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    # No program can give a lab more rights than it has: sudo and its like are out.
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _sow(source: str, copy: str, link: str) -> None:
+    """Give a home its own copy of a folder, once, and a link to the original.
+
+    Notes
+    -----
+    It is the lab's user who does this: what stands in a home may be a link to anywhere.
+    """
+    _begin("laying out the tutorials")
+    if not os.path.lexists(copy):
+        shutil.copytree(source, copy, copy_function=shutil.copyfile)
+    if not os.path.lexists(link):
+        os.symlink(source, link)  # noqa: PTH211
+
+
+if __name__ == "__main__":
+    main()

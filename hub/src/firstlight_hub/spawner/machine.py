@@ -1,0 +1,117 @@
+"""What this machine can do, found out by trying."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from firstlight_hub.spawner.cgroups import CONTROLLERS, Hierarchy, find_hierarchy
+from firstlight_hub.spawner.models import Capabilities, Hidden, LabInstallation, LabSpec, Namespaces
+
+__all__ = ["LAUNCHER", "InstallationError", "closed_directories", "inspect", "probe"]
+
+LAUNCHER = Path(__file__).with_name("launcher.py")
+
+_ASK = """
+import json, sys
+try:
+    from firstlight_lab.env import lab_environment
+    variables = lab_environment()
+except ImportError:
+    variables = {}
+print(json.dumps([[sys.prefix, sys.base_prefix, *sys.path], variables]))
+"""
+
+
+class InstallationError(Exception):
+    """The labs' environment cannot be used."""
+
+
+def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
+    """Find out what labs can be held to; takes some ten milliseconds."""
+    groups = find_hierarchy() if hierarchy is None else hierarchy
+    root = os.geteuid() == 0
+    namespaces: Namespaces = "root" if root else "user"
+    problem = _try_namespaces(namespaces)
+    reasons = {"cgroups": groups.reason or "this machine lacks some control groups"}
+    if problem:
+        reasons["namespaces"] = f"private namespaces cannot be made here ({problem})"
+    if set(groups.roots) == set(CONTROLLERS):
+        del reasons["cgroups"]
+    return Capabilities(root, "" if problem else namespaces, frozenset(groups.roots), reasons)
+
+
+def _try_namespaces(kind: Namespaces) -> str:
+    """Run a program in namespaces of its own; return what went wrong, or nothing."""
+    trial = LabSpec(
+        command=("/bin/sh", "-c", "exit 0"),
+        environment={},
+        directory="/",
+        owner=(os.geteuid(), os.getegid()),
+        account=False,
+        processes=0,
+        namespaces=kind,
+        hidden=(Hidden("/tmp", "mode=1777,size=1m"),),  # noqa: S108
+    )
+    reading, writing = os.pipe()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(LAUNCHER), str(writing)],
+            input=json.dumps(trial.as_json()).encode(),
+            pass_fds=(writing,),
+            capture_output=True,
+            check=False,
+            timeout=20,
+        )
+        os.close(writing)
+        writing = -1
+        said = os.read(reading, 4096)
+    finally:
+        os.close(reading)
+        if writing >= 0:
+            os.close(writing)
+    if said:
+        return str(json.loads(said)["error"])
+    return "" if done.returncode == 0 else done.stderr.decode(errors="replace").strip()[-200:]
+
+
+def inspect(python: Path) -> LabInstallation:
+    """Ask the labs' interpreter where it reads from and which variables it wants.
+
+    Raises
+    ------
+    InstallationError
+        If it does not run.
+    """
+    try:
+        done = subprocess.run(
+            [str(python), "-c", _ASK],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            cwd="/",
+        )
+        places, variables = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise InstallationError(f"The labs' environment {python} does not run: {error}") from error
+    paths = {Path(place) for place in places if place and Path(place).is_dir()}
+    paths |= {path.resolve() for path in paths}
+    alone = {path for path in paths if not any(other in path.parents for other in paths)}
+    return LabInstallation(python, tuple(sorted(alone)), variables)
+
+
+def closed_directories(paths: tuple[Path, ...]) -> frozenset[Path]:
+    """Return the directories above some paths that other accounts may not pass through."""
+    found = set()
+    for path in paths:
+        for folder in (path, *path.parents):
+            try:
+                if not folder.stat().st_mode & 0o001:
+                    found.add(folder)
+            except OSError:
+                found.add(folder)
+    return frozenset(found)

@@ -1,0 +1,361 @@
+"""Labs as processes of this machine, each in a place of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from jupyterhub import orm
+from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.utils import random_port
+from traitlets import Instance, List, Unicode
+
+from firstlight_hub.settings.model import Labs, LabSize
+from firstlight_hub.settings.model import Spawner as SpawnerSettings
+from firstlight_hub.spawner import cgroups, processes
+from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of
+from firstlight_hub.spawner.environment import nublado_files
+from firstlight_hub.spawner.form import in_words, options_form
+from firstlight_hub.spawner.homes import ensure_home, write_private_files
+from firstlight_hub.spawner.launch import Launched, LaunchError, launch, tail
+from firstlight_hub.spawner.machine import closed_directories
+from firstlight_hub.spawner.models import Capabilities, LabInstallation, LabSpec
+from firstlight_hub.spawner.policy import Isolation, UnknownSize, choose_size, decide_isolation
+from firstlight_hub.spawner.record import LabRecord
+
+__all__ = ["LabSpawner"]
+
+TUTORIAL = "/lab/tree/tutorials/01-first-light.ipynb"
+"""Where a first visit leads."""
+
+_POLL_SECONDS = 0.03
+_LOG_LINES = 25
+
+
+class LabSpawner(Spawner):
+    """Starts a lab in private namespaces, under its own account, held by control groups.
+
+    Notes
+    -----
+    `start` returns only when the port answers: the hub's own check for it backs off exponentially,
+    which makes a person wait twice as long. A lab that dies meanwhile is told of at once. How the
+    process is made is behind `_launch`, where a fork server will take over.
+    """
+
+    labs = Instance(Labs, args=(), config=True, help="The sizes that are offered.")
+    settings = Instance(SpawnerSettings, args=(), config=True, help="Isolation and time-outs.")
+    installation = Instance(LabInstallation, config=True, help="The labs' environment.")
+    machine = Instance(Capabilities, config=True, help="What this machine can hold a lab to.")
+    state_dir = Unicode(config=True, help="The platform's state directory.")
+    tutorials_dir = Unicode(config=True, help="The folder that each new home gets a copy of.")
+    public_origin = Unicode(config=True, help="The platform's address; no slash at its end.")
+    contact = Unicode(config=True, help="Whom to ask when a lab does not start.")
+    data_scopes = List(
+        Unicode(), config=True, help="Scopes of a lab's token for the data services."
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.record: LabRecord | None = None
+        self._launched: Launched | None = None
+        self._steps: list[tuple[int, str]] = []
+        self._stepped = asyncio.Event()
+
+    # --- what the hub asks
+
+    async def get_options_form(self) -> str:
+        """Return the form's fields, the person's last choice made beforehand."""
+        last = (self.orm_spawner.user_options or {}).get("size") if self.orm_spawner else None
+        return options_form(self.labs, last)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up a lab that outlived the hub."""
+        super().load_state(state)
+        with suppress(KeyError, TypeError):
+            self.record = LabRecord.from_json(state["record"])
+
+    def get_state(self) -> dict[str, Any]:
+        """Note the lab, for after a restart of the hub."""
+        state: dict[str, Any] = super().get_state()
+        if self.record:
+            state["record"] = self.record.as_json()
+        return state
+
+    def clear_state(self) -> None:
+        """Forget the lab."""
+        super().clear_state()
+        self.record = None
+
+    def get_env(self) -> dict[str, str]:
+        """Return JupyterHub's own variables, for a lab that is about to start."""
+        return {name: str(value) for name, value in super().get_env().items()}
+
+    async def poll(self) -> int | None:
+        """Return None while the lab runs, else how it ended."""
+        if self._launched is not None and (status := self._launched.ended()) is not None:
+            await self._clean_up()
+            return status
+        if self.record is None:
+            return 0
+        if self.record.alive:
+            return None
+        await self._clean_up()
+        return 0
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Tell what is being done, step by step, as it is done."""
+        told = 0
+        while True:
+            for percent, words in self._steps[told:]:
+                told += 1
+                yield {"progress": percent, "message": words}
+            self._stepped.clear()
+            await self._stepped.wait()
+
+    async def start(self) -> tuple[str, int]:
+        """Start the lab; return its address when it answers."""
+        self._steps.clear()
+        size = self._size()
+        isolation = self._isolation()
+        self._step(10, "Preparing your home")
+        await self._end_leftover()
+        owner = self._owner(isolation)
+        try:
+            _, new = ensure_home(self._state / "homes", self.user.name, owner)
+        except OSError as error:
+            raise self._failure("home", "Your home directory could not be made.", error) from error
+        self.port = random_port()
+        self.mem_limit, self.cpu_limit = size.memory, size.cpu
+        self.default_url = TUTORIAL if new else "/lab"
+        self._step(30, f"Making room: {in_words(size)}")
+        groups = self._make_groups(size, isolation)
+        token, token_id = self._mint_token()
+        request = LabRequest(
+            user=self.user.name,
+            owner=owner or (os.geteuid(), os.getegid()),
+            size=size,
+            token=token,
+            hub_variables=self.get_env(),
+            inherited=dict(os.environ),
+            cgroups=groups,
+        )
+        site = self._site()
+        spec = assemble(site, isolation, request)
+        if not isolation.namespaces:
+            place = place_of(site, self.user.name, private=False)
+            files = nublado_files(self.public_origin, token)
+            write_private_files(place.nublado, files, owner)
+        self._step(50, "Starting JupyterLab")
+        await self._launch(spec, groups, token_id)
+        await self._answers()
+        self._step(95, "Ready: opening it")
+        return ("127.0.0.1", self.port)
+
+    async def stop(self, now: bool = False) -> None:
+        """Ask the lab to stop, then make it; return when all of its processes are gone."""
+        if self.record is not None and self.record.alive and not now:
+            processes.kill({self.record.pid}, signal.SIGTERM)
+            await self._gone(self.record, self.settings.stop_timeout.total_seconds())
+        await self._clean_up()
+
+    # --- the steps of a start
+
+    @property
+    def _state(self) -> Path:
+        return Path(self.state_dir)
+
+    @property
+    def _record_file(self) -> Path:
+        return self._state / "run" / "labs" / f"{self.user.name}.json"
+
+    @property
+    def log_file(self) -> Path:
+        """Where the lab's output goes."""
+        return self._state / "logs" / "labs" / f"{self.user.name}.log"
+
+    def _step(self, percent: int, words: str) -> None:
+        self._steps.append((percent, words))
+        self._stepped.set()
+
+    def _size(self) -> LabSize:
+        try:
+            return choose_size(self.labs, self.user_options)
+        except UnknownSize as error:
+            raise SpawnException(str(error), reason="size") from error
+
+    def _isolation(self) -> Isolation:
+        isolation = decide_isolation(self.settings.isolation, self.machine)
+        if isolation.missing:
+            raise self._failure(
+                "isolation",
+                "This machine cannot keep labs apart as the site requires "
+                f"({', '.join(isolation.missing).lower()}).",
+            )
+        return isolation
+
+    def _owner(self, isolation: Isolation) -> tuple[int, int] | None:
+        if not isolation.account:
+            return None
+        people = getattr(self.user.authenticator, "people", None)
+        person = people.by_username(self.user.name) if people else None
+        if person is None:
+            raise SpawnException(
+                f"{self.user.name} has never logged in, so their lab has no account to run under. "
+                f"Let them log in first.",
+                reason="account",
+            )
+        return (person.uid, person.uid)
+
+    def _make_groups(self, size: LabSize, isolation: Isolation) -> tuple[str, ...]:
+        if not isolation.controllers:
+            return ()
+        hierarchy = cgroups.find_hierarchy()
+        try:
+            folders = hierarchy.create(
+                f"firstlight-{self._state.stat().st_ino:x}/{self.user.name}",
+                memory=size.memory,
+                cpu=size.cpu,
+                processes=size.processes,
+            )
+        except OSError as error:
+            raise self._failure("limits", "The lab's limits could not be set.", error) from error
+        return tuple(map(str, folders))
+
+    def _mint_token(self) -> tuple[str, str]:
+        """Make the lab's token for the data services, and nothing more."""
+        token = self.user.new_api_token(
+            note="Your lab, for the data services",
+            expires_in=int(self.labs.token_lifetime.total_seconds()),
+            scopes=[*self.data_scopes, "read:users:name!user", "read:users:groups!user"],
+        )
+        found = orm.APIToken.find(self.db, token)
+        return token, found.api_id
+
+    async def _launch(self, spec: LabSpec, groups: tuple[str, ...], token_id: str) -> None:
+        """Make the process; return when it has become the lab's program."""
+        try:
+            launched = self._launched = launch(self.log_file)
+        except OSError as error:
+            self._revoke(token_id)
+            raise self._failure("process", "No process could be started.", error) from error
+        self.record = LabRecord(
+            self.user.name, launched.pid, launched.start_ticks, self.port, groups, token_id
+        )
+        self.record.write(self._record_file)
+        try:
+            await launched.become(spec)
+        except LaunchError as error:
+            raise self._failure("launch", f"It failed at {error.step}.", error) from error
+
+    async def _answers(self) -> None:
+        """Return when the lab's port answers.
+
+        Raises
+        ------
+        SpawnException
+            If the lab ends before.
+        """
+        self._step(70, "Waiting for JupyterLab to answer")
+        while not await _is_open(self.port):
+            code = self._launched.ended() if self._launched else 0
+            if code is not None:
+                raise self._failure("ended", f"JupyterLab ended at once (exit code {code}).")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _site(self) -> LabSite:
+        tutorials = Path(self.tutorials_dir)
+        images = self._state / "data" / "butler"
+        return LabSite(
+            state_dir=self._state,
+            tutorials_dir=tutorials,
+            public_url=self.public_origin,
+            installation=self.installation,
+            closed=closed_directories((*self.installation.paths, tutorials, images)),
+            home_of_operator=Path.home(),
+            passwd=Path("/etc/passwd").read_text(errors="replace"),
+        )
+
+    # --- ends
+
+    async def _end_leftover(self) -> None:
+        """End a lab that an earlier hub left behind while it was starting."""
+        leftover = LabRecord.read(self._record_file)
+        if leftover and leftover.alive:
+            self.log.warning("Ending a lab of %s that nobody knew", self.user.name)
+            await self._end(leftover)
+            cgroups.remove(leftover.cgroup)
+
+    async def _gone(self, record: LabRecord, seconds: float) -> None:
+        """Wait for a lab to end by itself."""
+        end = asyncio.get_running_loop().time() + seconds
+        # A process that is not our child can only be looked at now and then.
+        while record.alive and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    async def _end(self, record: LabRecord) -> None:
+        """Kill whatever of a lab is left."""
+        for _ in range(100):
+            left = record.members()
+            if record.alive:
+                left.add(record.pid)
+            if not left:
+                return
+            processes.kill(left)
+            if self._launched is not None:
+                self._launched.ended()  # reaps it
+            await asyncio.sleep(0.03)
+        self.log.error("Some processes of %s's lab cannot be killed", self.user.name)
+
+    async def _clean_up(self) -> None:
+        """Remove what a lab leaves: its groups, its note, its token."""
+        record, self._launched = self.record, None
+        if record is None:
+            return
+        await self._end(record)
+        await asyncio.to_thread(cgroups.remove, record.cgroup)
+        self._record_file.unlink(missing_ok=True)
+        self._revoke(record.token_id)
+        self.clear_state()
+
+    def _revoke(self, token_id: str) -> None:
+        """Revoke the lab's token for the data services."""
+        for token in list(self.user.orm_user.api_tokens):
+            if token.api_id == token_id:
+                self.db.delete(token)
+                self.db.commit()
+
+    def _failure(
+        self, reason: str, sentence: str, cause: BaseException | None = None
+    ) -> SpawnException:
+        """Say what failed and what to do; administrators also see the end of the log."""
+        detail = f" ({cause})" if cause else ""
+        message = f"{sentence} Try again; if it keeps failing, ask {self.contact}."
+        html = escape(message)
+        if self.user.admin:
+            ending = tail(self.log_file)
+            html = f"<p>{html}</p><p>{escape(sentence + detail)} The end of the lab's log:</p>"
+            html += f'<pre class="fl-code">{escape(ending)}</pre>'
+        return SpawnException(
+            message,
+            reason=reason,
+            log_message=f"{sentence}{detail} See {self.log_file.name}",
+            message_html=html,
+            status_code=500 if reason != "isolation" else 503,
+        )
+
+
+async def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(probe, ("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firstlight_hub.settings.model import Labs
+from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble
+from firstlight_hub.spawner.models import LabInstallation
+from firstlight_hub.spawner.policy import Isolation
+
+SITE = LabSite(
+    state_dir=Path("/srv/fl"),
+    tutorials_dir=Path("/opt/fl/tutorials"),
+    public_url="https://data.example",
+    installation=LabInstallation(
+        Path("/root/labs/bin/python"), (Path("/root/labs"),), {"DAF_BUTLER_CONFIG_PATH": "/x"}
+    ),
+    closed=frozenset({Path("/root")}),
+    home_of_operator=Path("/root"),
+    passwd="root:x:0:0:root:/root:/bin/bash\nold:x:100007:100007::/nowhere:/bin/sh\n",
+)
+REQUEST = LabRequest(
+    user="vera",
+    owner=(100_007, 100_007),
+    size=Labs().sizes[1],
+    token="the-token",
+    hub_variables={"JUPYTERHUB_API_TOKEN": "of-the-hub", "PATH": "/hub/wins"},
+    inherited={"LANG": "C", "SECRET": "x", "CONFIGPROXY_AUTH_TOKEN": "y", "OPENBLAS_CORETYPE": "Z"},
+    cgroups=("/sys/fs/cgroup/memory/fl/vera",),
+)
+PRIVATE = Isolation(True, "root", frozenset({"memory", "cpu", "pids"}))
+BARE = Isolation(False, "", frozenset())
+
+
+def test_a_private_lab_has_its_home_where_people_expect_it() -> None:
+    spec = assemble(SITE, PRIVATE, REQUEST)
+
+    assert spec.directory == "/home/vera"
+    assert spec.environment["HOME"] == "/home/vera"
+    home = next(entry for entry in spec.shown if entry.target == "/home/vera")
+    assert home.source == "/srv/fl/homes/vera"
+    assert home.writable
+    assert not any(entry.writable for entry in spec.shown if entry is not home)
+
+
+def test_a_lab_sees_the_images_and_its_own_programs_and_nothing_else_of_the_platform() -> None:
+    spec = assemble(SITE, PRIVATE, REQUEST)
+
+    assert {entry.source for entry in spec.shown} == {
+        "/srv/fl/homes/vera",
+        "/srv/fl/data/butler",
+        "/root/labs",
+    }
+    assert {"/srv/fl", "/root", "/home"} <= {entry.path for entry in spec.hidden}
+
+
+def test_the_hubs_environment_is_not_a_labs() -> None:
+    environment = assemble(SITE, PRIVATE, REQUEST).environment
+
+    assert "SECRET" not in environment
+    assert "CONFIGPROXY_AUTH_TOKEN" not in environment
+    assert environment["LANG"] == "C"
+    assert environment["OPENBLAS_CORETYPE"] == "Z"
+    assert environment["JUPYTERHUB_API_TOKEN"] == "of-the-hub"
+
+
+def test_a_lab_finds_what_rubins_clients_expect() -> None:
+    spec = assemble(SITE, PRIVATE, REQUEST)
+    found = json.loads(spec.etc["nublado/discovery/v1.json"].text)
+
+    assert found["datasets"]["dp01"]["services"]["tap"]["url"] == "https://data.example/api/tap"
+    assert spec.etc["nublado/environment/EXTERNAL_INSTANCE_URL"].text == "https://data.example\n"
+    assert spec.etc["nublado/secrets/token"].text == "the-token\n"
+    assert spec.etc["nublado/secrets/token"].mode == 0o400
+    assert spec.environment["ACCESS_TOKEN"] == "the-token"
+    assert spec.environment["EXTERNAL_INSTANCE_URL"] == "https://data.example"
+    assert spec.environment["NUBLADO_RUNTIME_MOUNTS_DIR"] == "/etc/nublado"
+    assert json.loads(spec.environment["DAF_BUTLER_REPOSITORIES"]) == {
+        "dp01": "/srv/fl/data/butler/dp01/butler.yaml"
+    }
+
+
+def test_a_person_has_a_name_in_their_lab() -> None:
+    passwd = assemble(SITE, PRIVATE, REQUEST).etc["passwd"].text.splitlines()
+
+    assert passwd == [
+        "root:x:0:0:root:/root:/bin/bash",
+        "vera:x:100007:100007:vera:/home/vera:/bin/bash",
+    ]
+
+
+def test_no_secret_is_in_the_command() -> None:
+    command = " ".join(assemble(SITE, PRIVATE, REQUEST).command)
+
+    assert command == "/root/labs/bin/python -m jupyterhub.singleuser"
+
+
+def test_without_a_view_of_its_own_a_lab_has_the_same_things_elsewhere() -> None:
+    spec = assemble(SITE, BARE, REQUEST)
+
+    assert (spec.hidden, spec.shown, spec.etc, spec.account) == ((), (), {}, False)
+    assert spec.directory == "/srv/fl/homes/vera"
+    assert spec.environment["NUBLADO_RUNTIME_MOUNTS_DIR"] == "/srv/fl/run/nublado/vera"
+    assert spec.processes == 0
+
+
+@pytest.mark.parametrize(("controllers", "limit"), [(("pids",), 0), ((), 512)])
+def test_processes_are_counted_by_the_best_means_there_is(
+    controllers: tuple[str, ...], limit: int
+) -> None:
+    spec = assemble(SITE, replace(PRIVATE, controllers=frozenset(controllers)), REQUEST)
+
+    assert spec.processes == limit

@@ -1,0 +1,230 @@
+"""The launcher, for real: what it becomes sees, is and may only what the specification says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firstlight_hub.spawner import machine, processes
+from firstlight_hub.spawner.launch import LaunchError, launch
+from firstlight_hub.spawner.models import EtcFile, Hidden, LabSpec, Seed, Shown
+
+ROOT = os.geteuid() == 0
+OWNER = (123_456, 123_456) if ROOT else (os.geteuid(), os.getegid())
+CAN = machine.probe()
+
+needs_namespaces = pytest.mark.skipif(
+    not CAN.namespaces, reason=f"no namespaces here: {CAN.reasons.get('namespaces')}"
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "homes" / "vera"
+    folder.mkdir(parents=True)
+    if ROOT:
+        os.chown(folder, *OWNER)
+    return folder
+
+
+@pytest.fixture
+def spec(home: Path) -> LabSpec:
+    """Return the specification of a lab that hides what is around it."""
+    place = home.parent.parent
+    return LabSpec(
+        command=("/bin/sh", "-c", "true"),
+        environment={"PATH": "/usr/bin:/bin", "HOME": "/home/vera"},
+        directory="/home/vera",
+        owner=OWNER,
+        account=ROOT,
+        processes=0,
+        namespaces=CAN.namespaces,
+        hidden=(Hidden("/home"), Hidden("/tmp", "mode=1777,size=4m"), Hidden(str(place))),
+        shown=(Shown(str(home), "/home/vera", writable=True),),
+        etc={
+            "passwd": EtcFile(f"vera:x:{OWNER[0]}:{OWNER[1]}::/home/vera:/bin/sh\n"),
+            "nublado/secrets/token": EtcFile("the-token\n", 0o400),
+        },
+    )
+
+
+def run(spec: LabSpec, log: Path, script: str = "true") -> tuple[int, str]:
+    """Launch a lab that runs a shell script; return how it ended and what it said."""
+    launched = launch(log)
+    asyncio.run(launched.become(replace(spec, command=("/bin/sh", "-c", script))))
+    while (code := launched.ended()) is None:
+        time.sleep(0.01)
+    return code, log.read_text()
+
+
+@needs_namespaces
+def test_a_lab_sees_its_home_and_not_what_is_around_it(
+    spec: LabSpec, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("hidden")
+    (home.parent / "other").mkdir()
+    code, said = run(
+        spec, tmp_path / "log", f"pwd; ls -A /home; ls -A {tmp_path} 2>&- | wc -l; echo hi > mine"
+    )
+
+    assert (code, said.split()) == (0, ["/home/vera", "vera", "0"])
+    assert (home / "mine").read_text() == "hi\n"
+
+
+@needs_namespaces
+def test_a_lab_has_an_etc_of_its_own_over_the_machines(spec: LabSpec, tmp_path: Path) -> None:
+    code, said = run(
+        spec,
+        tmp_path / "log",
+        "id -un; cat /etc/nublado/secrets/token; test -s /etc/group && echo same; "
+        "test -r /etc/os-release && echo linked; touch /etc/new 2>/dev/null || echo read-only",
+    )
+
+    assert (code, said.split()) == (0, ["vera", "the-token", "same", "linked", "read-only"])
+
+
+@needs_namespaces
+def test_a_lab_sees_no_process_but_its_own(spec: LabSpec, tmp_path: Path) -> None:
+    _, said = run(spec, tmp_path / "log", "ls -d /proc/[0-9]* | wc -l; echo $PPID")
+    count, parent = said.split()
+
+    assert int(count) <= 4
+    assert parent == "1"
+
+
+@needs_namespaces
+def test_the_token_is_the_labs_alone(spec: LabSpec, tmp_path: Path) -> None:
+    _, said = run(spec, tmp_path / "log", "stat -c '%a %u' /etc/nublado/secrets/token")
+
+    assert said.split() == ["400", str(OWNER[0])]
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give a lab an account of its own")
+def test_a_lab_is_nobody_else_and_can_become_nobody_else(spec: LabSpec, tmp_path: Path) -> None:
+    _, said = run(
+        spec,
+        tmp_path / "log",
+        "id -u; id -G; grep -E 'CapEff|NoNewPrivs' /proc/self/status | awk '{print $2}'; umask",
+    )
+
+    assert said.split() == [str(OWNER[0]), str(OWNER[1]), "0000000000000000", "1", "0022"]
+
+
+@needs_namespaces
+def test_when_a_lab_ends_nothing_of_it_stays(spec: LabSpec, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    launched = launch(log)
+    script = "setsid sleep 987 & setsid nohup sleep 988 & echo ready; exec sleep 989"
+    asyncio.run(launched.become(replace(spec, command=("/bin/sh", "-c", script))))
+    end = time.monotonic() + 10
+    while len(processes.family(launched.pid, ())) < 5 and time.monotonic() < end:
+        time.sleep(0.02)
+    family = processes.family(launched.pid, ())
+    os.kill(launched.pid, signal.SIGTERM)
+    while launched.ended() is None and time.monotonic() < end:
+        time.sleep(0.02)
+
+    assert len(family) >= 5
+    assert launched.ended() == 256 - signal.SIGTERM
+    assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+
+
+def test_without_namespaces_the_process_itself_becomes_the_lab(home: Path, tmp_path: Path) -> None:
+    bare = LabSpec(
+        command=("/bin/sh", "-c", "true"),
+        environment={"PATH": "/usr/bin:/bin"},
+        directory="/",
+        owner=OWNER,
+        account=ROOT,
+        processes=50,
+        namespaces="",
+    )
+    code, said = run(bare, tmp_path / "log", "id -u; ulimit -u 2>/dev/null || true; ulimit -c")
+
+    assert code == 0
+    assert said.split()[0] == str(OWNER[0])
+    assert said.split()[-1] == "0"
+
+
+def test_what_fails_is_named(spec: LabSpec, tmp_path: Path) -> None:
+    launched = launch(tmp_path / "log")
+    broken = replace(spec, namespaces="", directory="/", command=("/nowhere/python",), shown=())
+
+    with pytest.raises(LaunchError, match=r"starting /nowhere/python: .*No such file"):
+        asyncio.run(launched.become(broken))
+    while (code := launched.ended()) is None:
+        time.sleep(0.01)
+    assert code == 125
+
+
+@needs_namespaces
+def test_what_cannot_be_shown_is_named(spec: LabSpec, tmp_path: Path) -> None:
+    launched = launch(tmp_path / "log")
+    broken = replace(spec, shown=(Shown("/nowhere", "/home/vera", writable=True),))
+
+    with pytest.raises(LaunchError, match="view of the file system"):
+        asyncio.run(launched.become(broken))
+    while launched.ended() is None:
+        time.sleep(0.01)
+
+
+@needs_namespaces
+def test_a_new_home_gets_its_own_copy_once(spec: LabSpec, home: Path, tmp_path: Path) -> None:
+    originals = tmp_path / "originals"
+    originals.mkdir(mode=0o755)
+    (originals / "one.ipynb").write_text("original")
+    shown = (*spec.shown, Shown(str(originals), "/tmp/originals"))
+    seed = Seed("/tmp/originals", "/home/vera/tutorials", "/home/vera/tutorials-original")
+    seeded = replace(spec, shown=shown, seeds=(seed,))
+    run(seeded, tmp_path / "log", "echo changed > tutorials/one.ipynb")
+    (originals / "one.ipynb").write_text("newer")
+    _, said = run(
+        seeded,
+        tmp_path / "log",
+        "cat tutorials/one.ipynb tutorials-original/one.ipynb; "
+        "echo x 2>/dev/null > tutorials-original/one.ipynb || echo read-only",
+    )
+
+    assert said.split()[0] == "changed"
+    assert "newer" in said
+    assert "read-only" in said
+
+
+def test_no_secret_is_in_the_process_list(spec: LabSpec, tmp_path: Path) -> None:
+    launched = launch(tmp_path / "log")
+    line = Path(f"/proc/{launched.pid}/cmdline").read_bytes()
+    secret = replace(spec, namespaces="", directory="/", environment={"ACCESS_TOKEN": "hush-hush"})
+    asyncio.run(launched.become(replace(secret, command=("/bin/sleep", "0.2"))))
+
+    assert b"hush-hush" not in line + Path(f"/proc/{launched.pid}/cmdline").read_bytes()
+    while launched.ended() is None:
+        time.sleep(0.01)
+
+
+def test_the_labs_environment_is_asked_for_its_places(labs_python: Path) -> None:
+    found = machine.inspect(labs_python)
+
+    assert labs_python.parent.parent in found.paths
+    assert all(path.is_dir() for path in found.paths)
+    assert "DAF_BUTLER_CONFIG_PATH" in found.environment
+
+
+def test_a_broken_labs_environment_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(machine.InstallationError, match="does not run"):
+        machine.inspect(tmp_path / "python")
+
+
+def test_directories_closed_to_others_are_found(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (closed / "in").mkdir(parents=True)
+    closed.chmod(0o700)
+
+    assert closed in machine.closed_directories((closed / "in",))
+    assert Path(sys.prefix).anchor not in map(str, machine.closed_directories((closed,)))

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from firstlight_hub.settings.model import Labs
+from firstlight_hub.spawner.models import Capabilities, Hidden, Shown
+from firstlight_hub.spawner.policy import (
+    UnknownSize,
+    choose_size,
+    decide_isolation,
+    guarantees,
+    hidden_directories,
+    shown_paths,
+)
+
+ALL = Capabilities(True, "root", frozenset({"memory", "cpu", "pids"}))
+NOTHING = Capabilities(
+    False, "", frozenset(), {"namespaces": "the kernel says no", "cgroups": "there are none"}
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, "small"),
+        ({"size": "large"}, "large"),
+        ({"size": ["medium"]}, "medium"),
+        ({"size": ""}, "small"),
+        ({"size": [""]}, None),
+        ({"size": "hugE"}, None),
+        ({"size": "../../etc"}, None),
+    ],
+)
+def test_a_size_is_one_of_those_offered(options: dict[str, object], name: str | None) -> None:
+    if name is not None:
+        assert choose_size(Labs(), options).name == name
+        return
+    with pytest.raises(UnknownSize, match="small, medium, large"):
+        choose_size(Labs(), options)
+
+
+def test_a_mistyped_size_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownSize, match="Did you mean large"):
+        choose_size(Labs(), {"size": "lareg"})
+
+
+@pytest.mark.parametrize(
+    ("mode", "can", "account", "namespaces", "controllers"),
+    [
+        ("auto", ALL, True, "root", {"memory", "cpu", "pids"}),
+        ("auto", NOTHING, False, "", set()),
+        ("off", ALL, True, "", set()),
+        ("require", ALL, True, "root", {"memory", "cpu", "pids"}),
+    ],
+)
+def test_a_lab_is_held_to_what_site_and_machine_agree_on(
+    mode: str, can: Capabilities, account: bool, namespaces: str, controllers: set[str]
+) -> None:
+    isolation = decide_isolation(mode, can)
+
+    assert isolation.account is account
+    assert isolation.namespaces == namespaces
+    assert isolation.controllers == controllers
+    assert isolation.missing == ()
+
+
+def test_a_site_that_requires_isolation_is_told_what_is_missing() -> None:
+    missing = decide_isolation("require", NOTHING).missing
+
+    assert missing == (
+        "Own account",
+        "Private files",
+        "Private processes",
+        "Memory limit",
+        "CPU limit",
+        "Process limit",
+    )
+
+
+def test_what_is_not_enforced_says_why() -> None:
+    found = {item.name: item for item in guarantees("auto", NOTHING)}
+
+    assert not any(item.enforced for item in found.values())
+    assert found["Private files"].detail == "the kernel says no"
+    assert found["Memory limit"].detail == "there are none"
+    assert "operator" in found["Own account"].detail
+
+
+def test_switching_isolation_off_is_said_to_administrators() -> None:
+    found = {item.name: item for item in guarantees("off", ALL)}
+
+    assert not found["Private files"].enforced
+    assert "spawner.isolation" in found["Private files"].detail
+    assert found["Own account"].enforced
+
+
+def test_all_homes_and_the_platforms_files_are_hidden() -> None:
+    hidden = hidden_directories(
+        state_dir=Path("/srv/fl"),
+        needed=[Path("/root/.pyenv/versions/3.13"), Path("/opt/labs")],
+        closed={Path("/root")},
+        home_of_operator=None,
+        scratch=1000,
+    )
+    paths = [entry.path for entry in hidden]
+
+    assert {"/srv/fl", "/home", "/root", "/tmp", "/var/tmp", "/dev/shm"} == set(paths)
+    assert paths.index("/root") < paths.index("/srv/fl")
+    assert "size=1000" in next(entry.options for entry in hidden if entry.path == "/tmp")
+
+
+def test_without_accounts_of_their_own_labs_do_not_see_the_operators_home() -> None:
+    hidden = hidden_directories(
+        state_dir=Path("/home/op/fl/var"),
+        needed=[],
+        closed=(),
+        home_of_operator=Path("/home/op"),
+        scratch=1,
+    )
+
+    assert "/home/op" in {entry.path for entry in hidden}
+
+
+def test_what_is_needed_is_shown_again_only_where_it_was_hidden() -> None:
+    hidden = [Hidden("/root"), Hidden("/home")]
+    home = Shown("/srv/fl/homes/vera", "/home/vera", writable=True)
+    shown = shown_paths(hidden, [Path("/root/.pyenv/v"), Path("/usr"), Path("/rootless")], [home])
+
+    assert shown == (home, Shown("/root/.pyenv/v", "/root/.pyenv/v"))

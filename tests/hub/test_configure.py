@@ -1,0 +1,127 @@
+"""From settings to traitlets, with a bare ``Config()``: nothing is read, nothing is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from traitlets.config import Config
+
+from firstlight_hub.auth import FirstLightGitHubAuthenticator, LocalLinkAuthenticator
+from firstlight_hub.configure import DATA_SERVICES, configure
+from firstlight_hub.settings import Runtime, parse_settings
+from firstlight_hub.spawner import LabSpawner
+
+SECRETS = {
+    "cookie_secret": "ab" * 32,
+    **{f"service_{name}": f"token-{name}" for name in (*DATA_SERVICES, "operator")},
+}
+GITHUB = "identity: {provider: github, github: {client_id: x}}"
+
+
+def configured(yaml: str = "", **runtime: Any) -> Config:
+    c = Config()
+    place: dict[str, Any] = {
+        "state_dir": "/srv/fl",
+        "public_url": "http://127.0.0.1:8000",
+        "ports": {"proxy_api": 1, "hub": 2, "tap": 3, "butler": 4, "portal": 5, "demo_github": 6},
+        "labs_python": "/opt/labs/bin/python",
+        "tutorials_dir": "/opt/tutorials",
+        "version": "0.1.0",
+    }
+    configure(c, parse_settings(yaml), Runtime.model_validate(place | runtime), SECRETS)
+    return c
+
+
+def test_an_empty_file_is_a_whole_configuration() -> None:
+    c = configured()
+
+    assert c.JupyterHub.bind_url == "http://127.0.0.1:8000/nb/"
+    assert c.JupyterHub.authenticator_class is LocalLinkAuthenticator
+    assert c.JupyterHub.spawner_class is LabSpawner
+    assert c.ConfigurableHTTPProxy.should_start is False
+    assert c.JupyterHub.cleanup_servers is False
+    assert c.JupyterHub.cookie_secret == bytes.fromhex("ab" * 32)
+
+
+def test_github_is_one_line_away() -> None:
+    assert configured(GITHUB).JupyterHub.authenticator_class is FirstLightGitHubAuthenticator
+
+
+@pytest.mark.parametrize(
+    ("yaml", "demo", "routes"),
+    [
+        ("", False, {"/", "/api/tap/", "/api/butler/", "/portal/"}),
+        ("", True, {"/", "/api/tap/", "/api/butler/", "/portal/", "/demo-github/"}),
+        (
+            "services: {tap: {enabled: false}, butler: {enabled: false}}",
+            False,
+            {"/", "/portal/"},
+        ),
+        # The portal's process also serves the landing page.
+        (
+            "services: {portal: {enabled: false}}",
+            False,
+            {"/", "/api/tap/", "/api/butler/", "/portal/"},
+        ),
+    ],
+)
+def test_only_what_runs_has_a_route(yaml: str, demo: bool, routes: set[str]) -> None:
+    assert set(configured(yaml, demo=demo).Proxy.extra_routes) == routes
+
+
+@pytest.mark.parametrize(
+    ("url", "secure"), [("https://data.example", True), ("http://127.0.0.1:8000", False)]
+)
+def test_cookies_are_secure_wherever_the_site_is(url: str, secure: bool) -> None:
+    options = configured(public_url=url).JupyterHub.tornado_settings["cookie_options"]
+
+    assert options == {"secure": secure, "samesite": "Lax"}
+
+
+def test_every_address_comes_from_the_settings() -> None:
+    c = configured(public_url="https://data.example", port=8443, bind="::")
+
+    assert c.JupyterHub.public_url == "https://data.example/nb/"
+    assert c.JupyterHub.bind_url == "http://[::]:8443/nb/"
+    redirects = {entry.get("oauth_redirect_uri") for entry in c.JupyterHub.services} - {None}
+    assert redirects == {
+        f"https://data.example{path}oauth_callback" for path in DATA_SERVICES.values()
+    }
+
+
+def test_a_labs_token_opens_the_data_services_and_nothing_more() -> None:
+    assert configured().LabSpawner.data_scopes == [
+        f"access:services!service={name}" for name in DATA_SERVICES
+    ]
+
+
+def test_people_may_only_what_is_theirs() -> None:
+    roles = {role["name"]: role for role in configured().JupyterHub.load_roles}
+
+    assert set(roles) == {"user", "operator"}
+    assert roles["user"]["scopes"] == [
+        "self",
+        *(f"access:services!service={name}" for name in DATA_SERVICES),
+    ]
+    assert roles["operator"]["services"] == ["operator"]
+
+
+def test_sizes_and_time_outs_reach_the_spawner() -> None:
+    c = configured(
+        "labs: {sizes: [{name: tiny, title: Tiny, cpu: 0.5, memory: 512Mi}], default_size: tiny}\n"
+        "spawner: {start_timeout: 30s, isolation: require}\n"
+    )
+
+    assert [size.name for size in c.LabSpawner.labs.sizes] == ["tiny"]
+    assert c.LabSpawner.settings.isolation == "require"
+    assert c.Spawner.start_timeout == 30
+
+
+def test_state_lies_in_the_state_directory() -> None:
+    c = configured(state_dir=Path("/elsewhere"))
+
+    assert c.JupyterHub.db_url == "sqlite:////elsewhere/hub/jupyterhub.sqlite"
+    assert c.PeopleAuthenticator.people_url == "sqlite:////elsewhere/hub/people.sqlite"
+    assert c.LabSpawner.state_dir == "/elsewhere"
