@@ -1,0 +1,63 @@
+"""The service as a process of its own: quick to be there, clean to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from tornado.testing import bind_unused_port
+
+
+@pytest.fixture
+def port() -> int:
+    socket, port = bind_unused_port()
+    socket.close()
+    return port
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path, port: int) -> Path:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "settings.json").write_text("{}")
+    runtime = {"state_dir": str(tmp_path), "ports": {"butler": port, "hub": 1}}
+    (run / "runtime.json").write_text(json.dumps(runtime))
+    return tmp_path
+
+
+def _well(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def test_is_well_before_the_butler_is_imported(state_dir: Path, port: int) -> None:
+    program = (
+        "import sys; from firstlight_services.butler.app import main;"
+        "assert not [name for name in sys.modules if name.startswith('lsst')];"
+        "main()"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTERHUB_")}
+    command = [sys.executable, "-c", program, "--state-dir", str(state_dir)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+        try:
+            url = f"http://127.0.0.1:{port}/api/butler/healthz"
+            end = time.monotonic() + 15
+            while not _well(url):
+                assert process.poll() is None, process.communicate()[1]
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert process.returncode == 0, log
+    assert b"butler is stopping" in log
