@@ -1,7 +1,7 @@
 """Sphinx configuration; `make docs` builds with warnings as errors."""
 
 project = "First Light"
-copyright = "2026, the First Light developers"  # noqa: A001
+copyright = "2026, the First Light developers"
 extensions = ["myst_parser"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
