@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Protocol
+
 from firstlight_services.web import Kind, ServiceError
 
-__all__ = ["QueryError", "pointed"]
+__all__ = ["Place", "QueryError", "nearest"]
+
+_SHOWN = 100
+_BEFORE = 60
+
+
+class Place(Protocol):
+    """Where something stands in a query; counted from 1."""
+
+    @property
+    def line(self) -> int:
+        """Line."""
+
+    @property
+    def column(self) -> int:
+        """Column."""
 
 
 class QueryError(ServiceError):
@@ -15,7 +34,7 @@ class QueryError(ServiceError):
     code
         ``adql_syntax``, ``unknown_table``, ``unknown_column``, ``not_supported`` …
     message
-        What is wrong, and where.
+        What is wrong.
     hint
         How to write it.
     """
@@ -23,16 +42,33 @@ class QueryError(ServiceError):
     def __init__(self, code: str, message: str, *, hint: str = "") -> None:
         super().__init__(code, message, hint=hint, kind=Kind.INVALID)
 
+    def shown_in(self, text: str, place: Place) -> QueryError:
+        """Return the same error with its place in the query, and the line with a caret below it."""
+        message = f"{self.message} (line {place.line}, column {place.column})"
+        return QueryError(
+            self.code, f"{message}\n{_pointed(text, place.line, place.column)}", hint=self.hint
+        )
 
-def pointed(text: str, line: int, column: int) -> str:
-    """Return the line of a query with a caret below the place.
 
-    Parameters
-    ----------
-    line, column
-        Counted from 1.
+def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """Return a hint with the known names most like this one, or nothing.
+
+    A name's last part is compared too: people leave out the schema, or pick a wrong one.
     """
-    lines = text.splitlines() or [""]
-    shown = lines[min(line, len(lines)) - 1].replace("\t", " ")
-    start = max(0, column - 60)
-    return f"{shown[start : start + 100]}\n{' ' * (column - 1 - start)}^"
+    names = {one.lower(): one for one in known}
+    lower = name.lower()
+    found = get_close_matches(lower, names, count, 0.6)
+    if not found:
+        tails = {one.rpartition(".")[2]: one for one in names}
+        found = [tails[t] for t in get_close_matches(lower.rpartition(".")[2], tails, count, 0.6)]
+    if not found:
+        return ""
+    return "Did you mean " + " or ".join(names[one] for one in found) + "?"
+
+
+def _pointed(text: str, line: int, column: int) -> str:
+    lines = text.split("\n")
+    # Long lines are cut around the place, so that the caret stays in sight.
+    start = max(0, column - _BEFORE)
+    shown = lines[min(line, len(lines)) - 1][start : start + _SHOWN].rstrip("\r")
+    return f"  {shown.replace(chr(9), ' ')}\n  {' ' * (column - 1 - start)}^"

@@ -1,4 +1,4 @@
-"""What to tell somebody whose query is not ADQL."""
+"""What to tell somebody whose query is not ADQL: what was met, what could stand there instead."""
 
 from __future__ import annotations
 
@@ -7,73 +7,146 @@ from collections.abc import Iterable
 
 from lark import Token
 
-from firstlight_services.tap.errors import QueryError, pointed
+from firstlight_services.tap.adql.ast import Position
+from firstlight_services.tap.errors import QueryError
 
-__all__ = ["explain"]
+__all__ = ["RESERVED", "explain_character", "explain_token"]
+
+_KEYWORDS = """
+SELECT FROM WHERE GROUP BY HAVING ORDER TOP AS ON USING JOIN INNER LEFT RIGHT FULL OUTER CROSS
+NATURAL AND OR NOT IN IS NULL LIKE ILIKE BETWEEN CASE WHEN THEN ELSE END DISTINCT ALL OFFSET ASC
+DESC EXISTS UNION EXCEPT INTERSECT WITH LIMIT
+"""
+RESERVED = frozenset(_KEYWORDS.split())
+"""Words that are no names unless they are quoted (ADQL 2.1, section 2.1.2, and SQL's LIMIT)."""
 
 _WORDS = {
-    "$END": "the end of the query",
     "NAME": "a name",
     "QUOTED": "a name",
     "INTEGER": "a number",
     "REAL": "a number",
     "STRING": "a text in single quotes",
+    "COMPARISON": "a comparison such as =",
+    "SIGN": "+ or -",
+    "STAR": "*",
+    "STAR_OR_SLASH": "/",
+    "CONCAT": "||",
+    "COMMA": "a comma",
+    "DOT": "a dot",
     "LPAR": "(",
     "RPAR": ")",
-    "COMMA": ",",
-    "STAR": "*",
-    "DOT": ".",
-    "COMPARISON": "a comparison (=, <>, <, >)",
-    "SIGN": "+ or -",
     "NOT_": "NOT",
+    "$END": "the end of the query",
+    "SEMICOLON": "the end of the query",
 }
-_SLIPS: tuple[tuple[str, str], ...] = (
-    (r"^LIMIT$", "ADQL has no LIMIT: write SELECT TOP 10 … at the start."),
-    (
-        r"^(INSERT|UPDATE|DELETE|DROP|CREATE|ALTER|WITH|ATTACH|COPY|PRAGMA|SET)$",
-        "Only queries are possible here: start with SELECT.",
-    ),
-    (r"^=$", "Write one = to compare."),
-    (r"^[`\[]$", "Quote names with double quotes, texts with single quotes."),
-    (r"^;$", "Send one query at a time."),
-    (r"^'$", "A text in single quotes is not closed; write a quote inside of it twice."),
-    (r'^"$', "A name in double quotes is not closed. Texts take single quotes: 'like this'."),
-)
-_RESERVED = frozenset(
-    "SELECT FROM WHERE GROUP BY HAVING ORDER TOP AS ON USING JOIN AND OR NOT IN IS NULL LIKE "
-    "BETWEEN CASE WHEN THEN ELSE END DISTINCT ALL OFFSET ASC DESC EXISTS".split()
-)
+_HINTS = {
+    "LIMIT": "ADQL has no LIMIT: write SELECT TOP 10 … at the start.",
+    "UNION": "UNION is not offered yet: run two queries and join the answers.",
+    "EXCEPT": "EXCEPT is not offered yet: use WHERE … NOT IN (SELECT …).",
+    "INTERSECT": "INTERSECT is not offered yet: use WHERE … IN (SELECT …).",
+    "WITH": "WITH is not offered yet: put the subquery into FROM (SELECT …) AS name.",
+    "NATURAL": "NATURAL JOIN is not offered: name the columns with JOIN … USING (column).",
+    "TOP": "TOP comes right after SELECT (or SELECT DISTINCT): SELECT TOP 10 …",
+    "DISTINCT": "DISTINCT comes right after SELECT: SELECT DISTINCT TOP 10 …",
+}
+_CHARACTERS = {
+    "`": 'Names need no quotes; where they do, use double ones: "size".',
+    "^": "For powers write POWER(a, b).",
+    "[": "Lists are written in parentheses: IN (1, 2, 3).",
+    "‘": "Use straight quotes: 'text'.",
+    "’": "Use straight quotes: 'text'.",
+    "“": "Use straight quotes: 'text'.",
+    "”": "Use straight quotes: 'text'.",
+    "&": "Write AND.",
+    "|": "Write OR; texts are joined by ||.",
+    "!": "Write NOT, or <> for unequal.",
+    "\\": "A quote inside a text is written twice: 'it''s'.",
+    "'": "Close it with a single quote (').",
+    '"': "Names take double quotes, texts single ones: 'text'.",
+}
+# What a person most likely wants to read about; operators are noise in most places.
+_QUIET = frozenset({"SIGN", "STAR", "STAR_OR_SLASH", "CONCAT", "DOT", "LPAR", "QUOTED"})
+_VALUE = frozenset({"NAME", "INTEGER", "STRING"})
+_VALUE_NOISE = frozenset({"NOT", "NOT_", "EXISTS", "TRUE", "FALSE", "NULL", "CASE", "REAL"})
+_PREDICATE_NOISE = frozenset({"BETWEEN", "IN", "LIKE", "ILIKE", "IS", "NOT_"})
+_MOST_WORDS = 8
 
 
-def explain(text: str, place: tuple[int, int], token: Token, expected: Iterable[str]) -> QueryError:
-    """Say where a query stops being ADQL, what was found and what could stand there."""
-    line, column = place
-    found = "the query ends" if token.type == "$END" else f"there is {str(token)!r}"
-    wanted = _wanted(expected)
-    message = (
-        f"The query cannot be read at line {line}, column {column}: {found}"
-        f"{f', where {wanted} could stand' if wanted else ''}.\n{pointed(text, line, column)}"
-    )
-    return QueryError("adql_syntax", message, hint=_hint(text, token))
+def explain_character(text: str, position: Position, character: str) -> QueryError:
+    """Say what is wrong with a character that begins nothing."""
+    message = {
+        "'": "A text begins here and does not end.",
+        '"': "A quoted name begins here and does not end.",
+    }.get(character, f"The character {character} is not part of ADQL here.")
+    error = QueryError("adql_syntax", message, hint=_CHARACTERS.get(character, ""))
+    return error.shown_in(text, position)
 
 
-def _wanted(expected: Iterable[str]) -> str:
-    names = {_WORDS.get(name, name) for name in expected if not name.startswith("__")}
-    order = sorted(names, key=lambda word: (word.isupper(), word))
-    if not order or len(order) > 12:
-        return ""
-    return " or ".join([", ".join(order[:-1]), order[-1]] if len(order) > 1 else order)
+def explain_token(
+    text: str, position: Position, token: Token, expected: Iterable[str]
+) -> QueryError:
+    """Say what was met, what was expected, and what is likely meant."""
+    wanted = {name for name in expected if not name.startswith("__")}
+    before = text[: token.start_pos or 0].rstrip() if token.type != "$END" else text.rstrip()
+    word = str(token)
+    if token.type == "$END":
+        hint = "A parenthesis is not closed." if text.count("(") > text.count(")") else ""
+        error = QueryError(
+            "adql_syntax", f"The query ends too early{_expected(wanted)}.", hint=hint
+        )
+    elif not before:
+        error = QueryError(
+            "adql_syntax",
+            f"A query starts with SELECT, not {_shown(word)}.",
+            hint=_HINTS.get(word.upper(), "The catalogs can be read, not changed."),
+        )
+    else:
+        error = QueryError(
+            "adql_syntax",
+            f"{_shown(word)} does not fit here{_expected(wanted)}.",
+            hint=_hint(token, before, wanted),
+        )
+    return error.shown_in(text, position)
 
 
-def _hint(text: str, token: Token) -> str:
+def _hint(token: Token, before: str, expected: set[str]) -> str:
     word = str(token).upper()
-    for pattern, hint in _SLIPS:
-        if re.match(pattern, word):
-            return hint
-    if word in _RESERVED:
-        return f'{word} is a word of ADQL; as a name, write it in double quotes: "{token}".'
-    if re.search(r"\bLIMIT\s+\d+\s*;?\s*$", text, re.IGNORECASE):
-        return _SLIPS[0][1]
-    if token.type == "$END" and text.count("(") > text.count(")"):
-        return "A parenthesis is not closed."
+    if word in _HINTS:
+        return _HINTS[word]
+    if token.type == "COMPARISON" and before.endswith("="):
+        return "To compare, write a single =."
+    if before.endswith(";"):
+        return "One query at a time: nothing may follow the semicolon."
+    if before.endswith(",") and word in RESERVED | {",", ")"}:
+        return "There is a comma too many before it."
+    if token.type == "QUOTED" and "STRING" in expected:
+        return "Texts take single quotes: 'text'."
+    if token.type == "DOT" and before[-1:].isdigit():
+        return "A name must not begin with a digit."
+    if re.search(r"\bLIMIT\s*$", before, re.IGNORECASE):
+        return _HINTS["LIMIT"]
+    if word in RESERVED and (not expected or "NAME" in expected):
+        return f'{word} is a keyword; as a name it needs double quotes: "{token}".'
+    if token.type in ("NAME", "STRING", "INTEGER", "REAL") and before[-1:].isalnum():
+        return "Perhaps a comma or an operator is missing before it."
     return ""
+
+
+def _shown(word: str) -> str:
+    return word if len(word) <= 30 else word[:29] + "…"
+
+
+def _expected(expected: set[str]) -> str:
+    left = expected - _QUIET or expected
+    if left >= _VALUE:
+        left = left - _VALUE_NOISE
+    if "COMPARISON" in left:
+        left = left - _PREDICATE_NOISE
+    words = sorted(
+        {_WORDS.get(name, name) for name in left}, key=lambda word: (word.isupper(), word)
+    )
+    if not words or len(words) > _MOST_WORDS:
+        return ""
+    if len(words) == 1:
+        return f": expected {words[0]}"
+    return ": expected " + ", ".join(words[:-1]) + " or " + words[-1]

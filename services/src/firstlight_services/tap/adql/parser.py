@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from firstlight_services.tap.adql import ast
-from firstlight_services.tap.adql.hints import explain
+from firstlight_services.tap.adql.hints import RESERVED, explain_character, explain_token
 from firstlight_services.tap.errors import QueryError
 
 __all__ = ["LONGEST_QUERY", "parse"]
@@ -45,22 +45,30 @@ def parse(text: str) -> ast.Select:
         raise QueryError("too_long", f"The query is longer than {LONGEST_QUERY} characters.")
     if _depth(text) > _DEEPEST:
         raise QueryError("too_deep", f"Parentheses are nested deeper than {_DEEPEST}.")
+    if "\0" in text:
+        raise QueryError("adql_syntax", "The query has a NUL character in it.")
     try:
-        tree: ast.Select = _parser().parse(text)  # type: ignore[assignment]
+        tree: ast.Select = _parser().parse(text)
+    except _ReservedWordError as error:
+        raise explain_token(text, _position(error.token), error.token, ()) from None
     except UnexpectedToken as error:
         token = error.token
-        at_end = token.type == "$END"
-        expected = error.accepts or error.expected
-        raise explain(
-            text, _end(text) if at_end else (token.line, token.column), token, expected
-        ) from None
+        place = _end(text) if token.type == "$END" else _position(token)
+        raise explain_token(text, place, token, error.accepts or error.expected) from None
     except UnexpectedCharacters as error:
-        character = text[error.pos_in_stream]
-        token = Token("CHARACTER", character)
-        raise explain(text, (error.line, error.column), token, error.allowed or ()) from None
-    except (UnexpectedEOF, UnexpectedInput):
-        raise explain(text, _end(text), Token("$END", ""), ()) from None
+        place = ast.Position(error.line, error.column)
+        raise explain_character(text, place, text[error.pos_in_stream]) from None
+    except UnexpectedInput:
+        raise explain_token(text, _end(text), Token("$END", ""), ()) from None
     return tree
+
+
+class _ReservedWordError(Exception):
+    """A keyword where a name was read."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(str(token))
+        self.token = token
 
 
 def _depth(text: str) -> int:
@@ -74,9 +82,9 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _end(text: str) -> tuple[int, int]:
-    lines = text.rstrip().splitlines()
-    return len(lines), len(lines[-1]) + 1
+def _end(text: str) -> ast.Position:
+    lines = text.rstrip().split("\n")
+    return ast.Position(len(lines), len(lines[-1]) + 1)
 
 
 def _position(token: Token) -> ast.Position:
@@ -218,8 +226,12 @@ class _Build(Transformer[Token, Any]):
         return ast.In(operand, query, negated)
 
     def like(self, children: list[Any]) -> ast.Like:
-        operand, negated, (word, pattern) = _negatable(children)
-        return ast.Like(operand, pattern, negated, ignores_case=word.upper() == "ILIKE")
+        operand, negated, (pattern,) = _negatable(children)
+        return ast.Like(operand, pattern, negated, ignores_case=False)
+
+    def ilike(self, children: list[Any]) -> ast.Like:
+        operand, negated, (pattern,) = _negatable(children)
+        return ast.Like(operand, pattern, negated, ignores_case=True)
 
     def is_null(self, children: list[Any]) -> ast.IsNull:
         operand, negated, _ = _negatable(children)
@@ -301,6 +313,9 @@ class _Build(Transformer[Token, Any]):
         return (*prefix[0], name) if prefix else (name,)
 
     def plain_name(self, children: list[Token]) -> ast.Name:
+        # The lexer knows keywords only where they may stand; elsewhere they look like names.
+        if children[0].upper() in RESERVED:
+            raise _ReservedWordError(children[0])
         return ast.Name(str(children[0]), False, _position(children[0]))
 
     def quoted_name(self, children: list[Token]) -> ast.Name:

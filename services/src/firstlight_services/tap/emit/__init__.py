@@ -1,0 +1,1 @@
+"""Resolved queries as SQL, one module an engine."""

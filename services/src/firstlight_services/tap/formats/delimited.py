@@ -1,0 +1,62 @@
+"""CSV and TSV, with a line of names."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from firstlight_services.tap.formats.cells import number_text
+from firstlight_services.tap.models import Field, Type
+
+__all__ = ["DelimitedWriter"]
+
+
+class DelimitedWriter:
+    """Writes lines of cells; what is NULL is empty.
+
+    Notes
+    -----
+    RFC 4180 has no place to say that an answer was cut: who needs to know asks for VOTable.
+    """
+
+    def __init__(self, fields: Sequence[Field], delimiter: str) -> None:
+        self._fields = fields
+        self._delimiter = delimiter
+
+    def head(self) -> bytes:
+        """Return the line of names."""
+        return self._lines([[field.name for field in self._fields]])
+
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """Return lines."""
+        columns = [
+            _texts(column, field.type)
+            for column, field in zip(batch.columns, self._fields, strict=True)
+        ]
+        return self._lines(zip(*columns, strict=True))
+
+    def tail(self, *, overflow: bool) -> bytes:  # noqa: ARG002 (there is no place for it)
+        """Return nothing."""
+        return b""
+
+    def broken(self, message: str) -> bytes | None:  # noqa: ARG002 (there is no place for it)
+        """Return None: only a cut connection says it."""
+        return None
+
+    def _lines(self, rows: Any) -> bytes:
+        out = io.StringIO(newline="")
+        csv.writer(out, delimiter=self._delimiter).writerows(rows)
+        return out.getvalue().encode()
+
+
+def _texts(column: pa.Array, kind: Type) -> list[str]:
+    values = column.to_pylist()
+    if kind is Type.BOOLEAN:
+        return ["" if one is None else str(one).lower() for one in values]
+    if kind.text:
+        return ["" if one is None else one for one in values]
+    return [number_text(one, kind) for one in values]

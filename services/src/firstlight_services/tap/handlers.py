@@ -1,0 +1,195 @@
+"""TAP over HTTP (TAP 1.1, section 2): sync, tables, capabilities, availability, and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import ClassVar
+
+from tornado.iostream import StreamClosedError
+
+from firstlight_services.tap import vosi
+from firstlight_services.tap.errors import QueryError
+from firstlight_services.tap.formats import choose, error_document
+from firstlight_services.tap.policy import read_maxrec
+from firstlight_services.tap.service import Answer, QueryRequest, QueryService
+from firstlight_services.web import Kind, ServiceError, ServiceHandler, from_exception
+
+__all__ = [
+    "AvailabilityHandler",
+    "CapabilitiesHandler",
+    "SyncHandler",
+    "TablesHandler",
+    "TapHandler",
+    "TapNotFoundHandler",
+]
+
+_log = logging.getLogger(__name__)
+
+_GONE = 499
+"""Status in the log if the client went away, as nginx has it."""
+
+_LANGUAGES = frozenset({"", "adql", "adql-2.0", "adql-2.1"})
+
+
+class TapHandler(ServiceHandler):
+    """Base of TAP's handlers: errors are VOTables (DALI 1.1, section 4.2)."""
+
+    @property
+    def service(self) -> QueryService:
+        """What runs queries."""
+        service: QueryService = self.settings["service"]
+        return service
+
+    def render_error(self, error: ServiceError, status: int, reference: str) -> None:  # noqa: ARG002
+        """Write an error as VOTable."""
+        self.set_header("Content-Type", "application/x-votable+xml")
+        self.write(error_document(_words(error, reference)))
+
+    def write_xml(self, document: bytes) -> None:
+        """Answer with an XML document."""
+        self.set_header("Content-Type", "text/xml; charset=utf-8")
+        self.write(document)
+
+
+class SyncHandler(TapHandler):
+    """``sync``: a query in, its answer out."""
+
+    _work: asyncio.Task[None] | None = None
+    _gone = False
+
+    async def get(self) -> None:
+        """Run a query given in the address."""
+        await self._answer()
+
+    async def post(self) -> None:
+        """Run a query given in the body."""
+        await self._answer()
+
+    def on_connection_close(self) -> None:
+        """Stop the query of a client that went away."""
+        self._gone = True
+        if self._work is not None:
+            self._work.cancel()
+
+    async def _answer(self) -> None:
+        # A task of its own: tornado does not cancel handlers whose client is gone.
+        self._work = asyncio.create_task(self._stream(self._read_request()))
+        try:
+            await self._work
+        except (asyncio.CancelledError, StreamClosedError):
+            if not self._gone:
+                raise
+            self.set_status(_GONE, "Client Closed Request")
+
+    def _read_request(self) -> QueryRequest:
+        values = {name.upper(): name for name in self.request.arguments}
+
+        def value(name: str) -> str | None:
+            return self.get_argument(values[name], strip=False) if name in values else None
+
+        if (value("REQUEST") or "doQuery").lower() != "doquery":
+            raise QueryError("bad_parameter", "REQUEST has to be doQuery.")
+        if (value("LANG") or "").strip().lower() not in _LANGUAGES:
+            raise QueryError("bad_parameter", "LANG has to be ADQL.", hint="SQL is not offered.")
+        if value("UPLOAD"):
+            raise QueryError("not_supported", "Tables cannot be uploaded to this service.")
+        text = value("QUERY")
+        if text is None:
+            raise QueryError("bad_parameter", "The parameter QUERY is missing.")
+        chosen = choose(value("RESPONSEFORMAT") or value("FORMAT"))
+        return QueryRequest(text, chosen, read_maxrec(value("MAXREC")))
+
+    async def _stream(self, request: QueryRequest) -> None:
+        answer = await self.service.start(request)
+        try:
+            self.set_header("Content-Type", answer.media_type)
+            await self._send(answer)
+        finally:
+            answer.close()
+
+    async def _send(self, answer: Answer) -> None:
+        try:
+            while piece := await answer.next():
+                self.write(piece)
+                # Waits until the client took it: a slow reader holds no memory of ours.
+                async with asyncio.timeout_at(answer.deadline):
+                    await self.flush()
+        except (asyncio.CancelledError, StreamClosedError):
+            raise
+        except Exception as error:
+            if not self._headers_written:
+                raise
+            # The status is out already; the document has to say it, or the connection.
+            self.log_exception(type(error), error, None)
+            self._break_off(answer, from_exception(error))
+
+    def _break_off(self, answer: Answer, error: ServiceError) -> None:
+        ending = answer.broken(_words(error, self.reference))
+        stream = getattr(self.request.connection, "stream", None)
+        if ending is not None and not (stream is not None and stream.writing()):
+            self.write(ending)
+        elif stream is not None:
+            stream.close()
+
+
+class TablesHandler(TapHandler):
+    """``tables``: the tables there are (VOSI 1.1, section 2.3)."""
+
+    async def get(self, name: str | None = None) -> None:
+        """Describe all tables, their columns unless ``detail=min``; or one table."""
+        names = {one.lower(): one for one in self.request.arguments}
+        detail = self.get_argument(names["detail"]) if "detail" in names else "max"
+        if detail not in ("min", "max"):
+            raise QueryError("bad_parameter", "detail is min or max.")
+        self.write_xml(await self.service.tables(name, columns=detail == "max"))
+
+
+class CapabilitiesHandler(TapHandler):
+    """``capabilities``: what the service can do; open to all, as clients ask before they log in."""
+
+    requires_login: ClassVar[bool] = False
+
+    async def get(self) -> None:
+        """Describe the service."""
+        base = f"{self.context.public_url}{self.context.prefix}".rstrip("/")
+        self.write_xml(vosi.capabilities(base, self.service.limits))
+
+
+class AvailabilityHandler(TapHandler):
+    """``availability``: whether queries can be run now; open to all."""
+
+    requires_login: ClassVar[bool] = False
+
+    async def get(self) -> None:
+        """Say so."""
+        reason = await self.service.unavailable_because()
+        self.write_xml(vosi.availability(available=not reason, note=reason))
+
+
+class TapNotFoundHandler(TapHandler):
+    """Whatever no route matches."""
+
+    requires_login: ClassVar[bool] = False
+
+    async def prepare(self) -> None:
+        """Refuse, whatever the method."""
+        path = self.request.path.removeprefix(self.context.prefix)
+        if path.partition("/")[0] == "async":
+            raise ServiceError(
+                "no_async",
+                "Asynchronous queries are not offered yet.",
+                hint="Use sync: service.search(query) or service.run_sync(query) in pyvo.",
+                kind=Kind.NOT_FOUND,
+            )
+        raise ServiceError(
+            "not_found",
+            "There is nothing at this address.",
+            hint="There are sync, tables, capabilities and availability.",
+            kind=Kind.NOT_FOUND,
+        )
+
+
+def _words(error: ServiceError, reference: str) -> str:
+    words = "\n".join(part for part in (error.message, error.hint) if part)
+    return f"{words} (reference {reference})" if error.kind is Kind.INTERNAL else words

@@ -1,0 +1,275 @@
+"""Expressions: from the syntax tree to values of known types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
+from functools import singledispatchmethod
+
+from firstlight_services.tap.adql import ast
+from firstlight_services.tap.errors import QueryError, nearest
+from firstlight_services.tap.models import Type
+from firstlight_services.tap.query import tree
+from firstlight_services.tap.query.functions import (
+    AGGREGATES,
+    FUNCTIONS,
+    GEOMETRY,
+    Function,
+    known_names,
+)
+from firstlight_services.tap.query.geometry import geometry
+from firstlight_services.tap.query.scope import Scope
+from firstlight_services.tap.query.typing import (
+    alike,
+    as_condition,
+    as_number,
+    as_text,
+    as_value,
+    common,
+    compare,
+)
+
+__all__ = ["Expressions"]
+
+_LARGEST = 2**63 - 1
+
+
+class Expressions:
+    """Resolves the expressions of one query.
+
+    Parameters
+    ----------
+    scope
+        What names mean here.
+    subquery
+        Resolves a query inside of this one.
+    """
+
+    def __init__(self, scope: Scope, subquery: Callable[[ast.Select, Scope], tree.Query]) -> None:
+        self._scope = scope
+        self._subquery = subquery
+
+    def value(self, expression: ast.Expression) -> tree.Value:
+        """Resolve an expression; whatever is wrong with it is said with its place.
+
+        Raises
+        ------
+        QueryError
+            ``unknown_column``, ``unknown_function``, ``type_mismatch`` …
+        """
+        try:
+            return self._value(expression)
+        except QueryError as error:
+            place = _place(expression)
+            # The innermost expression that is wrong has said its place already.
+            if place is None or "\n" in error.message:
+                raise
+            raise error.shown_in(self._scope.text, place) from None
+
+    def condition(self, expression: ast.Expression) -> tree.Value:
+        """Resolve an expression that has to be true or false."""
+        return self._as(as_condition, expression)
+
+    def _as(
+        self, check: Callable[[tree.Value], tree.Value], expression: ast.Expression
+    ) -> tree.Value:
+        value = self.value(expression)
+        try:
+            return check(value)
+        except QueryError as error:
+            place = _place(expression)
+            raise (error.shown_in(self._scope.text, place) if place else error) from None
+
+    @singledispatchmethod
+    def _value(self, expression: ast.Expression) -> tree.Value:
+        raise TypeError(type(expression))
+
+    @_value.register
+    def _(self, expression: ast.Literal) -> tree.Value:
+        value = expression.value
+        match value:
+            case None:
+                return tree.Constant(Type.NULL, None)
+            case bool():
+                return tree.Constant(Type.BOOLEAN, value)
+            case str():
+                return tree.Constant(Type.CHAR if value.isascii() else Type.UNICODE, value)
+            case int() if abs(value) <= _LARGEST:
+                return tree.Constant(Type.LONG if abs(value) >= 2**31 else Type.INT, value)
+        # Whole numbers beyond 64 bits are what SQL calls approximate.
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise QueryError("out_of_range", "A number in the query is too large.")
+        return tree.Constant(Type.DOUBLE, number)
+
+    @_value.register
+    def _(self, expression: ast.Column) -> tree.Value:
+        return self._scope.column(expression.names)
+
+    @_value.register
+    def _(self, expression: ast.Unary) -> tree.Value:
+        if expression.operator == "NOT":
+            return tree.Not(Type.BOOLEAN, self.condition(expression.operand))
+        operand = self._as(as_number, expression.operand)
+        return operand if expression.operator == "+" else tree.Negation(operand.type, operand)
+
+    @_value.register
+    def _(self, expression: ast.Binary) -> tree.Value:
+        operator = expression.operator
+        if operator in ("AND", "OR"):
+            operands = tuple(self.condition(one) for one in _chain(operator, expression))
+            return tree.Logical(Type.BOOLEAN, operator, operands)
+        if operator in ("=", "<>", "<", "<=", ">", ">="):
+            return compare(operator, self.value(expression.left), self.value(expression.right))
+        check = as_text if operator == "||" else as_number
+        left, right = self._as(check, expression.left), self._as(check, expression.right)
+        kind = common((left, right))
+        if operator == "/" or kind is Type.FLOAT:
+            # As in Rubin's own service, 1/2 is a half.
+            kind = Type.DOUBLE
+        elif kind.integral:
+            kind = Type.LONG
+        return tree.Arithmetic(kind, operator, left, right)
+
+    @_value.register
+    def _(self, expression: ast.Between) -> tree.Value:
+        operand, low = alike(self.value(expression.operand), self.value(expression.low))
+        operand, high = alike(operand, self.value(expression.high))
+        return _unless(expression.negated, tree.Between(Type.BOOLEAN, operand, low, high))
+
+    @_value.register
+    def _(self, expression: ast.In) -> tree.Value:
+        operand = as_value(self.value(expression.operand))
+        found: tree.Value
+        if isinstance(expression.choices, ast.Select):
+            query = self._column_of(expression.choices)
+            common((operand, query.outputs[0].value))
+            found = tree.InQuery(Type.BOOLEAN, operand, query)
+        else:
+            choices = [self.value(one) for one in expression.choices]
+            if operand.type is Type.BOOLEAN and any(one.type.numeric for one in choices):
+                operand = as_number(operand)
+                choices = [as_number(one) for one in choices]
+            common((operand, *choices))
+            found = tree.InList(Type.BOOLEAN, operand, tuple(choices))
+        return _unless(expression.negated, found)
+
+    @_value.register
+    def _(self, expression: ast.Like) -> tree.Value:
+        operand = self._as(as_text, expression.operand)
+        pattern = self._as(as_text, expression.pattern)
+        like = tree.Like(Type.BOOLEAN, operand, pattern, expression.ignores_case)
+        return _unless(expression.negated, like)
+
+    @_value.register
+    def _(self, expression: ast.IsNull) -> tree.Value:
+        operand = as_value(self.value(expression.operand))
+        return _unless(expression.negated, tree.IsNull(Type.BOOLEAN, operand))
+
+    @_value.register
+    def _(self, expression: ast.Exists) -> tree.Value:
+        return tree.Exists(Type.BOOLEAN, self._subquery(expression.query, self._scope))
+
+    @_value.register
+    def _(self, expression: ast.Subquery) -> tree.Value:
+        query = self._column_of(expression.query)
+        return tree.Scalar(query.outputs[0].value.type, query)
+
+    @_value.register
+    def _(self, expression: ast.Case) -> tree.Value:
+        branches = tuple(
+            (self.condition(when), self.value(then)) for when, then in expression.branches
+        )
+        otherwise = self.value(expression.otherwise) if expression.otherwise else None
+        results = [then for _, then in branches] + ([otherwise] if otherwise else [])
+        return tree.Case(common(results), branches, otherwise)
+
+    @_value.register
+    def _(self, expression: ast.Function) -> tree.Value:
+        name = expression.name
+        known = FUNCTIONS.get(name) or AGGREGATES.get(name)
+        if known is None and name not in GEOMETRY:
+            raise QueryError(
+                "unknown_function",
+                f"There is no function {name}.",
+                hint=nearest(name, known_names())
+                or "See capabilities for the functions there are.",
+            )
+        if expression.distinct and name not in AGGREGATES:
+            raise QueryError("bad_arguments", f"{name} takes no DISTINCT.")
+        plain = [one for one in expression.arguments if not isinstance(one, ast.Star)]
+        if len(plain) < len(expression.arguments):
+            if name != "COUNT":
+                raise QueryError("bad_arguments", f"Only COUNT takes a *, not {name}.")
+            return tree.Call(Type.LONG, name, (), aggregate=True)
+        if known is None:
+            return geometry(name, tuple(self.value(one) for one in plain))
+        return self._call(name, known, plain, expression.distinct)
+
+    def _call(
+        self, name: str, known: Function, arguments: list[ast.Expression], distinct: bool
+    ) -> tree.Value:
+        most = math.inf if known.repeats else len(known.takes)
+        if not known.least <= len(arguments) <= most:
+            counts = " or ".join(dict.fromkeys((str(known.least), str(len(known.takes)))))
+            expected = f"at least {known.least}" if known.repeats else counts
+            raise QueryError(
+                "bad_arguments", f"{name} takes {expected} arguments, not {len(arguments)}."
+            )
+        takes = known.takes.ljust(len(arguments), known.takes[-1:] or " ")
+        checks = {"n": as_number, "i": _as_integer, "t": as_text, "v": as_value}
+        values = tuple(
+            self._as(checks[letter], one) for letter, one in zip(takes, arguments, strict=False)
+        )
+        kind = known.gives or common(values)
+        if name == "SUM":
+            kind = Type.LONG if kind.integral else Type.DOUBLE
+        return tree.Call(kind, name, values, aggregate=name in AGGREGATES, distinct=distinct)
+
+    def _column_of(self, query: ast.Select) -> tree.Query:
+        resolved = self._subquery(query, self._scope)
+        if len(resolved.outputs) != 1:
+            raise QueryError(
+                "bad_subquery",
+                f"A query that stands for a value has one column, not {len(resolved.outputs)}.",
+            )
+        return resolved
+
+
+def _as_integer(value: tree.Value) -> tree.Value:
+    if not as_number(value).type.integral:
+        raise QueryError("type_mismatch", "A whole number is needed here.")
+    return value
+
+
+def _unless(negated: bool, value: tree.Value) -> tree.Value:
+    return tree.Not(Type.BOOLEAN, value) if negated else value
+
+
+def _chain(operator: str, expression: ast.Expression) -> Iterable[ast.Expression]:
+    """Return the links of ``a AND b AND c …``, however many, without recursion."""
+    links: list[ast.Expression] = []
+    while isinstance(expression, ast.Binary) and expression.operator == operator:
+        links.append(expression.right)
+        expression = expression.left
+    return reversed([*links, expression])
+
+
+def _place(part: object) -> ast.Position | None:
+    """Return the first place in the query that a part of the tree knows of."""
+    pending = [part]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, ast.Position):
+            return one
+        if isinstance(one, ast.Function):
+            return one.position
+        if isinstance(one, tuple):
+            pending.extend(reversed(one))
+        elif is_dataclass(one):
+            pending.extend(getattr(one, known.name) for known in reversed(fields(one)))
+    return None

@@ -1,0 +1,78 @@
+"""The functions that a query may use; whatever is not here is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from firstlight_services.tap.models import Type
+
+__all__ = ["AGGREGATES", "FUNCTIONS", "GEOMETRY", "Function", "known_names"]
+
+_FLOATING = Type.DOUBLE
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What a function takes and gives.
+
+    Attributes
+    ----------
+    takes
+        One letter an argument: ``n`` a number, ``i`` a whole number, ``t`` a text, ``v`` any value.
+    least
+        How many of them must be there.
+    gives
+        The result's type; None if it is the arguments'.
+    repeats
+        Whether the last argument may be repeated.
+    """
+
+    takes: str
+    least: int
+    gives: Type | None
+    repeats: bool = False
+
+
+def _numbers(names: str, count: int = 1) -> dict[str, Function]:
+    return {name: Function("n" * count, count, _FLOATING) for name in names.split()}
+
+
+FUNCTIONS: Mapping[str, Function] = MappingProxyType(
+    {
+        **_numbers("ACOS ASIN ATAN COS COT SIN TAN DEGREES RADIANS"),
+        **_numbers("CEILING EXP FLOOR LOG LOG10 SQRT"),
+        **_numbers("ATAN2 POWER", 2),
+        "ABS": Function("n", 1, None),
+        "MOD": Function("nn", 2, None),
+        "PI": Function("", 0, _FLOATING),
+        "RAND": Function("", 0, _FLOATING),
+        "ROUND": Function("ni", 1, _FLOATING),
+        "TRUNCATE": Function("ni", 1, _FLOATING),
+        "LOWER": Function("t", 1, None),
+        "UPPER": Function("t", 1, None),
+        "COALESCE": Function("v", 1, None, repeats=True),
+        # Rubin's queries use it, from Qserv: nJy to AB magnitude.
+        "SCISQL_NANOJANSKYTOABMAG": Function("n", 1, _FLOATING),
+    }
+)
+"""ADQL 2.1, section 2.3 (mathematical, trigonometric) and 4 (optional string functions)."""
+
+AGGREGATES: Mapping[str, Function] = MappingProxyType(
+    {
+        "COUNT": Function("v", 1, Type.LONG),
+        "AVG": Function("n", 1, _FLOATING),
+        "SUM": Function("n", 1, None),
+        "MIN": Function("v", 1, None),
+        "MAX": Function("v", 1, None),
+    }
+)
+
+GEOMETRY = frozenset({"POINT", "CIRCLE", "CONTAINS", "INTERSECTS", "DISTANCE"})
+"""ADQL 2.1, section 4.2: what is supported of it."""
+
+
+def known_names() -> tuple[str, ...]:
+    """Return every function's name."""
+    return (*FUNCTIONS, *AGGREGATES, *GEOMETRY)

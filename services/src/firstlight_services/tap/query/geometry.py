@@ -1,0 +1,142 @@
+"""ADQL's geometry (ADQL 2.1, section 4.2): points, circles, and how they lie to each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from firstlight_services.tap.errors import QueryError
+from firstlight_services.tap.models import Type
+from firstlight_services.tap.query import tree
+from firstlight_services.tap.query.typing import as_number
+
+__all__ = ["geometry"]
+
+_Values = tuple[tree.Value, ...]
+
+
+def geometry(name: str, arguments: _Values) -> tree.Value:
+    """Return what a function of geometry means.
+
+    Raises
+    ------
+    QueryError
+        ``bad_arguments``, ``not_supported``.
+    """
+    return _FUNCTIONS[name](arguments)
+
+
+def _point(arguments: _Values) -> tree.Point:
+    arguments = _without_frame("POINT", arguments)
+    if len(arguments) != 2:
+        raise _bad("POINT takes two coordinates in degrees.", "POINT('ICRS', ra, dec)")
+    ra, dec = (_folded(one) for one in arguments)
+    if isinstance(dec, tree.Constant) and not -90 <= _number(dec) <= 90:
+        raise _bad("A declination lies between -90 and 90 degrees.")
+    return tree.Point(Type.POINT, ra, dec)
+
+
+def _circle(arguments: _Values) -> tree.Circle:
+    arguments = _without_frame("CIRCLE", arguments)
+    if len(arguments) == 2 and isinstance(arguments[0], tree.Point):
+        center, radius = arguments[0], arguments[1]
+    elif len(arguments) == 3:
+        center, radius = _point(arguments[:2]), arguments[2]
+    else:
+        raise _bad(
+            "CIRCLE takes a centre and a radius in degrees.", "CIRCLE('ICRS', 62.0, -37.0, 0.05)"
+        )
+    radius = _folded(radius)
+    if isinstance(radius, tree.Constant) and not 0 <= _number(radius) <= 180:
+        raise _bad("A radius lies between 0 and 180 degrees.")
+    return tree.Circle(Type.CIRCLE, center, radius)
+
+
+def _contains(arguments: _Values) -> tree.Within:
+    """Read CONTAINS and INTERSECTS of a point and a circle, in either order.
+
+    Notes
+    -----
+    CONTAINS(circle, point) would never be true if one took it at its word, so it is read as people
+    mean it.
+    """
+    if len(arguments) == 2:
+        one, other = arguments
+        if isinstance(one, tree.Point) and isinstance(other, tree.Circle):
+            return tree.Within(Type.BOOLEAN, one, other)
+        if isinstance(one, tree.Circle) and isinstance(other, tree.Point):
+            return tree.Within(Type.BOOLEAN, other, one)
+    raise _bad(
+        "CONTAINS takes a POINT and a CIRCLE; other shapes are not offered yet.",
+        "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.05)) = 1",
+    )
+
+
+def _distance(arguments: _Values) -> tree.Distance:
+    if len(arguments) == 4:
+        return tree.Distance(Type.DOUBLE, _point(arguments[:2]), _point(arguments[2:]))
+    if len(arguments) == 2:
+        one, other = arguments
+        if isinstance(one, tree.Point) and isinstance(other, tree.Point):
+            return tree.Distance(Type.DOUBLE, one, other)
+    raise _bad(
+        "DISTANCE takes two points, or four coordinates.",
+        "DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', 62.0, -37.0))",
+    )
+
+
+_FUNCTIONS: Mapping[str, Callable[[_Values], tree.Value]] = {
+    "POINT": _point,
+    "CIRCLE": _circle,
+    "CONTAINS": _contains,
+    "INTERSECTS": _contains,
+    "DISTANCE": _distance,
+}
+
+
+def _without_frame(name: str, arguments: _Values) -> _Values:
+    """Take off the coordinate system, which ADQL 2.1 deprecates and everybody writes."""
+    first = arguments[0] if arguments else None
+    if not isinstance(first, tree.Constant) or not isinstance(first.value, str):
+        return arguments
+    if first.value.upper().split(" ")[0] not in ("ICRS", ""):
+        raise _bad(f"Coordinates are ICRS here, not {first.value}.", f"{name}('ICRS', …)")
+    return arguments[1:]
+
+
+def _folded(value: tree.Value) -> tree.Value:
+    """Return a number as a constant, if it can be known without the data."""
+    number = _fold(as_number(value))
+    if number is None:
+        return value
+    if not math.isfinite(number):
+        raise _bad("A coordinate is not a finite number.")
+    return tree.Constant(Type.DOUBLE, number)
+
+
+def _fold(value: tree.Value) -> float | None:
+    match value:
+        case tree.Constant(value=int() | float() as number):
+            return float(number)
+        case tree.Negation(operand=operand):
+            inner = _fold(operand)
+            return None if inner is None else -inner
+        case tree.Arithmetic(operator="+" | "-" | "*" | "/" as operator, left=left, right=right):
+            one, other = _fold(left), _fold(right)
+            if one is None or other is None or (operator == "/" and other == 0):
+                return None
+            return {
+                "+": lambda: one + other,
+                "-": lambda: one - other,
+                "*": lambda: one * other,
+                "/": lambda: one / other,
+            }[operator]()
+    return None
+
+
+def _number(constant: tree.Constant) -> float:
+    return float(constant.value) if isinstance(constant.value, int | float) else math.nan
+
+
+def _bad(message: str, example: str = "") -> QueryError:
+    return QueryError("bad_arguments", message, hint=f"Write {example}" if example else "")

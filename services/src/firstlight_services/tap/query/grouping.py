@@ -1,0 +1,72 @@
+"""GROUP BY's rules: what may stand beside an aggregate, and where aggregates may not stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from firstlight_services.tap.errors import QueryError
+from firstlight_services.tap.query import tree
+from firstlight_services.tap.query.scope import Scope
+
+__all__ = ["check_grouping", "refuse_aggregates"]
+
+
+def refuse_aggregates(value: tree.Value, where: str, hint: str = "") -> None:
+    """Refuse a value with an aggregate in it.
+
+    Raises
+    ------
+    QueryError
+        ``bad_aggregate``.
+    """
+    for one in tree.walk(value):
+        if isinstance(one, tree.Call) and one.aggregate:
+            raise QueryError("bad_aggregate", f"{one.name} cannot stand in {where}.", hint=hint)
+
+
+def check_grouping(query: tree.Query, scope: Scope) -> None:
+    """Check that each value of a grouped query has one value in each group.
+
+    Raises
+    ------
+    QueryError
+        ``not_grouped``, ``bad_aggregate``.
+    """
+    values = [output.value for output in query.outputs]
+    values += [one.by for one in query.order_by if isinstance(one.by, tree.Value)]
+    if query.having is not None:
+        values.append(query.having)
+    calls = [
+        one
+        for value in values
+        for one in tree.walk(value)
+        if isinstance(one, tree.Call) and one.aggregate
+    ]
+    for call in calls:
+        for argument in call.arguments:
+            refuse_aggregates(argument, f"{call.name}(…)")
+    if not (calls or query.group_by or query.having is not None):
+        return
+    for value in values:
+        for column in _loose_columns(value, query.group_by):
+            if scope.source_of(column.source):
+                name = column.described.name
+                raise QueryError(
+                    "not_grouped",
+                    f"{name} has many values in a group.",
+                    hint=f"Add {name} to GROUP BY, or take its MIN, MAX or AVG.",
+                ).shown_in(scope.text, column.position)
+
+
+def _loose_columns(part: object, grouped: tuple[tree.Value, ...]) -> Iterator[tree.ColumnRef]:
+    """Yield the columns that stand neither in GROUP BY nor in an aggregate."""
+    if isinstance(part, tuple):
+        for one in part:
+            yield from _loose_columns(one, grouped)
+    elif isinstance(part, tree.Value) and part not in grouped:
+        if isinstance(part, tree.ColumnRef):
+            yield part
+        elif not (isinstance(part, tree.Call) and part.aggregate):
+            for known in fields(part):
+                yield from _loose_columns(getattr(part, known.name), grouped)

@@ -1,0 +1,207 @@
+"""Which tables and columns a place in a query can see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from firstlight_services.tap.adql.ast import Name
+from firstlight_services.tap.errors import QueryError, nearest
+from firstlight_services.tap.models import Catalog, Field, Table
+from firstlight_services.tap.query import tree
+
+__all__ = ["Scope", "Visible", "columns_of", "find_table", "quoted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """One source of a query as names see it.
+
+    Attributes
+    ----------
+    id
+        Our name of it in the tree.
+    alias
+        How the query calls it.
+    columns
+        Its columns: their names in the tree, and what is known of them.
+    table
+        The table it is, unless it is a query or renamed.
+    """
+
+    id: str
+    alias: Name
+    columns: tuple[tuple[str, Field], ...]
+    table: Table | None = None
+
+    def find(self, name: Name) -> list[tuple[str, Field]]:
+        """Return the columns of that name; several only in a query that repeats a name."""
+        return [(column, known) for column, known in self.columns if name.matches(known.name)]
+
+    def called(self, names: tuple[Name, ...]) -> bool:
+        """Tell whether a qualifier (``alias``, ``table`` or ``schema.table``) means this source."""
+        if len(names) == 1:
+            return names[0].matches(self.alias.text)
+        table = self.table
+        return table is not None and names[0].matches(table.schema) and names[1].matches(table.name)
+
+
+@dataclass(slots=True)
+class Scope:
+    """The sources of one query, and those of the query around it.
+
+    Attributes
+    ----------
+    merged
+        Columns that USING made one of two, by name in lower case.
+    """
+
+    text: str
+    outer: Scope | None = None
+    sources: list[Visible] = field(default_factory=list)
+    merged: dict[str, tree.Value] = field(default_factory=dict)
+
+    def add(self, source: Visible) -> None:
+        """Make a source visible.
+
+        Raises
+        ------
+        QueryError
+            ``duplicate_table`` if another one has its name.
+        """
+        for other in self.sources:
+            if other.alias.text.lower() == source.alias.text.lower():
+                raise QueryError(
+                    "duplicate_table",
+                    f"Two tables are called {source.alias.text} here.",
+                    hint="Give each a name of its own: FROM a AS x JOIN a AS y …",
+                ).shown_in(self.text, source.alias.position)
+        self.sources.append(source)
+
+    def column(self, names: tuple[Name, ...]) -> tree.Value:
+        """Find a column by its name, with or without qualifier.
+
+        Raises
+        ------
+        QueryError
+            ``unknown_column``, ``unknown_table`` or ``ambiguous_column``.
+        """
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope._own(names)
+            if found is not None:
+                return found
+            scope = scope.outer
+        raise self._unknown(names)
+
+    def star(self, qualifier: tuple[Name, ...]) -> Iterator[tree.ColumnRef]:
+        """Yield what ``*`` or ``table.*`` stands for."""
+        chosen = [one for one in self.sources if not qualifier or one.called(qualifier)]
+        if not chosen:
+            if qualifier:
+                raise self._unknown_source(qualifier)
+            raise QueryError("no_table", "There is no table that * could stand for.")
+        for source in chosen:
+            for column, known in source.columns:
+                yield _reference(source, column, known, source.alias)
+
+    def source_of(self, identifier: str) -> bool:
+        """Tell whether a source of the tree is this query's own, not of one around it."""
+        return any(one.id == identifier for one in self.sources)
+
+    def _own(self, names: tuple[Name, ...]) -> tree.Value | None:
+        *qualifier, name = names
+        if not qualifier:
+            merged = self.merged.get(name.text.lower())
+            if merged is not None:
+                return merged
+        chosen = [s for s in self.sources if not qualifier or s.called(tuple(qualifier))]
+        found = [(s, column, known) for s in chosen for column, known in s.find(name)]
+        if len(found) > 1:
+            owners = " and ".join(dict.fromkeys(source.alias.text for source, _, _ in found))
+            raise QueryError(
+                "ambiguous_column",
+                f"Several columns are called {name.text}: in {owners}.",
+                hint=f"Write which one: {found[0][0].alias.text}.{name.text}",
+            ).shown_in(self.text, name.position)
+        if found:
+            return _reference(*found[0], name)
+        if chosen and qualifier:
+            raise self._unknown(names)
+        return None
+
+    def _unknown(self, names: tuple[Name, ...]) -> QueryError:
+        *qualifier, name = names
+        seen = list(self._seen())
+        if qualifier:
+            seen = [one for one in seen if one.called(tuple(qualifier))]
+            if not seen:
+                return self._unknown_source(tuple(qualifier))
+        known = [field.name for source in seen for _, field in source.columns]
+        hint = nearest(name.text, known)
+        if name.quoted and not hint:
+            hint = "Texts take single quotes: 'text'."
+        where = f" in {seen[0].alias.text}" if len(seen) == 1 else ""
+        return QueryError(
+            "unknown_column", f"There is no column {quoted(name)}{where}.", hint=hint
+        ).shown_in(self.text, name.position)
+
+    def _unknown_source(self, qualifier: tuple[Name, ...]) -> QueryError:
+        called = ".".join(name.text for name in qualifier)
+        known = [one.alias.text for one in self._seen()]
+        hint = nearest(called, known) or (f"In sight are: {', '.join(known)}." if known else "")
+        return QueryError(
+            "unknown_table", f"No table in FROM is called {called}.", hint=hint
+        ).shown_in(self.text, qualifier[0].position)
+
+    def _seen(self) -> Iterator[Visible]:
+        yield from self.sources
+        if self.outer is not None:
+            yield from self.outer._seen()
+
+
+def find_table(catalog: Catalog, names: tuple[Name, ...], text: str) -> Table:
+    """Find a table by ``table`` or ``schema.table``.
+
+    Raises
+    ------
+    QueryError
+        ``unknown_table``, with the nearest names.
+    """
+    *qualifier, name = names
+    found = [
+        table
+        for table in catalog.tables()
+        if name.matches(table.name)
+        and (not qualifier or (len(qualifier) == 1 and qualifier[0].matches(table.schema)))
+    ]
+    if len(found) == 1:
+        return found[0]
+    called = ".".join(one.text for one in names)
+    if found:
+        choices = " or ".join(table.full_name for table in found)
+        raise QueryError(
+            "ambiguous_table", f"Several tables are called {called}.", hint=f"Write {choices}."
+        ).shown_in(text, name.position)
+    hint = nearest(called, [table.full_name for table in catalog.tables()])
+    raise QueryError(
+        "unknown_table",
+        f"There is no table {called}.",
+        hint=hint or "Ask tap_schema.tables for the tables there are.",
+    ).shown_in(text, names[0].position)
+
+
+def quoted(name: Name) -> str:
+    """Return a name as it was written."""
+    return f'"{name.text}"' if name.quoted else name.text
+
+
+def columns_of(table: Table) -> tuple[tuple[str, Field], ...]:
+    """Return a table's columns as names see them, and as answers describe them."""
+    return tuple(
+        (c.name, Field(c.name, c.type, c.unit, c.ucd, c.description)) for c in table.columns
+    )
+
+
+def _reference(source: Visible, column: str, known: Field, name: Name) -> tree.ColumnRef:
+    return tree.ColumnRef(known.type, source.id, column, known, name.position)

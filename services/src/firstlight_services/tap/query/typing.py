@@ -1,0 +1,155 @@
+"""Which values go together, and as what: ADQL's rules, plus truth values that are 0 and 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from firstlight_services.tap.errors import QueryError
+from firstlight_services.tap.models import Type
+from firstlight_services.tap.query import tree
+
+__all__ = ["alike", "as_condition", "as_number", "as_text", "as_value", "common", "compare"]
+
+
+def as_value(value: tree.Value) -> tree.Value:
+    """Return a value that is no geometry.
+
+    Raises
+    ------
+    QueryError
+        ``not_supported`` if it is a point or a circle.
+    """
+    if value.type in (Type.POINT, Type.CIRCLE):
+        raise QueryError(
+            "not_supported",
+            "POINT and CIRCLE stand only inside of CONTAINS, INTERSECTS and DISTANCE.",
+            hint="Select the coordinates' columns instead.",
+        )
+    return value
+
+
+def as_condition(value: tree.Value) -> tree.Value:
+    """Return a value that is true or false.
+
+    Raises
+    ------
+    QueryError
+        ``type_mismatch`` if it is a number or a text.
+    """
+    if as_value(value).type in (Type.BOOLEAN, Type.NULL):
+        return value
+    raise QueryError(
+        "type_mismatch", "A condition is needed here.", hint="Compare with something: x > 0."
+    )
+
+
+def as_number(value: tree.Value) -> tree.Value:
+    """Return a value to calculate with; true is 1 and false 0.
+
+    Raises
+    ------
+    QueryError
+        ``type_mismatch`` if it is a text.
+    """
+    if as_value(value).type is Type.BOOLEAN:
+        return tree.Cast(Type.INT, value)
+    if value.type.numeric or value.type is Type.NULL:
+        return value
+    raise QueryError("type_mismatch", "A number is needed here, and this is a text.")
+
+
+def as_text(value: tree.Value) -> tree.Value:
+    """Return a value that is a text.
+
+    Raises
+    ------
+    QueryError
+        ``type_mismatch`` if it is none.
+    """
+    if as_value(value).type.text or value.type is Type.NULL:
+        return value
+    raise QueryError(
+        "type_mismatch", "A text is needed here.", hint="Texts take single quotes: 'text'."
+    )
+
+
+def common(values: Iterable[tree.Value]) -> Type:
+    """Return the type that holds every one of the values.
+
+    Raises
+    ------
+    QueryError
+        ``type_mismatch`` if there is none.
+    """
+    result = Type.NULL
+    for value in values:
+        kind = as_value(value).type
+        if result in (Type.NULL, kind):
+            result = kind
+        elif kind is Type.NULL:
+            continue
+        elif kind.numeric and result.numeric:
+            result = result.wider(kind)
+        elif kind.text and result.text:
+            result = Type.UNICODE
+        else:
+            raise _mismatch(result, kind)
+    return result
+
+
+def alike(left: tree.Value, right: tree.Value) -> tuple[tree.Value, tree.Value]:
+    """Return two values so that they can be compared.
+
+    Notes
+    -----
+    Catalogs on other engines keep flags as 0 and 1, and so do the queries that people bring along:
+    ``detect_isPrimary = 1`` compares a truth value with a number.
+    """
+    if as_value(left).type is Type.BOOLEAN and as_value(right).type.numeric:
+        truth = _truth(right)
+        return (left, truth) if truth else (tree.Cast(Type.INT, left), right)
+    if right.type is Type.BOOLEAN and left.type.numeric:
+        right, left = alike(right, left)
+        return left, right
+    common((left, right))
+    return left, right
+
+
+def compare(operator: str, left: tree.Value, right: tree.Value) -> tree.Value:
+    """Return a comparison; one with a truth value becomes the plain condition or its negation."""
+    left, right = alike(left, right)
+    if isinstance(left, tree.Constant) and not isinstance(right, tree.Constant):
+        operator = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(operator, operator)
+        left, right = right, left
+    if left.type is Type.BOOLEAN and operator in ("=", "<>") and isinstance(right, tree.Constant):
+        if right.value is (operator == "="):
+            return left
+        if right.value is not None:
+            return tree.Not(Type.BOOLEAN, left)
+    return tree.Comparison(Type.BOOLEAN, operator, left, right)
+
+
+def _truth(value: tree.Value) -> tree.Constant | None:
+    if isinstance(value, tree.Constant) and value.value in (0, 1):
+        return tree.Constant(Type.BOOLEAN, bool(value.value))
+    return None
+
+
+def _mismatch(one: Type, other: Type) -> QueryError:
+    kinds = {_kind(one), _kind(other)}
+    hint = ""
+    if kinds == {"a text", "a truth value"}:
+        hint = "Truth values are 1 and 0, or stand alone: WHERE clean = 1, WHERE clean."
+    elif kinds == {"a text", "a number"}:
+        hint = "Numbers take no quotes, texts take single ones."
+    return QueryError(
+        "type_mismatch",
+        f"{' and '.join(sorted(kinds))} do not go together.".capitalize(),
+        hint=hint,
+    )
+
+
+def _kind(kind: Type) -> str:
+    if kind.numeric:
+        return "a number"
+    return "a truth value" if kind is Type.BOOLEAN else "a text"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from firstlight_services.tap.models import Catalog
+from firstlight_services.tap.policy import Limits
+from firstlight_services.tap.service import plan
+from firstlight_services.tap.store import DuckStore
+
+_EDGE = 1e-9
+
+
+def separation(ra: Any, dec: Any, ra0: float, dec0: float) -> Any:
+    """Degrees, by vectors: another way than the SQL's."""
+
+    def vector(lon: Any, lat: Any) -> Any:
+        lon, lat = np.radians(lon), np.radians(lat)
+        return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
+
+    a, b = vector(ra, dec), vector(ra0, dec0)
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
+
+
+def found(condition: str, catalog: Catalog, store: DuckStore) -> set[int]:
+    planned = plan(
+        f"SELECT objectId FROM object WHERE {condition}", None, catalog, Limits(9999, 9999)
+    )
+    cursor = store.cursor()
+    try:
+        cursor.start(planned.sql, 1)
+        ids: set[int] = set()
+        while (batch := cursor.next()) is not None:
+            ids.update(batch.column(0).to_pylist())
+        return ids
+    finally:
+        cursor.close()
+
+
+def check(
+    cone: tuple[float, float, float], catalog: Catalog, store: DuckStore, objects: dict[str, Any]
+) -> None:
+    ra0, dec0, radius = cone
+    apart = separation(objects["ra"], objects["dec"], ra0, dec0)
+    surely = set(objects["objectId"][apart < radius - _EDGE].tolist())
+    perhaps = set(objects["objectId"][apart <= radius + _EDGE].tolist())
+    circle = f"CIRCLE('ICRS', {ra0!r}, {dec0!r}, {radius!r})"
+    ways = [
+        f"CONTAINS(POINT('ICRS', ra, dec), {circle}) = 1",
+        f"1 = INTERSECTS({circle}, POINT(ra, dec))",
+        f"DISTANCE(POINT(ra, dec), POINT({ra0!r}, {dec0!r})) <= {radius!r}",
+        f"CONTAINS(POINT(ra + 0, dec), {circle}) = 1",
+    ]
+    for way in ways:
+        got = found(way, catalog, store)
+        assert surely <= got <= perhaps, way
+
+
+@pytest.mark.parametrize(
+    "cone",
+    [
+        (62.0, -37.0, 0.05),
+        (62.0, -37.0, 0.2),
+        (0.0, 0.0, 0.3),
+        (360.0, 0.0, 0.3),
+        (359.9, 0.1, 0.3),
+        (0.2, -0.2, 0.3),
+        (-0.2, 0.2, 0.25),
+        (722.0, -37.0, 0.2),
+        (10.0, 90.0, 0.5),
+        (200.0, -90.0, 0.5),
+        (120.0, 89.7, 0.2),
+        (120.0, 89.7, 0.31),
+        (300.0, -89.4, 0.59),
+        (62.0, -37.0, 0.0),
+        (62.0, -37.0, 60.0),
+        (62.0, -37.0, 120.0),
+        (62.0, -37.0, 180.0),
+    ],
+)
+def test_cones_find_what_brute_force_finds(
+    cone: tuple[float, float, float], catalog: Catalog, store: DuckStore, objects: dict[str, Any]
+) -> None:
+    check(cone, catalog, store, objects)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.sampled_from([(62.0, -37.0), (0.0, 0.0), (180.0, 89.5), (20.0, -89.5)]),
+    st.floats(-0.5, 0.5),
+    st.floats(-0.5, 0.5),
+    st.floats(0, 1.5),
+)
+def test_any_cone_finds_what_brute_force_finds(
+    catalog: Catalog,
+    store: DuckStore,
+    objects: dict[str, Any],
+    center: tuple[float, float],
+    east: float,
+    north: float,
+    radius: float,
+) -> None:
+    check((center[0] + east, center[1] + north, radius), catalog, store, objects)
+
+
+def test_a_point_on_the_cones_centre_is_in_it(
+    catalog: Catalog, store: DuckStore, objects: dict[str, Any]
+) -> None:
+    ra, dec = float(objects["ra"][7]), float(objects["dec"][7])
+    got = found(f"CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, 0)) = 1", catalog, store)
+    assert got == {int(objects["objectId"][7])}
+
+
+def test_a_cone_and_its_outside_are_everything(catalog: Catalog, store: DuckStore) -> None:
+    cone = "CONTAINS(POINT(ra, dec), CIRCLE(62, -37, 0.2))"
+    inside = found(f"{cone} = 1", catalog, store)
+    outside = found(f"{cone} = 0", catalog, store)
+    assert not inside & outside
+    assert len(inside | outside) == 600
+
+
+def test_cones_of_columns_match_catalogs(catalog: Catalog, store: DuckStore) -> None:
+    matched = "EXISTS (SELECT 1 FROM truth_match t WHERE CONTAINS(POINT(object.ra, object.dec), CIRCLE(t.ra, t.dec, 0.0000001)) = 1)"
+    assert len(found(matched, catalog, store)) == 200

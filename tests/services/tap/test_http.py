@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from astropy.io import votable
+from tornado.simple_httpclient import HTTPStreamClosedError
+
+from firstlight_services.tap.app import build, routes
+from firstlight_services.web import make_app
+from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
+from tests.services.tap.conftest import SCOPES, Tap, status_of
+
+CONE = """SELECT TOP 100 objectId, ra, dec, mag_i, clean FROM dp01_dc2_catalogs.object
+WHERE CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.2)) = 1 AND mag_i < 24"""
+SLOW = "SELECT SUM(SIN(a.ra * b.dec + c.ra * d.dec)) FROM object a, object b, object c, object d"
+VOTABLE = "{http://www.ivoa.net/xml/VOTable/v1.3}"
+LONG = "SELECT a.ra, b.dec, c.ra FROM object a, object b, object c"
+
+
+def rows(body: bytes) -> Any:
+    return votable.parse(io.BytesIO(body), verify="exception").get_first_table().to_table()
+
+
+async def test_a_cone_is_answered(tap: Tap) -> None:
+    answer = await tap.query(CONE)
+    assert answer.code == 200
+    assert answer.headers["Content-Type"] == "application/x-votable+xml;serialization=BINARY2"
+    assert answer.headers["Cache-Control"] == "no-store"
+    table = rows(answer.body)
+    assert 20 < len(table) <= 100
+    assert table["ra"].unit == "deg"
+    assert max(table["mag_i"]) < 24
+
+
+async def test_names_of_parameters_have_no_case(tap: Tap) -> None:
+    answer = await tap.query_in_address(
+        request="doQuery", Lang="adql-2.0", query="select 1 from object", maxRec="2", format="csv"
+    )
+    assert (answer.code, answer.body) == (200, b"value\r\n1\r\n1\r\n")
+    assert answer.headers["Content-Type"] == "text/csv;header=present"
+
+
+async def test_responseformat_goes_before_format(tap: Tap) -> None:
+    answer = await tap.query("select top 1 1 from object", RESPONSEFORMAT="tsv", FORMAT="votable")
+    assert answer.headers["Content-Type"] == "text/tab-separated-values"
+
+
+@pytest.mark.parametrize(
+    ("adql", "maxrec", "count", "status"),
+    [
+        ("select ra from object", "5", 5, "OVERFLOW"),
+        ("select ra from object", "0", 0, "OVERFLOW"),
+        ("select ra from object", "600", 600, "OK"),
+        ("select top 5 ra from object", "5", 5, "OK"),
+        ("select top 6 ra from object", "5", 5, "OVERFLOW"),
+        ("select top 5 ra from object", "", 5, "OK"),
+    ],
+)
+async def test_an_answer_that_was_cut_says_so(
+    tap: Tap, adql: str, maxrec: str, count: int, status: str
+) -> None:
+    for form in ("votable", "votable/td"):
+        body = (await tap.query(adql, MAXREC=maxrec, FORMAT=form)).body
+        assert status_of(body)[0] == status
+        assert len(rows(body)) == count
+
+
+class TestSmallLimits:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"services": {"tap": {"default_rows": 7, "max_rows": 20}}}
+
+    async def test_the_sites_limits_count(self, tap: Tap) -> None:
+        assert len(rows((await tap.query("select ra from object")).body)) == 7
+        body = (await tap.query("select ra from object", MAXREC="1000")).body
+        assert len(rows(body)) == 20
+        assert status_of(body)[0] == "OVERFLOW"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"QUERY": "select mag_j from object"}, "There is no column mag_j"),
+        ({"QUERY": "select * from read_csv('/etc/passwd')"}, "does not fit"),
+        ({"QUERY": "select 9223372036854775807 + tract from object"}, "too large"),
+        ({"QUERY": ""}, "The query is empty."),
+        ({"REQUEST": "getCapabilities"}, "REQUEST"),
+        ({"LANG": "PQL"}, "LANG"),
+        ({"MAXREC": "-1"}, "MAXREC"),
+        ({"FORMAT": "fits"}, "'fits'"),
+        ({"UPLOAD": "t,http://a.example/b"}, "cannot be uploaded"),
+    ],
+)
+async def test_a_bad_request_is_a_votable_that_says_why(
+    tap: Tap, parameters: dict[str, str], said: str
+) -> None:
+    adql = parameters.pop("QUERY", "select 1")
+    answer = await tap.query(adql, **parameters)
+    assert answer.code == 400
+    assert answer.headers["Content-Type"] == "application/x-votable+xml"
+    status, words = status_of(answer.body)
+    assert status == "ERROR"
+    assert said in words
+    assert "Traceback" not in words
+    assert '"c1"' not in words
+
+
+async def test_an_error_has_its_caret_and_hint(tap: Tap) -> None:
+    _, words = status_of((await tap.query("select mag_j\nfrom object")).body)
+    assert words == (
+        "There is no column mag_j in object. (line 1, column 8)\n"
+        "  select mag_j\n         ^\nDid you mean mag_z or mag_y or mag_u?"
+    )
+
+
+async def test_a_missing_query_is_said(tap: Tap) -> None:
+    answer = await tap.query_in_address(LANG="ADQL")
+    assert answer.code == 400
+    assert "QUERY is missing" in status_of(answer.body)[1]
+
+
+@pytest.mark.parametrize("path", ["sync?QUERY=select+1", "tables", "tables/tap_schema.keys"])
+async def test_data_needs_a_login(tap: Tap, path: str) -> None:
+    answer = await tap.get(path, token=None)
+    assert answer.code == 401
+    assert answer.headers.get_list("WWW-Authenticate")
+    assert status_of(answer.body)[0] == "ERROR"
+    assert (await tap.get(path, token="wrong-token")).code == 401
+    assert (await tap.get(path, token="narrow-token")).code == 403
+
+
+async def test_while_the_hub_is_away_nobody_is_let_in(tap: Tap) -> None:
+    tap.hub.away = True
+    answer = await tap.query("select 1")
+    assert answer.code == 503
+    assert answer.headers["Retry-After"]
+    assert "hub" in status_of(answer.body)[1]
+
+
+@pytest.mark.parametrize("path", ["capabilities", "availability", "healthz"])
+async def test_what_clients_ask_first_is_open(tap: Tap, path: str) -> None:
+    assert (await tap.get(path, token=None)).code == 200
+
+
+async def test_async_says_what_there_is_instead(tap: Tap) -> None:
+    for path in ("async", "async/1/phase"):
+        answer = await tap.get(path)
+        assert answer.code == 404
+        status, words = status_of(answer.body)
+        assert status == "ERROR"
+        assert "sync" in words
+
+
+async def test_other_addresses_and_methods_are_votables_too(tap: Tap) -> None:
+    for path in ("", "upload", "tables/nope.nope", "%00"):
+        answer = await tap.get(path)
+        assert answer.code == 404
+        assert status_of(answer.body)[0] == "ERROR"
+    answer = await fetch(
+        f"{tap.url}/api/tap/sync", method="DELETE", headers={"Authorization": "Bearer vera-token"}
+    )
+    assert answer.code == 405
+    assert status_of(answer.body)[0] == "ERROR"
+
+
+async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
+    async with FakeHub().running() as hub:
+        hub.let_in("vera-token", "vera", scopes=SCOPES)
+        context = make_context(tmp_path, "tap", hub)
+        app = make_app(context, routes(context), **build(context))
+        async with serving(app) as url:
+            tap = Tap(url, hub, app)
+            assert b"<available>false</available>" in (await tap.get("availability")).body
+            assert (await tap.get("capabilities")).code == 200
+            for answer in (await tap.query("select 1"), await tap.get("tables")):
+                assert answer.code == 503
+                assert "not loaded" in status_of(answer.body)[1]
+        app.settings["service"].close()
+        app.settings["checker"].close()
+
+
+async def wait_until(idle: Any) -> float:
+    start = time.monotonic()
+    while not idle() and time.monotonic() - start < 5:  # noqa: ASYNC110 (there is no event)
+        await asyncio.sleep(0.01)
+    return time.monotonic() - start
+
+
+def at_work(tap: Tap) -> int:
+    return int(tap.app.settings["service"]._store._cursors)
+
+
+class TestTimeout:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"services": {"tap": {"timeout": 0.4, "max_rows": 10**9, "default_rows": 10**9}}}
+
+    async def test_a_query_that_takes_too_long_is_stopped(self, tap: Tap) -> None:
+        start = time.monotonic()
+        answer = await tap.query(SLOW)
+        assert answer.code == 504
+        assert time.monotonic() - start < 2
+        assert "longer than 0.4 seconds" in status_of(answer.body)[1]
+        assert at_work(tap) == 0
+        assert (await tap.query("select top 1 ra from object")).code == 200
+
+    async def test_an_answer_cut_by_time_says_so_at_its_end(self, tap: Tap) -> None:
+        answer = await tap.query(LONG)
+        assert answer.code == 200
+        *_, last = ElementTree.fromstring(answer.body).iter(f"{VOTABLE}INFO")
+        assert last.get("value") == "ERROR"
+        assert "was stopped" in (last.text or "")
+        assert await wait_until(lambda: at_work(tap) == 0) < 2
+
+    async def test_csv_cut_by_time_is_a_broken_connection(self, tap: Tap) -> None:
+        with pytest.raises(HTTPStreamClosedError):
+            await tap.query(LONG, FORMAT="csv")
+        assert await wait_until(lambda: at_work(tap) == 0) < 2
+
+
+async def leave_after(tap: Tap, adql: str, until: Any) -> None:
+    """Send a query and go away once `until` is true, without waiting for the answer."""
+    host, port = tap.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    body = f"QUERY={adql.replace(' ', '+')}".encode()
+    head = (
+        f"POST /api/tap/sync HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer vera-token\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    await writer.drain()
+    await until(reader)
+    writer.close()
+
+
+async def test_a_client_that_goes_away_stops_its_query(tap: Tap) -> None:
+    async def started(_: Any) -> None:
+        await wait_until(lambda: at_work(tap) == 1)
+        await asyncio.sleep(0.1)
+
+    await leave_after(tap, SLOW.replace(" + ", " - "), started)
+    assert await wait_until(lambda: at_work(tap) == 0) < 2
+    assert (await tap.query("select top 1 ra from object")).code == 200
+
+
+class TestLongAnswers:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"services": {"tap": {"max_rows": 10**9, "default_rows": 10**9}}}
+
+    async def test_a_client_that_leaves_midway_stops_its_query(self, tap: Tap) -> None:
+        async def first_bytes(reader: asyncio.StreamReader) -> None:
+            assert b"200" in await reader.read(1000)
+            assert at_work(tap) == 1
+
+        await leave_after(tap, LONG, first_bytes)
+        assert await wait_until(lambda: at_work(tap) == 0) < 2
+
+    async def test_many_ask_at_once(self, tap: Tap) -> None:
+        answers = await asyncio.gather(*(tap.query(CONE) for _ in range(12)))
+        assert {one.code for one in answers} == {200}
+        assert len({one.body for one in answers}) <= 12
+        assert at_work(tap) == 0
+
+
+async def test_healthz_is_json(tap: Tap) -> None:
+    assert json.loads((await tap.get("healthz", token=None)).body)["status"] == "ok"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from firstlight_services.portal.catalog import read_tables
+from firstlight_services.tap import vosi
+from firstlight_services.tap.models import Catalog
+from firstlight_services.tap.policy import Limits
+from tests.services.tap.conftest import Tap
+
+
+def test_the_portal_reads_the_tables(catalog: Catalog) -> None:
+    tables = read_tables(vosi.tables(catalog, columns=True))
+    found = {one.name: one for one in tables}
+    assert set(found) == {
+        f"dp01_dc2_catalogs.{name}"
+        for name in ("object", "truth_match", "position", "reference", "forced_photometry")
+    }
+    table = found["dp01_dc2_catalogs.object"]
+    assert table.position == ("ra", "dec")
+    assert len(table.columns) == 137
+    assert table.columns[2].unit == "deg"
+
+
+def test_detail_min_leaves_the_columns_out(catalog: Catalog) -> None:
+    document = vosi.tables(catalog, columns=False)
+    assert len(document) < 10_000
+    assert b"<column" not in document
+
+
+def test_capabilities_list_only_what_there_is() -> None:
+    document = vosi.capabilities("https://a.example/api/tap", Limits(10, 100))
+    root = ElementTree.fromstring(document)
+    standards = [one.get("standardID") for one in root]
+    assert "ivo://ivoa.net/std/TAP" in standards
+    assert not any("UWS" in str(one) or "async" in str(one).lower() for one in standards)
+    urls = [one.text for one in root.iter("accessURL")]
+    assert urls[-1] == "https://a.example/api/tap"
+    forms = {one.text for one in root.iter("form")}
+    assert {"POINT", "CIRCLE", "CONTAINS", "DISTANCE"} <= forms
+    assert "POLYGON" not in forms
+
+
+async def test_tables_are_served_whole_short_and_one_by_one(tap: Tap) -> None:
+    whole = await tap.get("tables")
+    assert whole.headers["Content-Type"].startswith("text/xml")
+    assert (await tap.get("tables?DETAIL=max")).body == whole.body
+    short = await tap.get("tables?detail=min")
+    assert len(short.body) < len(whole.body) / 10
+    one = await tap.get("tables/dp01_dc2_catalogs.object")
+    assert ElementTree.fromstring(one.body).tag.endswith("}table")
+    assert (await tap.get("tables?detail=all")).code == 400
+
+
+@pytest.mark.parametrize("name", ["tables", "schemas", "columns", "keys", "key_columns"])
+async def test_tap_schema_can_be_asked(tap: Tap, name: str) -> None:
+    assert (await tap.query(f"select * from TAP_SCHEMA.{name}")).code == 200
