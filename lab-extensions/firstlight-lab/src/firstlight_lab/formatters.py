@@ -148,7 +148,7 @@ def write_exposure(exposure: ExposureF, path: str) -> None:
     header["FWHM"] = (exposure.psf_fwhm, "PSF full width at half maximum, pixels")
     for key, value in exposure.metadata.items():
         header[key] = value
-    mask = fits.CompImageHDU(exposure.mask.array, name="MASK", compression_type="GZIP_1")
+    mask = fits.CompImageHDU(exposure.mask.array, name="MASK", compression_type="RICE_1")
     for name, bit in exposure.mask.planes.items():
         mask.header[f"HIERARCH MP_{name}"] = bit
     variance = fits.CompImageHDU(
@@ -156,7 +156,6 @@ def write_exposure(exposure: ExposureF, path: str) -> None:
         name="VARIANCE",
         compression_type="GZIP_2",
         quantize_level=0.0,
-        tile_shape=(min(64, box.height), min(512, box.width)),
     )
     image = fits.ImageHDU(exposure.image.array, header=header, name="IMAGE")
     hdus = fits.HDUList([fits.PrimaryHDU(), image, mask, variance])

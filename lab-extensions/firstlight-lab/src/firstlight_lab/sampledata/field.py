@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from astropy.wcs import WCS
 
 from firstlight_lab.geometry import Box
-from firstlight_lab.skymap import SkyMap, TractInfo, tangent_wcs
+from firstlight_lab.skymap import PatchInfo, SkyMap, TractInfo, tangent_wcs
 
 __all__ = ["BANDS", "DEFAULT_SEED", "INSTRUMENT", "SKYMAP", "ZERO_POINT", "Band", "Field", "Visit"]
 
@@ -83,14 +83,24 @@ class Field:
         Side of the (smaller than real) detectors.
     density
         Galaxies to i = 27 for each square arcminute.
+    stars
+        Stars in all.
+    showpieces
+        Whether large galaxies are painted.
     """
 
     side: int = 1500
-    detector_side: int = 800
+    detector_side: int = 640
     density: float = 230.0
     stars: int = 330
+    showpieces: bool = True
     tract_id: int = 3828
     patch_id: int = 24
+
+    @classmethod
+    def small(cls) -> Field:
+        """Return a field for tests."""
+        return cls(side=480, detector_side=200, stars=60, showpieces=False)
 
     @property
     def tract(self) -> TractInfo:
@@ -98,9 +108,14 @@ class Field:
         return SkyMap(SKYMAP).tract(self.tract_id)
 
     @property
+    def patch(self) -> PatchInfo:
+        """The patch."""
+        return self.tract.patch(self.patch_id)
+
+    @property
     def box(self) -> Box:
         """The coadds' place in the tract's pixels."""
-        inner = self.tract.patch(self.patch_id).inner
+        inner = self.patch.inner
         return Box(
             inner.x0 + (inner.width - self.side) // 2,
             inner.y0 + (inner.height - self.side) // 2,
@@ -112,13 +127,17 @@ class Field:
     def visits(self) -> tuple[Visit, ...]:
         """One visit in each band, each turned and shifted a little, with its own seeing."""
         tract = self.tract
-        shifts = ((0.001, -0.002, 4.0, 0.92), (-0.002, 0.001, 31.0, 0.71), (0.002, 0.002, 58.0, 0.8))
+        shifts = (
+            (0.001, -0.002, 4.0, 0.92),
+            (-0.002, 0.001, 31.0, 0.71),
+            (0.002, 0.002, 58.0, 0.8),
+        )
         return tuple(
             Visit(
                 number,
                 band,
                 20240914 + day,
-                60567.2 + day,
+                60568.2 + day,
                 seeing,
                 angle,
                 tract.ra + east,

@@ -126,9 +126,7 @@ def measure(exposures: dict[str, ExposureF]) -> Measured:
         edge=edge,
         blended=_crowding(x, y, bands["i"].model),
         bands=bands,
-        detected={
-            name: fluxes.psf > _THRESHOLD * fluxes.psf_err for name, fluxes in bands.items()
-        },
+        detected={name: fluxes.psf > _THRESHOLD * fluxes.psf_err for name, fluxes in bands.items()},
     )
 
 

@@ -32,7 +32,7 @@ class Showpiece:
     Attributes
     ----------
     place
-        Where in the field, as parts of its side.
+        Where in the field its middle is, as parts of its side.
     mag_i
         Total magnitude in band i.
     redshift
@@ -46,8 +46,16 @@ class Showpiece:
     redshift: float
     reach: float
 
-    def colours(self, east: Array, north: Array, rng: Generator) -> dict[str, Array]:
-        """Return the surface brightness in each band at offsets in arcseconds."""
+    @property
+    def brightest(self) -> tuple[float, float]:
+        """Offset of the brightest part from the middle, arcseconds along x and y."""
+        return 0.0, 0.0
+
+    def colours(self, dx: Array, dy: Array, rng: Generator) -> dict[str, Array]:
+        """Return the surface brightness in each band at offsets in arcseconds.
+
+        The offsets are along the tract's axes: x to the west, y to the north.
+        """
         raise NotImplementedError
 
 
@@ -75,11 +83,11 @@ class Spiral(Showpiece):
     bar: float = 0.0
     bulge: float = 0.16
 
-    def colours(self, east: Array, north: Array, rng: Generator) -> dict[str, Array]:
+    def colours(self, dx: Array, dy: Array, rng: Generator) -> dict[str, Array]:
         """Draw bulge, disc, arms, dust lanes, young clusters and glowing hydrogen."""
         turn, tilt = np.radians(self.angle), np.cos(np.radians(self.inclination))
-        along = east * np.cos(turn) + north * np.sin(turn)
-        across = (-east * np.sin(turn) + north * np.cos(turn)) / max(tilt, 0.16)
+        along = dx * np.cos(turn) + dy * np.sin(turn)
+        across = (-dx * np.sin(turn) + dy * np.cos(turn)) / max(tilt, 0.16)
         radius = np.hypot(along, across) + 1e-6
         theta = np.arctan2(across, along)
         wind = np.log(radius / self.scale) / np.tan(np.radians(self.pitch))
@@ -94,7 +102,7 @@ class Spiral(Showpiece):
         bulge = np.exp(-4.0 * bulge_radius**0.5) / (0.26 * self.scale) ** 2 * 3.2 * self.bulge
         if self.bar:
             bulge = bulge + 0.55 * disc.max() * np.exp(
-                -np.abs(along / self.bar) ** 4 - (across / (0.26 * self.bar)) ** 2
+                -(np.abs(along / self.bar) ** 4) - (across / (0.26 * self.bar)) ** 2
             )
         knots, glow = self._clusters(along, across, rng)
         dust = {"g": 0.62, "r": 0.46, "i": 0.34}
@@ -113,14 +121,14 @@ class Spiral(Showpiece):
     def _clusters(self, along: Array, across: Array, rng: Generator) -> tuple[Array, Array]:
         """Scatter young clusters and hydrogen clouds along the arms."""
         knots, glow = np.zeros_like(along), np.zeros_like(along)
-        for number in range(95):
+        for number in range(150):
             arm = rng.integers(self.arms)
             radius = self.scale * rng.uniform(0.75, 3.9)
             wind = np.log(radius / self.scale) / np.tan(np.radians(self.pitch))
-            theta = wind + 2 * np.pi * arm / self.arms + rng.normal(0, 0.10)
+            theta = wind + 2 * np.pi * arm / self.arms + rng.normal(0, 0.15)
             x, y = radius * np.cos(theta), radius * np.sin(theta)
-            width = rng.uniform(0.16, 0.34) * (self.scale / 4.0) ** 0.5
-            power = rng.lognormal(0, 0.7) * np.exp(-radius / (1.6 * self.scale)) * 0.0046
+            width = rng.uniform(0.16, 0.60) * (self.scale / 4.0) ** 0.5
+            power = rng.lognormal(0, 0.9) * np.exp(-radius / (1.6 * self.scale)) * 0.0030
             square = (along - x) ** 2 + (across - y) ** 2
             blob = power / (2 * np.pi * width**2) * np.exp(-0.5 * square / width**2)
             if number % 4:
@@ -145,14 +153,20 @@ class Arc(Showpiece):
     length: float
     width: float = 0.26
 
-    def colours(self, east: Array, north: Array, rng: Generator) -> dict[str, Array]:
+    @property
+    def brightest(self) -> tuple[float, float]:
+        """The middle of the arc."""
+        middle = np.radians(self.middle)
+        return float(self.radius * np.cos(middle)), float(self.radius * np.sin(middle))
+
+    def colours(self, dx: Array, dy: Array, rng: Generator) -> dict[str, Array]:
         """Draw the arc, brighter here and there."""
-        theta = np.arctan2(north, east) - np.radians(self.middle)
+        theta = np.arctan2(dy, dx) - np.radians(self.middle)
         theta = (theta + np.pi) % (2 * np.pi) - np.pi
         span = np.radians(self.length) / 2
         uneven = 1 + 0.5 * np.sin(theta / span * 5 + rng.uniform(0, 6))
         body = np.exp(-((theta / span) ** 4))
-        distance = (np.hypot(east, north) - self.radius) / self.width
+        distance = (np.hypot(dx, dy) - self.radius) / self.width
         shape = uneven * body * np.exp(-0.5 * distance**2)
         return {band: shape * _light(0.05, 0.02)[band] for band in _BANDS}
 
@@ -170,14 +184,16 @@ SHOWPIECES: tuple[Showpiece, ...] = (
 )
 
 
-def brightness(number: int, east: Array, north: Array) -> dict[str, Array]:
+def brightness(number: int, dx: Array, dy: Array) -> dict[str, Array]:
     """Return a showpiece's light in each band; always the same for the same number.
 
     Parameters
     ----------
-    east, north
-        Offsets in arcseconds: two rows that span a grid, or two grids.
+    dx, dy
+        Offsets from its brightest part in arcseconds: two rows that span a grid, or two grids.
     """
-    if east.ndim == 1:
-        east, north = east[None, :] + 0 * north[:, None], north[:, None] + 0 * east[None, :]
-    return SHOWPIECES[number].colours(east, north, np.random.default_rng(number))
+    if dx.ndim == 1:
+        dx, dy = np.meshgrid(dx, dy)
+    piece = SHOWPIECES[number]
+    x, y = piece.brightest
+    return piece.colours(dx + x, dy + y, np.random.default_rng(number))

@@ -111,9 +111,7 @@ def _parts(sky: Sky, index: int, angle: float) -> list[list[tuple[float, float, 
         shapes = []
         for flux, sigma in zip(*sersic_mixture(sersic), strict=True) if used else ():
             major = (size / _PIXEL * sigma) ** 2
-            shapes.append(
-                (float(flux), major + FLOOR**2, major * flat**2 + FLOOR**2, float(angle))
-            )
+            shapes.append((float(flux), major + FLOOR**2, major * flat**2 + FLOOR**2, float(angle)))
         parts.append(shapes)
     return parts
 
@@ -159,17 +157,17 @@ def _paint(
     reach = int(piece.reach / _PIXEL)
     columns = np.arange(int(at[0]) - reach, int(at[0]) + reach + 1)
     rows = np.arange(int(at[1]) - reach, int(at[1]) + reach + 1)
+    height, width = next(iter(canvas.values())).shape
+    fit_x = (columns >= 0) & (columns < width)
+    fit_y = (rows >= 0) & (rows < height)
+    if not (fit_x.any() and fit_y.any()):
+        return
     dx = ((columns - at[0]) * _PIXEL)[None, :]
     dy = ((rows - at[1]) * _PIXEL)[:, None]
     turn = np.radians(angle)
     # Offsets in the tract's axes, whatever way this image is turned.
     along, across = dx * np.cos(turn) - dy * np.sin(turn), dx * np.sin(turn) + dy * np.cos(turn)
     light = brightness(int(sky.painted[index]), along, across)
-    height, width = next(iter(canvas.values())).shape
-    fit_x = (columns >= 0) & (columns < width)
-    fit_y = (rows >= 0) & (rows < height)
-    if not (fit_x.any() and fit_y.any()):
-        return
     window = (
         slice(rows[fit_y][0], rows[fit_y][-1] + 1),
         slice(columns[fit_x][0], columns[fit_x][-1] + 1),

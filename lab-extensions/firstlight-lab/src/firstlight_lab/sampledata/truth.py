@@ -78,7 +78,7 @@ class Sky:
 def make_sky(field: Field, rng: Generator) -> Sky:
     """Draw the whole sky of a field, from brightest cluster to faintest galaxy."""
     parts = [_field_galaxies(field, rng), _stars(field, rng), _cluster(field, rng)]
-    return Sky.joined([*parts, _showpieces(field)])
+    return Sky.joined([*parts, _showpieces(field)] if field.showpieces else parts)
 
 
 def _places(field: Field, rng: Generator, count: int) -> tuple[Array, Array]:
@@ -126,8 +126,8 @@ def _cluster(field: Field, rng: Generator) -> Sky:
     """Return a cluster of red galaxies around a giant one, at redshift 0.34."""
     count = 64
     size = field.side
-    radius = 34 * np.abs(rng.standard_cauchy(count)) ** 0.8
-    radius = np.clip(radius, 10, 0.22 * size)
+    radius = 12 + 50 * np.abs(rng.standard_cauchy(count)) ** 0.8
+    radius = np.minimum(radius, rng.uniform(0.12, 0.22, count) * size)
     turn = rng.uniform(0, 2 * np.pi, count)
     x = field.box.x0 + 0.70 * size + radius * np.cos(turn) * 1.25
     y = field.box.y0 + 0.67 * size + radius * np.sin(turn) * 0.8
@@ -158,15 +158,16 @@ def _cluster(field: Field, rng: Generator) -> Sky:
 
 def _showpieces(field: Field) -> Sky:
     """Return rows for what is painted; their colours are what the painting adds up to."""
-    offset = np.arange(-40, 40.1, 0.2)
+    offset = np.arange(-40, 40.1, 0.4)
     sums = [
         {band: float(light.sum()) for band, light in brightness(number, offset, offset).items()}
         for number in range(len(SHOWPIECES))
     ]
-    place = np.array([piece.place for piece in SHOWPIECES])
+    place = field.side * np.array([piece.place for piece in SHOWPIECES])
+    place += np.array([piece.brightest for piece in SHOWPIECES]) / 0.2
     sky = _galaxies(
-        field.box.x0 + place[:, 0] * field.side,
-        field.box.y0 + place[:, 1] * field.side,
+        field.box.x0 + place[:, 0],
+        field.box.y0 + place[:, 1],
         np.array([piece.mag_i for piece in SHOWPIECES]),
         np.array([2.5 * np.log10(s["r"] / s["g"]) for s in sums]),
         np.array([2.5 * np.log10(s["i"] / s["r"]) for s in sums]),
