@@ -87,6 +87,7 @@ class Platform:
         end = time.monotonic() + seconds
         while not self.admin_link():
             if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
                 raise AssertionError(f"firstlight up did not come up:\n{self.output}")
             time.sleep(0.1)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.lab_client import is_ready, start_lab
 from tests.platform_under_test import Platform, free_port, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -49,8 +50,9 @@ def test_while_a_service_is_stopped_a_query_gets_a_clear_503(platform: Platform)
 
 def test_labs_outlive_a_killed_hub_and_people_are_where_they_were(platform: Platform) -> None:
     session = platform.login("mira-member")
-    platform.hub("POST", "/users/mira-member/server", json={"size": "small"})
-    wait_for(lambda: ready(platform, "mira-member"), seconds=60, what="the lab")
+    start_lab(platform, "mira-member")
+    # The first page logs the browser in to the lab.
+    session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30)
     lab = f"{platform.url}/nb/user/mira-member/api/status"
     assert session.get(lab, timeout=30).status_code == 200
     old = platform.pid_of("hub")
@@ -60,12 +62,7 @@ def test_labs_outlive_a_killed_hub_and_people_are_where_they_were(platform: Plat
     assert session.get(lab, timeout=30).status_code == 200
     home = session.get(f"{platform.url}/nb/hub/home", timeout=30)
     assert home.url.endswith("/hub/home")
-    assert ready(platform, "mira-member")
-
-
-def ready(platform: Platform, name: str) -> bool:
-    answer = platform.hub("GET", f"/users/{name}")
-    return answer.ok and bool((answer.json().get("servers") or {}).get("", {}).get("ready"))
+    assert is_ready(platform, "mira-member")
 
 
 def hub_is_up(platform: Platform) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.lab_client import is_ready, start_lab
 from tests.platform_under_test import Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -281,11 +282,7 @@ def test_who_is_taken_off_the_list_loses_access_tokens_and_lab(platform: Platfor
     platform.login("theo-teammate")
     token = platform.token("theo-teammate", "--for", "10m")
     assert platform.get("/api/tap/tables", token).status_code == 200
-    started = platform.hub("POST", "/users/theo-teammate/server", json={"size": "small"})
-    assert started.status_code in {201, 202}, started.text
-    wait_for(
-        lambda: lab_is_ready(platform, "theo-teammate"), seconds=60, what="the lab to be ready"
-    )
+    start_lab(platform, "theo-teammate")
     platform.control_github(set_person={"login": "theo-teammate", "teams": []})
     try:
         wait_for(
@@ -294,17 +291,11 @@ def test_who_is_taken_off_the_list_loses_access_tokens_and_lab(platform: Platfor
             what="the token to be revoked",
         )
         wait_for(
-            lambda: not lab_is_ready(platform, "theo-teammate"), seconds=30, what="the lab to stop"
+            lambda: not is_ready(platform, "theo-teammate"), seconds=30, what="the lab to stop"
         )
         assert platform.login("theo-teammate").last.status_code == 403  # type: ignore[attr-defined]
     finally:
         platform.control_github(clear=True)
-
-
-def lab_is_ready(platform: Platform, name: str) -> bool:
-    model = platform.hub("GET", f"/users/{name}").json()
-    servers = model.get("servers") or {}
-    return bool(servers.get("") and servers[""]["ready"])
 
 
 def test_a_renamed_account_stays_itself_and_its_old_name_inherits_nothing(

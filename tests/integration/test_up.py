@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.lab_client import start_lab
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -58,8 +59,7 @@ def test_an_empty_configuration_is_a_working_platform_beside_another_and_ctrl_c_
         assert "link" in login.text
         created = second.hub("POST", "/users/operator")
         assert created.status_code in {201, 409}
-        started = second.hub("POST", "/users/operator/server", json={"size": "small"})
-        assert started.status_code in {201, 202}, started.text
+        start_lab(second, "operator")
         assert list((second.state_dir / "run" / "labs").glob("*.json"))
     finally:
         code = second.stop()

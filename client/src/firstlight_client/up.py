@@ -31,6 +31,8 @@ __all__ = ["stop", "up"]
 
 _ADMIN_LINK_SECONDS = 86400
 _START_SECONDS = 90
+_CRASH_LOOP_SECONDS = 12
+"""A part that still ends right after its start by then has a reason that does not go away."""
 
 
 class _Stop(Exception):  # noqa: N818 (a request, not an error)
@@ -140,11 +142,20 @@ def _wait(
             line(", ".join(part.name for part in waiting))
             if waiting and (time.monotonic() > end or started.poll() is not None):
                 name = waiting[0].name if started.poll() is None else "supervisor"
-                raise OperatorError(
-                    f"{name} does not come up. The end of its log:\n" + tail(state, name, 15),
-                    f"The whole of it: firstlight logs {name} --state-dir {state.root}",
-                )
+                raise _does_not_come_up(state, name)
+            if waiting and time.monotonic() > began + _CRASH_LOOP_SECONDS:
+                known = Supervisor(state).processes() or {}
+                for part in waiting:
+                    if part.name in known and known[part.name].state == "backoff":
+                        raise _does_not_come_up(state, part.name)
             time.sleep(0.1)
+
+
+def _does_not_come_up(state: State, name: str) -> OperatorError:
+    return OperatorError(
+        f"{name} does not come up. The end of its log:\n" + tail(state, name, 15),
+        f"The whole of it: firstlight logs {name} --state-dir {state.root}",
+    )
 
 
 def _greet(plan: Plan, console: Console) -> None:

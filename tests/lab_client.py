@@ -1,0 +1,95 @@
+"""A kernel in somebody's lab, spoken to through the public address as JupyterLab does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from tests.platform_under_test import Platform, wait_for
+
+__all__ = ["Kernel", "is_ready", "kernel_in_lab", "start_lab"]
+
+
+def is_ready(platform: Platform, name: str) -> bool:
+    """Tell whether somebody's lab is ready."""
+    answer = platform.hub("GET", f"/users/{name}")
+    server = (answer.json().get("servers") or {}).get("", {}) if answer.ok else {}
+    return bool(server.get("ready"))
+
+
+def start_lab(platform: Platform, name: str, size: str = "small") -> None:
+    """Start somebody's lab unless it runs; return when it is ready."""
+    if not is_ready(platform, name):
+        answer = platform.hub("POST", f"/users/{name}/server", json={"size": size})
+        assert answer.status_code in {201, 202, 400}, answer.text
+        wait_for(lambda: is_ready(platform, name), seconds=60, what=f"the lab of {name}")
+
+
+class Kernel:
+    """A running kernel; every call returns what the code printed."""
+
+    def __init__(self, connection: WebSocketClientConnection, runner: asyncio.Runner) -> None:
+        self._connection = connection
+        self._runner = runner
+
+    def run(self, code: str, *, seconds: float = 60) -> str:
+        """Execute code; raise with the traceback if it fails."""
+        number = uuid.uuid4().hex
+        header = {"msg_id": number, "msg_type": "execute_request", "version": "5.3"}
+        header |= {"session": "test", "username": "test", "date": "2026-01-01T00:00:00Z"}
+        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        message |= {"channel": "shell", "buffers": []}
+
+        async def converse() -> str:
+            await self._connection.write_message(json.dumps(message))
+            said, failure = "", ""
+            while True:
+                text = await self._connection.read_message()
+                assert text is not None, "the connection was closed"
+                answer = json.loads(text)
+                if answer["parent_header"].get("msg_id") != number:
+                    continue
+                kind, body = answer["msg_type"], answer["content"]
+                if kind == "stream" and body["name"] == "stdout":
+                    said += body["text"]
+                elif kind == "error":
+                    failure = "\n".join(body["traceback"])
+                elif kind == "status" and body["execution_state"] == "idle":
+                    assert not failure, failure
+                    return said
+
+        return self._runner.run(asyncio.wait_for(converse(), seconds))
+
+
+@contextmanager
+def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
+    """Start somebody's lab and a kernel in it; the kernel ends with the block."""
+    start_lab(platform, name)
+    made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 600}).json()
+    headers = {"Authorization": f"token {made['token']}"}
+    api = f"{platform.url}/nb/user/{name}/api/kernels"
+    kernel: dict[str, Any] = requests.post(api, headers=headers, json={}, timeout=30).json()
+    runner = asyncio.Runner()
+    try:
+        url = f"{api.replace('http:', 'ws:')}/{kernel['id']}/channels?session_id=test"
+        request = HTTPRequest(url, headers=headers)
+
+        async def connect() -> WebSocketClientConnection:
+            return await websocket_connect(request)
+
+        connection = runner.run(asyncio.wait_for(connect(), 30))
+        yield Kernel(connection, runner)
+        connection.close()
+    finally:
+        requests.delete(f"{api}/{kernel['id']}", headers=headers, timeout=30)
+        runner.close()
+        platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")
