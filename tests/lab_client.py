@@ -78,18 +78,21 @@ def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
     headers = {"Authorization": f"token {made['token']}"}
     api = f"{platform.url}/nb/user/{name}/api/kernels"
     kernel: dict[str, Any] = requests.post(api, headers=headers, json={}, timeout=30).json()
-    runner = asyncio.Runner()
-    try:
-        url = f"{api.replace('http:', 'ws:')}/{kernel['id']}/channels?session_id=test"
-        request = HTTPRequest(url, headers=headers)
+    url = f"{api.replace('http:', 'ws:')}/{kernel['id']}/channels?session_id=test"
+    with asyncio.Runner() as runner:
+        connection = runner.run(_connect(HTTPRequest(url, headers=headers)))
+        try:
+            yield Kernel(connection, runner)
+        finally:
+            runner.run(_close(connection))
+            requests.delete(f"{api}/{kernel['id']}", headers=headers, timeout=30)
+            platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")
 
-        async def connect() -> WebSocketClientConnection:
-            return await websocket_connect(request)
 
-        connection = runner.run(asyncio.wait_for(connect(), 30))
-        yield Kernel(connection, runner)
-        connection.close()
-    finally:
-        requests.delete(f"{api}/{kernel['id']}", headers=headers, timeout=30)
-        runner.close()
-        platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")
+async def _connect(request: HTTPRequest) -> WebSocketClientConnection:
+    return await asyncio.wait_for(websocket_connect(request), 30)
+
+
+async def _close(connection: WebSocketClientConnection) -> None:
+    connection.close()
+    await asyncio.sleep(0.1)

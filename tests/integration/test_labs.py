@@ -207,7 +207,8 @@ def test_a_hub_that_is_killed_drops_no_connection_to_a_kernel(
 
 def test_a_lab_that_does_not_start_says_what_to_do(tmp_path: Path, labs_python: Path) -> None:
     """A labs' environment whose JupyterLab is broken."""
-    broken = tmp_path / "python"
+    broken = tmp_path / "labs" / "bin" / "python"
+    broken.parent.mkdir(parents=True)
     broken.write_text(
         '#!/bin/sh\ncase "$*" in *singleuser*) echo "ModuleNotFoundError: jupyterlab" >&2; exit 3;;\n'
         f'esac\nexec {labs_python} "$@"\n'

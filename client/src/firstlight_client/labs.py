@@ -80,13 +80,19 @@ def stop_labs(state: State, *, patience: float = 4) -> int:
     members = {lab: lab.members() for lab in labs}
     for lab in labs:
         _signal(members[lab], signal.SIGTERM)
+    _wait_until_gone(labs, patience)
+    for lab in labs:
+        _signal(lab.members(), signal.SIGKILL)
+    _wait_until_gone(labs, 1)
+    for lab in labs:
+        lab.record.unlink(missing_ok=True)
+    return len(labs)
+
+
+def _wait_until_gone(labs: list[Lab], patience: float) -> None:
     end = time.monotonic() + patience
     while any(lab.members() for lab in labs) and time.monotonic() < end:
         time.sleep(0.05)
-    for lab in labs:
-        _signal(lab.members(), signal.SIGKILL)
-        lab.record.unlink(missing_ok=True)
-    return len(labs)
 
 
 def _signal(pids: set[int], number: signal.Signals) -> None:

@@ -79,6 +79,28 @@ def test_a_lab_sees_its_home_and_not_what_is_around_it(
 
 
 @needs_namespaces
+def test_what_is_shown_brings_nothing_back_that_is_hidden_in_it(
+    spec: LabSpec, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    (site / "state" / "data").mkdir(parents=True)
+    (site / "program").write_text("shown")
+    (site / "state" / "secret").write_text("hidden")
+    (site / "state" / "data" / "image").write_text("shown")
+    nested = replace(
+        spec,
+        hidden=(*spec.hidden, Hidden(str(site / "state"))),
+        shown=(
+            *spec.shown,
+            *(Shown(str(path), str(path)) for path in (site, site / "state" / "data")),
+        ),
+    )
+    _, said = run(nested, tmp_path / "log", f"cd {site}; find . -type f | sort")
+
+    assert said.split() == ["./program", "./state/data/image"]
+
+
+@needs_namespaces
 def test_a_lab_has_an_etc_of_its_own_over_the_machines(spec: LabSpec, tmp_path: Path) -> None:
     code, said = run(
         spec,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firstlight_hub.settings import Runtime, Settings
@@ -36,7 +36,12 @@ def configure_spawner(
     lab.public_origin = runtime.public_url
     lab.contact = settings.site.contact
     lab.data_scopes = list(scopes)
+    lab.apply_user_options = _leave_to_the_start
     c.Spawner.start_timeout = round(settings.spawner.start_timeout.total_seconds())
     c.Spawner.http_timeout = round(settings.spawner.start_timeout.total_seconds())
     # What a lab tells of itself: 30 s are the hub's own rhythm for everything else.
     c.Spawner.poll_interval = 10
+
+
+def _leave_to_the_start(spawner: LabSpawner, options: Mapping[str, Any]) -> None:
+    """Do nothing: a start looks up the size first, and says in words what is wrong with it."""

@@ -132,13 +132,16 @@ def _build_view(spec: dict[str, Any]) -> None:
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     # What is shown may lie in what is hidden: hold on to it first.
     shown = [(os.open(entry["source"], os.O_PATH | os.O_CLOEXEC), entry) for entry in spec["shown"]]
-    for hidden in spec["hidden"]:
-        if os.path.isdir(hidden["path"]):  # noqa: PTH112 (no pathlib: it is slower to start)
-            flags = _MS_NOSUID | _MS_NODEV
-            _mount("tmpfs", hidden["path"], "tmpfs", flags, hidden["options"])
-    for descriptor, entry in shown:
-        _begin(f"showing {entry['target']} to the lab")
-        _bind(descriptor, entry["target"], writable=entry["writable"])
+    # Parents first: what is shown may hold something hidden, which may hold something shown.
+    steps: list[tuple[str, int | None, Any]] = [(e["path"], None, e) for e in spec["hidden"]]
+    steps += [(entry["target"], held, entry) for held, entry in shown]
+    for _, held, entry in sorted(steps, key=lambda step: step[0].count("/")):
+        if held is not None:
+            _begin(f"showing {entry['target']} to the lab")
+            _bind(held, entry["target"], writable=entry["writable"])
+        elif os.path.isdir(entry["path"]):  # noqa: PTH112 (no pathlib: it is slower to start)
+            _begin(f"hiding {entry['path']} from the lab")
+            _mount("tmpfs", entry["path"], "tmpfs", _MS_NOSUID | _MS_NODEV, entry["options"])
     _begin("writing the lab's /etc")
     _overlay_etc(spec["etc"], spec["owner"])
     _begin("mounting the lab's /proc")

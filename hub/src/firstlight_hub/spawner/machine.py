@@ -98,7 +98,7 @@ def inspect(python: Path) -> LabInstallation:
         places, variables = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise InstallationError(f"The labs' environment {python} does not run: {error}") from error
-    paths = {Path(place) for place in places if place and Path(place).is_dir()}
+    paths = {Path(place) for place in (*places, python.parent) if place and Path(place).is_dir()}
     paths |= {path.resolve() for path in paths}
     alone = {path for path in paths if not any(other in path.parents for other in paths)}
     return LabInstallation(python, tuple(sorted(alone)), variables)

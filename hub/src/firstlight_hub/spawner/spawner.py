@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub import orm
-from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
+from sqlalchemy.orm import Session
 from traitlets import Instance, List, Unicode
 
 from firstlight_hub.settings.model import Labs, LabSize
@@ -22,6 +23,7 @@ from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of
 from firstlight_hub.spawner.environment import nublado_files
+from firstlight_hub.spawner.failure import LabFailure
 from firstlight_hub.spawner.form import in_words, options_form
 from firstlight_hub.spawner.homes import ensure_home, write_private_files
 from firstlight_hub.spawner.launch import Launched, LaunchError, launch, tail
@@ -180,6 +182,11 @@ class LabSpawner(Spawner):
         """Where the lab's output goes."""
         return self._state / "logs" / "labs" / f"{self.user.name}.log"
 
+    @property
+    def _session(self) -> Any:
+        """The hub's own database session, which its tokens live in."""
+        return Session.object_session(self.user.orm_user)
+
     def _step(self, percent: int, words: str) -> None:
         self._steps.append((percent, words))
         self._stepped.set()
@@ -188,7 +195,7 @@ class LabSpawner(Spawner):
         try:
             return choose_size(self.labs, self.user_options)
         except UnknownSize as error:
-            raise SpawnException(str(error), reason="size") from error
+            raise LabFailure(str(error), reason="size") from error
 
     def _isolation(self) -> Isolation:
         isolation = decide_isolation(self.settings.isolation, self.machine)
@@ -206,7 +213,7 @@ class LabSpawner(Spawner):
         people = getattr(self.user.authenticator, "people", None)
         person = people.by_username(self.user.name) if people else None
         if person is None:
-            raise SpawnException(
+            raise LabFailure(
                 f"{self.user.name} has never logged in, so their lab has no account to run under. "
                 f"Let them log in first.",
                 reason="account",
@@ -235,7 +242,7 @@ class LabSpawner(Spawner):
             expires_in=int(self.labs.token_lifetime.total_seconds()),
             scopes=[*self.data_scopes, "read:users:name!user", "read:users:groups!user"],
         )
-        found = orm.APIToken.find(self.db, token)
+        found = orm.APIToken.find(self._session, token)
         return token, found.api_id
 
     async def _launch(self, spec: LabSpec, groups: tuple[str, ...], token_id: str) -> None:
@@ -244,7 +251,9 @@ class LabSpawner(Spawner):
             launched = self._launched = launch(self.log_file)
         except OSError as error:
             self._revoke(token_id)
-            raise self._failure("process", "No process could be started.", error) from error
+            raise self._failure(
+                "process", "This machine could not start another process.", error
+            ) from error
         self.record = LabRecord(
             self.user.name, launched.pid, launched.start_ticks, self.port, groups, token_id
         )
@@ -252,14 +261,16 @@ class LabSpawner(Spawner):
         try:
             await launched.become(spec)
         except LaunchError as error:
-            raise self._failure("launch", f"It failed at {error.step}.", error) from error
+            raise self._failure(
+                "launch", "It could not be set up on this machine.", error
+            ) from error
 
     async def _answers(self) -> None:
         """Return when the lab's port answers.
 
         Raises
         ------
-        SpawnException
+        LabFailure
             If the lab ends before.
         """
         self._step(70, "Waiting for JupyterLab to answer")
@@ -328,26 +339,24 @@ class LabSpawner(Spawner):
         """Revoke the lab's token for the data services."""
         for token in list(self.user.orm_user.api_tokens):
             if token.api_id == token_id:
-                self.db.delete(token)
-                self.db.commit()
+                self._session.delete(token)
+                self._session.commit()
 
     def _failure(
         self, reason: str, sentence: str, cause: BaseException | None = None
-    ) -> SpawnException:
+    ) -> LabFailure:
         """Say what failed and what to do; administrators also see the end of the log."""
         detail = f" ({cause})" if cause else ""
-        message = f"{sentence} Try again; if it keeps failing, ask {self.contact}."
-        html = escape(message)
+        details = ""
         if self.user.admin:
-            ending = tail(self.log_file)
-            html = f"<p>{html}</p><p>{escape(sentence + detail)} The end of the lab's log:</p>"
-            html += f'<pre class="fl-code">{escape(ending)}</pre>'
-        return SpawnException(
-            message,
+            details = f"<p>{escape(sentence + detail)} The end of the lab's log:</p>"
+            details += f'<pre class="fl-code">{escape(tail(self.log_file))}</pre>'
+        return LabFailure(
+            f"{sentence} Try again; if it keeps failing, ask {self.contact}.",
             reason=reason,
             log_message=f"{sentence}{detail} See {self.log_file.name}",
-            message_html=html,
-            status_code=500 if reason != "isolation" else 503,
+            details=details,
+            status=500 if reason != "isolation" else 503,
         )
 
 
