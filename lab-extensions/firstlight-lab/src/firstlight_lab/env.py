@@ -1,19 +1,25 @@
-"""``python -m firstlight_lab.env``: the environment variables that a lab needs, as JSON."""
+"""The environment variables with which a spawner makes a lab calm and at home."""
 
 from __future__ import annotations
 
-import json
-import sys
-
-from firstlight_lab import config_dir, jupyter_path
+from firstlight_lab import config_dir
 
 __all__ = ["lab_environment"]
 
 
 def lab_environment() -> dict[str, str]:
-    """Return variables that a spawner adds to a lab's environment."""
-    return {"DAF_BUTLER_CONFIG_PATH": str(config_dir()), "JUPYTER_PATH": str(jupyter_path())}
+    """Return variables that a spawner adds to a lab's environment.
 
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(lab_environment()) + "\n")
+    Notes
+    -----
+    ``JUPYTER_CONFIG_PATH`` only adds a folder to those that Jupyter reads: JupyterLab fetches no
+    news, looks for no updates and offers no extensions to install; what people choose in
+    JupyterLab's settings still wins. ``ASTROPY_CONFIG_DIR`` keeps astropy from downloading tables
+    of the Earth's rotation.
+    """
+    home = config_dir().parent
+    return {
+        "ASTROPY_CONFIG_DIR": str(home / "astropy_config"),
+        "DAF_BUTLER_CONFIG_PATH": str(config_dir()),
+        "JUPYTER_CONFIG_PATH": str(home / "jupyter"),
+    }

@@ -207,7 +207,7 @@ def read_exposure(path: str, *, bbox: Box | None = None, component: str | None =
 def _from_header(header: fits.Header, whole: Box, box: Box) -> dict[str, Any]:
     """Return the components that are not planes of pixels."""
     wcs = WCS(header)
-    wcs.wcs.crpix = wcs.wcs.crpix + [whole.x0, whole.y0]
+    wcs.wcs.crpix += np.array([whole.x0, whole.y0])
     wcs.wcs.set()
     return {
         "wcs": wcs,
@@ -252,7 +252,15 @@ def _local_wcs(wcs: WCS, box: Box) -> WCS:
 def _bbox_parameter(parameters: Mapping[str, Any] | None) -> Box | None:
     """Return the ``bbox`` that was asked for; any (x0, y0, width, height) will do."""
     value = (parameters or {}).get("bbox")
-    return None if value is None else Box(*(int(v) for v in value))
+    if value is None:
+        return None
+    try:
+        box = Box(*(int(v) for v in value))
+    except (TypeError, ValueError):
+        box = None
+    if box is None or tuple(box) != tuple(value):
+        raise ValueError(f"bbox has to be (x0, y0, width, height) in whole pixels, not {value!r}")
+    return box
 
 
 def _component(exposure: Any, name: str) -> Any:

@@ -1,19 +1,21 @@
-"""Figures for notebooks: a picture of the sky with its coordinates, objects on it, their colours."""
+"""Figures for notebooks: the dull parts of showing the sky and what a catalog says of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from firstlight_lab.geometry import Box
 
-__all__ = ["GALAXY_COLOUR", "STAR_COLOUR", "plot_colours", "plot_objects", "plot_sky"]
+__all__ = ["GALAXY_COLOUR", "STAR_COLOUR", "plot_shape", "plot_sky"]
 
 STAR_COLOUR = "#ffb000"
 GALAXY_COLOUR = "#5ec8ff"
-_PAPER = "#f6f7f9"
+"""Amber and sky blue: told apart with any colour vision, and seen on black and on white."""
 
 
 def plot_sky(axes: Any, picture: NDArray[np.float64], bbox: Box) -> None:
@@ -24,11 +26,11 @@ def plot_sky(axes: Any, picture: NDArray[np.float64], bbox: Box) -> None:
     axes : `astropy.visualization.wcsaxes.WCSAxes`
         Made with ``projection=wcs``, the image's own world coordinates.
     picture
-        ``[y, x, 3]``, as from `firstlight_lab.colour.colour_picture`.
+        ``[y, x, 3]``, as from `firstlight_lab.colour.colour_picture`, or ``[y, x]``.
     bbox
         Where the picture lies on the image's pixel grid.
     """
-    axes.imshow(picture, origin="lower", extent=bbox.extent, interpolation="nearest")
+    axes.imshow(picture, origin="lower", extent=bbox.extent)
     axes.set_xlim(*bbox.extent[:2])
     axes.set_ylim(*bbox.extent[2:])
     for coordinate, label, form in (
@@ -42,86 +44,26 @@ def plot_sky(axes: Any, picture: NDArray[np.float64], bbox: Box) -> None:
         coordinate.tick_params(color="white", direction="in", labelcolor="black", labelsize=9)
 
 
-def plot_objects(axes: Any, table: Any, *, limit: float = 23.0) -> None:
-    """Mark catalog objects on sky axes: stars by diamonds, galaxies by circles.
+def plot_shape(axes: Any, row: Mapping[str, Any], *, sigmas: Iterable[float] = (1, 2, 3)) -> None:
+    """Mark an object's position by a cross and its second moments by ellipses.
 
     Parameters
     ----------
-    table
-        Has ``ra``, ``dec`` (degrees), ``mag_i`` and ``extendedness``.
-    limit
-        Faintest magnitude in i that is marked, lest marks hide the sky.
+    axes
+        Its data coordinates are the tract's pixels, as `plot_sky` leaves them.
+    row
+        A row of ``dp01_dc2_catalogs.object`` with ``x``, ``y`` (pixels) and ``Ixx_pixel``,
+        ``Iyy_pixel``, ``Ixy_pixel`` (pixels squared).
+    sigmas
+        Sizes of the ellipses; 1 is the root of the moments.
     """
-    ra, dec, mag_i, extended = (_values(table, n) for n in ("ra", "dec", "mag_i", "extendedness"))
-    size = 14 * np.clip(limit + 1 - mag_i, 1, 6) ** 1.25
-    for kind, label, colour, marker in (
-        (extended == 0, "stars", STAR_COLOUR, "D"),
-        (extended == 1, "galaxies", GALAXY_COLOUR, "o"),
-    ):
-        shown = kind & (mag_i < limit)
-        axes.scatter(
-            ra[shown],
-            dec[shown],
-            s=size[shown],
-            transform=axes.get_transform("world"),
-            marker=marker,
-            facecolors="none",
-            edgecolors=colour,
-            linewidths=0.8,
-            alpha=0.95,
-            label=f"{label} ({shown.sum()})",
+    xx, yy, xy = (float(row[f"I{name}_pixel"]) for name in ("xx", "yy", "xy"))
+    minor, major = np.sqrt(np.linalg.eigvalsh([[xx, xy], [xy, yy]]))
+    angle = np.degrees(0.5 * np.arctan2(2 * xy, xx - yy))
+    place = float(row["x"]), float(row["y"])
+    axes.plot(*place, marker="+", color="white", markersize=12)
+    for sigma in sigmas:
+        size = 2 * sigma * major, 2 * sigma * minor
+        axes.add_patch(
+            Ellipse(place, *size, angle=angle, fill=False, edgecolor=GALAXY_COLOUR, linewidth=1.3)
         )
-    axes.legend(
-        title=f"brighter than i = {limit:g}",
-        loc="upper right",
-        facecolor="black",
-        framealpha=0.7,
-        edgecolor="none",
-        labelcolor="white",
-        markerscale=0.8,
-    ).get_title().set_color("white")
-
-
-def plot_colours(axes: Any, table: Any, *, limit: float = 24.0) -> None:
-    """Plot g − r against r − i: stars lie on a narrow locus, galaxies do not.
-
-    Parameters
-    ----------
-    table
-        Has ``mag_g``, ``mag_r``, ``mag_i`` and ``extendedness``.
-    limit
-        Faintest magnitude in i.
-    """
-    g, r, i, extended = (_values(table, n) for n in ("mag_g", "mag_r", "mag_i", "extendedness"))
-    for kind, label, colour, edge, marker, size in (
-        (extended == 1, "galaxies", GALAXY_COLOUR, "#2f86b8", "o", 16),
-        (extended == 0, "stars", STAR_COLOUR, "#8a5a00", "D", 22),
-    ):
-        shown = kind & (i < limit)
-        axes.scatter(
-            (g - r)[shown],
-            (r - i)[shown],
-            s=size,
-            marker=marker,
-            color=colour,
-            edgecolors=edge,
-            linewidths=0.5,
-            alpha=0.8,
-            label=label,
-        )
-    axes.set(
-        xlim=(-0.7, 2.2),
-        ylim=(-0.6, 2.0),
-        xlabel="g − r  (mag)",
-        ylabel="r − i  (mag)",
-        title=f"Colours of what is brighter than i = {limit:g}",
-        facecolor=_PAPER,
-    )
-    axes.grid(color="white", linewidth=1.2)
-    axes.set_axisbelow(True)
-    axes.legend(loc="upper left", frameon=False)
-
-
-def _values(table: Any, name: str) -> NDArray[np.float64]:
-    """Return a column as numbers; NaN where it is NULL."""
-    return np.ma.filled(np.ma.asarray(table[name], dtype=float), np.nan)

@@ -68,7 +68,8 @@ class TractInfo:
     @cached_property
     def wcs(self) -> WCS:
         """World coordinates of the tract's pixel grid."""
-        middle = (self.sky_map.patches * self.sky_map.patch_inner - 1) / 2
+        # A whole pixel, half a pixel off the exact middle, as in lsst.skymap.
+        middle = (self.sky_map.patches * self.sky_map.patch_inner - 1) // 2
         return tangent_wcs(self.ra, self.dec, middle, middle, self.sky_map.pixel_scale)
 
     def patch(self, number: int) -> PatchInfo:
@@ -106,9 +107,9 @@ class SkyMap:
 
     Notes
     -----
-    Rings of constant declination, as ``lsst.skymap``'s ``rings`` (version 0) draws them; with the
-    defaults, tract 3828 of the map ``DC2`` is where Data Challenge 2 has it. The two polar caps
-    are left out.
+    Rings of constant declination, as ``lsst.skymap``'s ``rings`` draws them (version 1; version 0
+    differs only at right ascension zero); with the defaults, tract 3828 of the map ``DC2`` is where
+    Data Challenge 2 has it. The two polar caps are left out.
     """
 
     name: str = "DC2"

@@ -25,7 +25,7 @@ from firstlight_lab.sampledata.simulate import Simulation, simulate
 
 __all__ = ["build"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when the data change."""
 
 Say = Callable[[str], None]
@@ -132,7 +132,7 @@ def _arrow(columns: Columns) -> pa.Table:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
-    """Give a path to write a file or folder to, which then takes the target's place, for all to read."""
+    """Give a path to write to; file or folder then take the target's place, for all to read."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=target.parent) as folder:
         path = Path(folder) / target.name

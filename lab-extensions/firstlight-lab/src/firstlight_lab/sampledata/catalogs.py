@@ -148,8 +148,8 @@ def _in_band(simulation: Simulation, band: str) -> Columns:
         "modelfit_CModel_instFlux": fluxes.model,
         "modelfit_CModel_instFluxErr": fluxes.model_err,
         "modelfit_CModel_flag": measured.shape_flag,
-        "base_ClassificationExtendedness_value": _extendedness(fluxes),
-        "base_ClassificationExtendedness_flag": sure,
+        "base_ClassificationExtendedness_value": _extendedness(fluxes, measured.shape_flag),
+        "base_ClassificationExtendedness_flag": measured.shape_flag,
         "base_PixelFlags_flag": sure,
         "base_PixelFlags_flag_edge": measured.edge,
         "base_PixelFlags_flag_offimage": sure,
@@ -172,7 +172,7 @@ def _object(simulation: Simulation, ids: NDArray[np.int64], place: tuple[Array, 
         "xErr": measured.xy_err.astype(np.float32),
         "yErr": measured.xy_err.astype(np.float32),
         "xy_flag": np.zeros(count, dtype=bool),
-        "extendedness": _extendedness(reference),
+        "extendedness": _extendedness(reference, measured.shape_flag),
         "blendedness": measured.blended,
         "I_flag": measured.shape_flag,
         "good": good,
@@ -228,8 +228,10 @@ def _good(simulation: Simulation) -> NDArray[np.bool_]:
     return ~simulation.measured.edge
 
 
-def _extendedness(fluxes: BandFluxes) -> Array:
-    return np.where(fluxes.psf < _POINT_LIKE * fluxes.model, 1.0, 0.0)
+def _extendedness(fluxes: BandFluxes, flag: NDArray[np.bool_]) -> Array:
+    """Return 0 for stars and 1 for galaxies; NaN (NULL) for what has no shape."""
+    value = np.where(fluxes.psf < _POINT_LIKE * fluxes.model, 1.0, 0.0)
+    return np.where(flag, np.nan, value)
 
 
 def _magnitude(flux: Array) -> Array:

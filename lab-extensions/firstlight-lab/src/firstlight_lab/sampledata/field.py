@@ -27,21 +27,18 @@ class Band:
         Seeing of the coadd, arcseconds.
     depth
         Magnitude of a point source at five sigma in the coadd.
-    wavelength
-        Middle of the band, nm.
     """
 
     name: str
     physical_filter: str
     fwhm: float
     depth: float
-    wavelength: float
 
 
 BANDS = (
-    Band("g", "g_sim_1.4", 0.84, 26.6, 478),
-    Band("r", "r_sim_1.4", 0.78, 26.6, 622),
-    Band("i", "i_sim_1.4", 0.74, 26.2, 755),
+    Band("g", "g_sim_1.4", 0.84, 26.6),
+    Band("r", "r_sim_1.4", 0.78, 26.6),
+    Band("i", "i_sim_1.4", 0.74, 26.2),
 )
 
 

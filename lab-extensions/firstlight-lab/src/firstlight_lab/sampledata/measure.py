@@ -1,22 +1,24 @@
 """From pixels to a catalog: detect, measure positions, shapes and fluxes.
 
 A small relative of the Rubin pipelines' algorithms, with their names: peaks in a matched-filtered
-image, ``SdssCentroid``, adaptive moments (``SdssShape``; Bernstein & Jarvis 2002, AJ 123, 583), point
-source fluxes and model fluxes, measured in one band and forced in the others. Nothing in here knows
-the truth.
+image, ``SdssCentroid``, adaptive moments (``SdssShape``; Bernstein & Jarvis 2002, AJ 123, 583),
+point source fluxes and model fluxes, measured in one band and forced in the others. Nothing in here
+knows the truth.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firstlight_lab.images import MASK_PLANES, ExposureF
-from firstlight_lab.sampledata.psf import Psf
+from firstlight_lab.sampledata.psf import Psf, transfer
 
-__all__ = ["BandFluxes", "Measured", "detect", "mark_detected", "measure"]
+__all__ = ["BandFluxes", "Measured", "mark_detected", "measure", "psf_moment"]
 
 Array = NDArray[np.float64]
 
@@ -24,6 +26,8 @@ _THRESHOLD = 5.0
 _HALF = 13
 """Half the side of the stamps on which shapes are measured, pixels."""
 _WIDE = 75
+_CENTROID_LIMIT = 0.004
+"""Pixels to which positions are good however bright the source: peaks are not quite parabolas."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Measured:
         return len(self.x)
 
 
-def detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array, Array]:
+def _detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array]:
     """Find peaks in the significance of all bands together.
 
     Returns
@@ -67,8 +71,6 @@ def detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array, Array]
         Positions of the peaks, array coordinates, to a fraction of a pixel.
     error
         Uncertainty of a position along each axis, pixels.
-    significance
-        The filtered image, in sigma.
 
     Notes
     -----
@@ -77,13 +79,11 @@ def detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array, Array]
     """
     total, norm, fwhm = _filtered(exposures)
     significance = total / np.sqrt(norm)
-    wide = _blur(significance, 2.2 * fwhm)
+    wide = _smooth(significance, np.ones(1), np.array([(2.2 * fwhm) ** 2]), "edge")
     contrast = significance - wide
     peak = significance > _THRESHOLD
-    for dy in (-2, -1, 0, 1, 2):
-        for dx in (-2, -1, 0, 1, 2):
-            if dx or dy:
-                peak &= significance >= np.roll(significance, (dy, dx), (0, 1))
+    for step in product((-2, -1, 0, 1, 2), repeat=2):
+        peak &= significance >= np.roll(significance, step, (0, 1))
     peak &= contrast > np.maximum(0.35 * _THRESHOLD, 0.22 * wide)
     peak[:3], peak[-3:], peak[:, :3], peak[:, -3:] = False, False, False, False
     rows, columns = np.nonzero(peak)
@@ -91,14 +91,30 @@ def detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array, Array]
     dy, bend_y = _vertex(significance, rows, columns, (1, 0))
     bend = np.clip(np.minimum(bend_x, bend_y), 0.02, None)
     height = significance[rows, columns]
-    # The slope's noise over the curvature; noise in the filtered image has unit variance.
+    # The slope's noise over the curvature; the sky's noise in the filtered image has unit variance.
     error = (0.42 / fwhm * 2.0) / (bend * height)
-    return columns + dx, rows + dy, error, significance
+    error *= np.sqrt(_excess(exposures, rows, columns))
+    return columns + dx, rows + dy, np.hypot(error, _CENTROID_LIMIT)
+
+
+def _excess(
+    exposures: dict[str, ExposureF], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Array:
+    """Return how many times the sky's variance there is at pixels, in the band where it is most."""
+    planes = [exposure.variance.array for exposure in exposures.values()]
+    excess: Array = np.max(
+        [plane[rows, columns] / _sky_variance(plane) for plane in planes], axis=0
+    )
+    return excess
+
+
+def _sky_variance(variance: NDArray[np.float32]) -> float:
+    return float(np.median(variance[::4, ::4]))
 
 
 def measure(exposures: dict[str, ExposureF]) -> Measured:
     """Detect in all bands, measure shapes in i, fluxes in each."""
-    x, y, error, _ = detect(exposures)
+    x, y, error = _detect(exposures)
     reference = exposures["i"]
     psf = Psf(reference.psf_fwhm)
     pixels = reference.image.array.astype(np.float64)
@@ -109,6 +125,9 @@ def measure(exposures: dict[str, ExposureF]) -> Measured:
         some = large[start : start + 64]
         wide, wide_dx, wide_dy = _stamps(pixels, x[some], y[some], _WIDE)
         xx[some], yy[some], xy[some], flag[some] = _adaptive_moments(wide, wide_dx, wide_dy, psf)
+    flag |= _astray(x, y, (xx, yy, xy), _psf_fluxes(stamps, psf.at(dx**2 + dy**2)))
+    # What has no shape of its own is taken for a point.
+    xx[flag], yy[flag], xy[flag] = psf_moment(psf), psf_moment(psf), 0.0
     box = reference.bbox
     bands = {
         name: _forced(exposure, x, y, (xx, yy, xy), psf) for name, exposure in exposures.items()
@@ -139,47 +158,35 @@ def mark_detected(exposure: ExposureF) -> None:
 
 def _filtered(exposures: dict[str, ExposureF]) -> tuple[Array, float, float]:
     """Return the matched-filtered sum over bands, its variance, and a typical FWHM."""
-    total: Array | None = None
+    total = np.zeros(next(iter(exposures.values())).image.array.shape)
     norm, widths = 0.0, []
     for exposure in exposures.values():
         psf = Psf(exposure.psf_fwhm)
-        noise = float(np.median(exposure.variance.array[::4, ::4]))
-        smooth = _convolve(exposure.image.array.astype(np.float64), psf) / noise
-        total = smooth if total is None else total + smooth
+        noise = _sky_variance(exposure.variance.array)
+        pixels = exposure.image.array.astype(np.float64)
+        total = total + _smooth(pixels, psf.weights, psf.variances, "constant") / noise
         norm += 1 / psf.effective_area / noise
         widths.append(psf.fwhm)
-    assert total is not None
     return total, norm, float(np.mean(widths))
 
 
-def _convolve(image: Array, psf: Psf) -> Array:
-    padded = np.pad(image, 32)
-    ky = np.fft.fftfreq(padded.shape[0])[:, None]
-    kx = np.fft.rfftfreq(padded.shape[1])[None, :]
-    square = (2 * np.pi) ** 2 * (kx**2 + ky**2)
-    transfer = sum(
-        w * np.exp(-0.5 * square * v) for w, v in zip(psf.weights, psf.variances, strict=True)
-    )
-    smooth: Array = np.fft.irfft2(np.fft.rfft2(padded) * transfer, padded.shape)
-    return smooth[32:-32, 32:-32]
-
-
-def _blur(image: Array, sigma: float) -> Array:
-    padded = np.pad(image, 32, mode="edge")
-    ky = np.fft.fftfreq(padded.shape[0])[:, None]
-    kx = np.fft.rfftfreq(padded.shape[1])[None, :]
-    transfer = np.exp(-0.5 * (2 * np.pi * sigma) ** 2 * (kx**2 + ky**2))
-    smooth: Array = np.fft.irfft2(np.fft.rfft2(padded) * transfer, padded.shape)
+def _smooth(
+    image: Array, weights: Array, variances: Array, beyond: Literal["constant", "edge"]
+) -> Array:
+    """Convolve with a sum of Gaussians; beyond its edges the image is zero, or goes on."""
+    padded = np.pad(image, 32, mode=beyond)
+    seen = np.fft.rfft2(padded) * transfer(padded.shape, weights, variances)
+    smooth: Array = np.fft.irfft2(seen, padded.shape)
     return smooth[32:-32, 32:-32]
 
 
 def _vertex(
     image: Array, rows: NDArray[np.int64], columns: NDArray[np.int64], step: tuple[int, int]
 ) -> tuple[Array, Array]:
-    """Return the vertex of the parabola through three pixels, with a quartic's correction.
+    """Return the vertex of the parabola through three pixels' logarithms, and how much it bends.
 
-    The correction is that of a Gaussian of the filtered image's width; without it, positions are
-    drawn to the pixels' middles.
+    A Gaussian's logarithm is a parabola; that of the pixels themselves would draw positions to the
+    pixels' middles.
     """
     before = np.log(np.clip(image[rows - step[0], columns - step[1]], 0.1, None))
     here = np.log(np.clip(image[rows, columns], 0.1, None))
@@ -252,8 +259,6 @@ def _forced(
     variance = exposure.variance.array[rows, columns].astype(np.float64)
     stamps, dx, dy = _stamps(pixels, x, y, _HALF)
     template = psf.at(dx**2 + dy**2)
-    square = (template**2).sum((1, 2))
-    psf_flux = (stamps * template).sum((1, 2)) / square
     own, other = psf_moment(psf), psf_moment(shape_psf)
     xx, yy = moments[0] - other + own, moments[1] - other + own
     xx, yy = np.maximum(xx, 0.8 * own), np.maximum(yy, 0.8 * own)
@@ -267,13 +272,19 @@ def _forced(
         shape = (xx[some], yy[some], xy[some])
         model[some], spread[some] = _model_flux(wide, wide_dx, wide_dy, shape, psf)
     return BandFluxes(
-        psf=psf_flux,
-        psf_err=np.sqrt(variance / square),
+        psf=_psf_fluxes(stamps, template),
+        psf_err=np.sqrt(variance / (template**2).sum((1, 2))),
         model=model,
         model_err=np.sqrt(variance) * spread,
         psf_moment=own,
         variance=variance,
     )
+
+
+def _psf_fluxes(stamps: Array, template: Array) -> Array:
+    """Return the fluxes of point sources whose images are the template."""
+    fluxes: Array = (stamps * template).sum((1, 2)) / (template**2).sum((1, 2))
+    return fluxes
 
 
 def _model_flux(
@@ -292,6 +303,27 @@ def _model_flux(
     resolution = np.clip(1 - 2 * own / (shape[0] + shape[1]), 0, 1)
     scale = (1 + 0.11 * resolution) / share
     return (stamps * weight).sum((1, 2)) * scale, np.sqrt((weight**2).sum((1, 2))) * scale
+
+
+def _astray(
+    x: Array, y: Array, moments: tuple[Array, Array, Array], flux: Array
+) -> NDArray[np.bool_]:
+    """Say which ellipses reach a brighter peak, at two sigma: their moments are not their own.
+
+    Notes
+    -----
+    Nothing is deblended, so the moments of a faint object may run away to a bright neighbour, and
+    its model flux with them.
+    """
+    det = moments[0] * moments[1] - moments[2] ** 2
+    a, b, c = moments[1] / det, moments[0] / det, moments[2] / det
+    astray = np.zeros(len(x), dtype=bool)
+    for start in range(0, len(x), 256):
+        some = slice(start, start + 256)
+        dx, dy = x - x[some, None], y - y[some, None]
+        square = a[some, None] * dx**2 + b[some, None] * dy**2 - 2 * c[some, None] * dx * dy
+        astray[some] = ((square < 2.0**2) & (flux > flux[some, None])).any(1)
+    return astray
 
 
 def _crowding(x: Array, y: Array, flux: Array) -> Array:

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLOOR", "Psf", "sersic_mixture"]
+__all__ = ["FLOOR", "Psf", "sersic_mixture", "transfer"]
 
 FLOOR = 1.0
 """Sigma, in pixels, with which everything is drawn before the image is convolved."""
@@ -52,13 +52,7 @@ class Psf:
 
     def transfer(self, shape: tuple[int, int]) -> NDArray[np.float64]:
         """Return the Fourier transform that takes an image drawn with `FLOOR` to this PSF."""
-        ky = np.fft.fftfreq(shape[0])[:, None]
-        kx = np.fft.rfftfreq(shape[1])[None, :]
-        square = (2 * np.pi) ** 2 * (kx**2 + ky**2)
-        total = np.zeros(square.shape)
-        for weight, variance in zip(self.weights, self.variances, strict=True):
-            total += weight * np.exp(-0.5 * square * (variance - FLOOR**2))
-        return total
+        return transfer(shape, self.weights, self.variances - FLOOR**2)
 
     @property
     def effective_area(self) -> float:
@@ -66,6 +60,27 @@ class Psf:
         v = self.variances
         overlap = np.outer(self.weights, self.weights) / (2 * np.pi * np.add.outer(v, v))
         return float(1 / overlap.sum())
+
+
+def transfer(
+    shape: tuple[int, int], weights: NDArray[np.float64], variances: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the Fourier transform of a sum of round Gaussians, laid out as `numpy.fft.rfft2` does.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the image that it will be multiplied into.
+    weights, variances
+        Fluxes, and variances in pixels squared, of the Gaussians.
+    """
+    ky = np.fft.fftfreq(shape[0])[:, None]
+    kx = np.fft.rfftfreq(shape[1])[None, :]
+    square = (2 * np.pi) ** 2 * (kx**2 + ky**2)
+    total = np.zeros(square.shape)
+    for weight, variance in zip(weights, variances, strict=True):
+        total += weight * np.exp(-0.5 * square * variance)
+    return total
 
 
 @cache
