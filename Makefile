@@ -6,7 +6,7 @@ DEMO ?=
 PYTEST_ARGS ?=
 
 python := .venv/bin/python
-sources := hub/src services/src client/src lab-extensions/firstlight-lab/src
+sources := hub/src services/src client/src lab-extensions/firstlight-lab/src benchmarks
 up_options = --port $(PORT) --state-dir $(STATE_DIR) \
 	$(if $(CONFIG),--config $(CONFIG)) $(if $(filter-out 0 no false,$(DEMO)),--demo)
 

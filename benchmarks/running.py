@@ -1,0 +1,148 @@
+"""A platform for a benchmark: started by the ``firstlight`` command, and used as a person would."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
+
+from firstlight_client.access import mint_link, mint_token
+from firstlight_client.http import Hub
+from firstlight_client.paths import State
+
+__all__ = ["PERSON", "RunningPlatform", "running"]
+
+PERSON = "bench"
+"""Who starts labs."""
+
+_UP_SECONDS = 90
+_LAB_SECONDS = 60
+_POLL_SECONDS = 0.05
+"""The hub answers for a lab that is not there yet: asking more often would slow it down."""
+
+_HOUR = 3600
+
+
+@dataclass
+class RunningPlatform:
+    """One that is up.
+
+    Attributes
+    ----------
+    took
+        Seconds from the command to the printed address.
+    """
+
+    state: State
+    url: str
+    took: float
+    _token: str = ""
+
+    def log_in(self) -> None:
+        """Let `PERSON` in by a one-time link, as their browser would."""
+        link = mint_link(self.state, PERSON, admin=False, seconds=_HOUR)
+        # Loopback is never reached through the machine's web proxy.
+        browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
+        page = browser.open(link, timeout=30).read().decode()
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+        # Not where a first visit leads to: a spawner without a form starts a lab there at once.
+        fields["next"] = "/nb/hub/home"
+        browser.open(link.partition("?")[0], urlencode(fields).encode(), timeout=30).close()
+        scope = f"access:servers!user={PERSON}"
+        self._token = mint_token(self.state, PERSON, seconds=_HOUR, scopes=[scope])
+
+    def start_lab(self) -> float:
+        """Start a lab; return the seconds until it answers at the public address."""
+        began = time.perf_counter()
+        Hub(self.state).call("POST", f"/users/{PERSON}/server", {"size": "small"})
+        _wait(self._lab_answers, _LAB_SECONDS, "the lab")
+        return time.perf_counter() - began
+
+    def stop_lab(self) -> None:
+        """Stop the lab; return when the hub has forgotten it."""
+        hub = Hub(self.state)
+        hub.call("DELETE", f"/users/{PERSON}/server")
+        path = f"/users/{PERSON}"
+        _wait(lambda: not hub.call("GET", path)["servers"], _LAB_SECONDS, "the lab's end")
+
+    def _lab_answers(self) -> bool:
+        request = Request(  # noqa: S310 (always http://127.0.0.1)
+            f"{self.url}/nb/user/{PERSON}/api/status",
+            headers={"Authorization": f"token {self._token}"},
+        )
+        try:
+            with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:
+                return bool(answer.status == 200 and answer.url == request.full_url)
+        except HTTPError as error:
+            # The hub answers in the lab's place until it is there.
+            if error.code in (424, 503):
+                return False
+            raise
+
+
+@contextmanager
+def running(state: State, *, config: Path | None = None) -> Iterator[RunningPlatform]:
+    """Start a platform, and stop it with all of its labs."""
+    port = _free_port()
+    command = [sys.executable, "-m", "firstlight_client", "up"]
+    command += ["--port", str(port), "--state-dir", str(state.root)]
+    command += ["--config", str(config)] if config else []
+    log = state.root.parent / "up.log"
+    with log.open("wb") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
+            start_new_session=True,
+        )
+        try:
+            _wait(lambda: _is_up(process, log), _UP_SECONDS, "firstlight up")
+            took = time.perf_counter() - began
+            yield RunningPlatform(state, f"http://127.0.0.1:{port}", took)
+        finally:
+            _stop(process)
+
+
+def _is_up(process: subprocess.Popen[bytes], log: Path) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"firstlight up did not come up:\n{log.read_text()[-2000:]}")
+    return "/nb/hub/link?token=" in log.read_text()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(condition: Callable[[], bool], patience: float, what: str) -> None:
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"waited {patience} s for {what}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

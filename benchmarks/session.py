@@ -1,0 +1,92 @@
+"""What all benchmarks of a run share: a folder, the sample data, and who is told of progress."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rich.progress import Progress
+
+from firstlight_client.paths import Installation, State
+
+__all__ = ["Session"]
+
+_QUICK_ROUNDS = 2
+_SAMPLE_DATA = """\
+import sys
+from pathlib import Path
+from firstlight_client.paths import State
+from firstlight_client.sampledata import ensure_sample_data
+state = State(Path(sys.argv[1]))
+state.make()
+ensure_sample_data(state)
+"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run.
+
+    Attributes
+    ----------
+    folder
+        Empty at first, removed at the end.
+    quick
+        Whether this only shows that the benchmarks work: few repetitions of little.
+    progress
+        Where steps are shown.
+    """
+
+    folder: Path
+    quick: bool
+    progress: Progress
+
+    def rounds(self, number: int) -> int:
+        """Return the repetitions to take, where a real run takes so many."""
+        return _QUICK_ROUNDS if self.quick else number
+
+    def size(self, real: int, quick: int) -> int:
+        """Return how much to measure with."""
+        return quick if self.quick else real
+
+    @contextmanager
+    def steps(self, what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+        """Show that something goes on; what is yielded is called after each of its steps."""
+        task = self.progress.add_task(what, total=total)
+        yield lambda: self.progress.advance(task)
+        self.progress.update(task, total=1, completed=1)
+
+    @cached_property
+    def sample_data(self) -> Path:
+        """The sample's images and catalogs, as ``firstlight up`` makes them; made at first use."""
+        state = State(self.folder / "sample")
+        with self.steps("making the sample data"):
+            _run([sys.executable, "-c", _SAMPLE_DATA, str(state.root)])
+        return state.data
+
+    def new_state(self, name: str) -> State:
+        """Return a state directory of its own that has the sample data already."""
+        state = State(self.folder / name / "var")
+        state.root.mkdir(parents=True)
+        shutil.copytree(self.sample_data, state.data, symlinks=True)
+        return state
+
+    def in_labs(self, module: str, *arguments: str) -> str:
+        """Run one of our modules in the labs' environment and return what it prints."""
+        python = str(Installation.find().labs_python)
+        return _run([python, "-m", module, *arguments])
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1]
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[:3])} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
