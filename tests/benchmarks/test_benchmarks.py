@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.queries import QUERIES
-
 from firstlight_services.tap.adql import parse
 from firstlight_services.tap.errors import QueryError
 from tests.docs.conftest import reference

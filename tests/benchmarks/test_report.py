@@ -4,9 +4,10 @@ import io
 import json
 
 import pytest
+from rich.console import Console
+
 from benchmarks.measure import Comparison, Series
 from benchmarks.report import HEADINGS, as_json, as_markdown, as_table, number, row
-from rich.console import Console
 
 FASTER = Comparison("parse", "ms", Series((1.0, 2.0, 3.0)), Series((4.0, 8.0, 12.0)), "antlr 4")
 SLOWER = Comparison("find", "ms", Series((4.0,)), Series((1.0,)), "SQLite", note="an index")

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.platform_under_test import Platform
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
 
@@ -59,3 +64,20 @@ def picture(browser: webdriver.Chrome, request: pytest.FixtureRequest) -> Callab
         browser.save_screenshot(str(ARTIFACTS / f"{request.node.name}-{number}-{name}.png"))
 
     return take
+
+
+def wait(browser: webdriver.Chrome, seconds: float = 30) -> WebDriverWait[webdriver.Chrome]:
+    """Return something to wait with that does not mind a page that changes meanwhile."""
+    return WebDriverWait(browser, seconds, ignored_exceptions=(StaleElementReferenceException,))
+
+
+def log_in(browser: webdriver.Chrome, platform: Platform, person: str) -> None:
+    """Go the way of a person who logs in for the first time."""
+    browser.get(platform.url + "/")
+    browser.find_element(By.CSS_SELECTOR, "a[href*='/nb/']").click()
+    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "a[href*='oauth_login']"))
+    browser.find_element(By.CSS_SELECTOR, "a[href*='oauth_login']").click()
+    wait(browser).until(lambda b: b.find_elements(By.ID, f"person-{person}"))
+    browser.find_element(By.ID, f"person-{person}").click()
+    # Going on to another page before the hub's answer would give up the login.
+    wait(browser).until(lambda b: "/nb/" in b.current_url and "oauth_login" not in b.current_url)

@@ -5,31 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.conftest import log_in, wait
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(420)]
 
 
-def wait(browser: Chrome, seconds: float = 30) -> WebDriverWait[Chrome]:
-    return WebDriverWait(browser, seconds, ignored_exceptions=(StaleElementReferenceException,))
-
-
 def text(browser: Chrome) -> str:
     return browser.find_element(By.TAG_NAME, "body").text
-
-
-def log_in(browser: Chrome, platform: Platform, person: str) -> None:
-    browser.get(platform.url + "/")
-    browser.find_element(By.CSS_SELECTOR, "a[href*='/nb/']").click()
-    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "a[href*='oauth_login']"))
-    browser.find_element(By.CSS_SELECTOR, "a[href*='oauth_login']").click()
-    wait(browser).until(lambda b: b.find_elements(By.ID, f"person-{person}"))
-    browser.find_element(By.ID, f"person-{person}").click()
 
 
 def test_from_login_to_a_plotted_galaxy(

@@ -121,6 +121,8 @@ def _services(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
             "oauth_redirect_uri": f"{runtime.public_url}{path}oauth_callback",
             # These are parts of the same platform: no "do you agree" page.
             "oauth_no_confirm": True,
+            # The portal's pages ask the catalogs in the person's name.
+            "oauth_client_allowed_scopes": [_access("tap")] if name == "portal" else [],
             "display": False,
         }
         for name, path in DATA_SERVICES.items()

@@ -12,7 +12,7 @@ from tests.services.tap.conftest import Tap
 
 
 def test_the_portal_reads_the_tables(catalog: Catalog) -> None:
-    tables = read_tables(vosi.tables(catalog, columns=True))
+    tables = read_tables(vosi.tables(catalog))
     found = {one.name: one for one in tables}
     assert set(found) == {
         f"dp01_dc2_catalogs.{name}"
@@ -22,12 +22,6 @@ def test_the_portal_reads_the_tables(catalog: Catalog) -> None:
     assert table.position == ("ra", "dec")
     assert len(table.columns) == 137
     assert table.columns[2].unit == "deg"
-
-
-def test_detail_min_leaves_the_columns_out(catalog: Catalog) -> None:
-    document = vosi.tables(catalog, columns=False)
-    assert len(document) < 10_000
-    assert b"<column" not in document
 
 
 def test_capabilities_list_only_what_there_is() -> None:
@@ -43,12 +37,12 @@ def test_capabilities_list_only_what_there_is() -> None:
     assert "POLYGON" not in forms
 
 
-async def test_tables_are_served_whole_short_and_one_by_one(tap: Tap) -> None:
+async def test_tables_are_served_whole_and_one_by_one(tap: Tap) -> None:
     whole = await tap.get("tables")
     assert whole.headers["Content-Type"].startswith("text/xml")
     assert (await tap.get("tables?DETAIL=max")).body == whole.body
-    short = await tap.get("tables?detail=min")
-    assert len(short.body) < len(whole.body) / 10
+    # pyvo asks for the short form, and then for each table without its token.
+    assert (await tap.get("tables?detail=min")).body == whole.body
     one = await tap.get("tables/dp01_dc2_catalogs.object")
     assert ElementTree.fromstring(one.body).tag.endswith("}table")
     assert (await tap.get("tables?detail=all")).code == 400

@@ -88,7 +88,7 @@ class QueryService:
         self._timeout = timeout
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tap")
         self._waiting = 0
-        self._documents: tuple[Catalog, dict[str, bytes]] | None = None
+        self._document: tuple[Catalog, bytes] | None = None
 
     async def start(self, request: QueryRequest) -> Answer:
         """Begin a query, and wait for its first rows: until then, errors have a status.
@@ -123,7 +123,7 @@ class QueryService:
             self._waiting -= 1
         return answer
 
-    async def tables(self, name: str | None, *, columns: bool) -> bytes:
+    async def tables(self, name: str | None) -> bytes:
         """Return the VOSI description of all tables, or of one.
 
         Raises
@@ -139,13 +139,9 @@ class QueryService:
                     "unknown_table", f"There is no table {name[:60]}.", kind=Kind.NOT_FOUND
                 )
             return vosi.table_document(table)
-        if self._documents is None or self._documents[0] is not catalog:
-            self._documents = (catalog, {})
-        documents = self._documents[1]
-        detail = "max" if columns else "min"
-        if detail not in documents:
-            documents[detail] = vosi.tables(catalog, columns=columns)
-        return documents[detail]
+        if self._document is None or self._document[0] is not catalog:
+            self._document = (catalog, vosi.tables(catalog))
+        return self._document[1]
 
     async def unavailable_because(self) -> str:
         """Return why there is no catalog; nothing if there is one."""

@@ -84,15 +84,9 @@ def availability(*, available: bool, note: str = "") -> bytes:
     return document.encode()
 
 
-def tables(catalog: Catalog, *, columns: bool) -> bytes:
-    """Return the VOSI tableset.
-
-    Parameters
-    ----------
-    columns
-        Whether to describe the tables' columns too (``detail=max``).
-    """
-    schemas = "".join(_schema(one, columns=columns) for one in catalog.schemas)
+def tables(catalog: Catalog) -> bytes:
+    """Return the VOSI tableset, with the columns of every table."""
+    schemas = "".join(map(_schema, catalog.schemas))
     root = f"<vosi:tableset {_VOSI_TABLES} {_VODATASERVICE} {_XSI}>"
     return f"{_HEAD}{root}\n{schemas}</vosi:tableset>\n".encode()
 
@@ -100,7 +94,7 @@ def tables(catalog: Catalog, *, columns: bool) -> bytes:
 def table_document(table: Table) -> bytes:
     """Return the VOSI description of one table."""
     namespaces = f"{_VOSI_TABLES} {_VODATASERVICE} {_XSI}"
-    inner = _table_content(table, columns=True)
+    inner = _table_content(table)
     return f"{_HEAD}<vosi:table {namespaces}>{inner}</vosi:table>\n".encode()
 
 
@@ -112,19 +106,15 @@ def _interface(url: str, use: str, attributes: str = "") -> str:
     )
 
 
-def _schema(schema: Schema, *, columns: bool) -> str:
-    inner = "".join(
-        f"<table>{_table_content(one, columns=columns)}</table>\n" for one in schema.tables
-    )
+def _schema(schema: Schema) -> str:
+    inner = "".join(f"<table>{_table_content(one)}</table>\n" for one in schema.tables)
     words = _elements([("name", schema.name), ("description", schema.description)])
     return f"<schema>{words}\n{inner}</schema>\n"
 
 
-def _table_content(table: Table, *, columns: bool) -> str:
-    inner = _elements([("name", table.full_name), ("description", table.description)])
-    if columns:
-        inner += "\n" + "\n".join(_column(one) for one in table.columns)
-    return inner
+def _table_content(table: Table) -> str:
+    words = _elements([("name", table.full_name), ("description", table.description)])
+    return words + "\n" + "\n".join(map(_column, table.columns))
 
 
 def _column(column: Column) -> str:

@@ -1,0 +1,154 @@
+"""Every page, on a wide and on a narrow screen: no accessibility rule broken, nothing cut off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+
+from tests.browser.conftest import ARTIFACTS, log_in, start_browser, wait
+from tests.lab_client import start_lab
+from tests.platform_under_test import Platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
+
+AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+#: JupyterHub's own administration page is a program of its own, which we only frame.
+NOT_OURS = {"admin": ["#react-admin-hook"]}
+
+#: Page → who looks at it, where it is, and how its heading begins.
+PAGES = {
+    "landing": ("nobody", "/", "Test Observatory"),
+    "login": ("nobody", "/nb/hub/login", "Log in"),
+    "logged-out": ("nobody", "/nb/hub/logout", "Log in"),
+    "pretend-github": ("nobody", "/nb/hub/oauth_login", "Log in as whom"),
+    "no-such-address": ("nobody", "/nothing/here", "There is nothing here"),
+    "home": ("mira-member", "/nb/hub/home", "Hello"),
+    "sizes": ("theo-teammate", "/nb/hub/spawn", "Start your lab"),
+    "not-running": ("theo-teammate", "/nb/user/theo-teammate/lab", "Your lab is not running"),
+    "tokens": ("mira-member", "/nb/hub/token", "Manage"),
+    "no-such-page": ("mira-member", "/nb/hub/nothing", "There is nothing here"),
+    "not-for-you": ("mira-member", "/nb/hub/admin", "You may not go there"),
+    "catalogs": ("mira-member", "/portal/app", "Catalogs"),
+    "no-such-catalog-page": ("mira-member", "/portal/nothing", "There is nothing here"),
+    "admin": ("ada-admin", "/nb/hub/admin", ""),
+}
+SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def browsers(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Chrome]]:
+    """Return a function that gives a person's own browser, logged in."""
+    open_ones: dict[str, Chrome] = {}
+
+    def browser_of(person: str) -> Chrome:
+        if person not in open_ones:
+            open_ones[person] = start_browser(tmp_path_factory.mktemp(person))
+            if person != "nobody":
+                log_in(open_ones[person], platform, person)
+        return open_ones[person]
+
+    yield browser_of
+    for browser in open_ones.values():
+        browser.quit()
+
+
+def resize(browser: Chrome, width: int, height: int) -> None:
+    """Set the size of the page itself, as a telephone has it."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+
+
+def broken_rules(browser: Chrome, without: list[str]) -> list[dict[str, Any]]:
+    """Return what axe-core finds: WCAG 2.1, levels A and AA."""
+    browser.execute_script(AXE.read_text())
+    found: dict[str, Any] = browser.execute_async_script(
+        """
+        const [without, done] = arguments;
+        const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+        axe.run({exclude: without}, {runOnly: rules}).then(done);
+        """,
+        without,
+    )
+    return [
+        {
+            "rule": rule["id"],
+            "help": rule["help"],
+            "where": [n["html"][:200] for n in rule["nodes"]],
+        }
+        for rule in found["violations"]
+    ]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_and_usable(
+    platform: Platform, browsers: Callable[[str], Chrome], name: str, screen: str
+) -> None:
+    person, path, heading = PAGES[name]
+    browser = browsers(person)
+    if person == "mira-member":
+        start_lab(platform, person)
+    resize(browser, *SCREENS[screen])
+    browser.get(platform.url + path)
+    wait(browser).until(lambda b: b.find_elements(By.TAG_NAME, "h1"))
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    browser.save_screenshot(str(ARTIFACTS / f"page-{name}-{screen}.png"))
+
+    (title,) = browser.find_elements(By.TAG_NAME, "h1")
+    assert title.get_attribute("textContent").strip().startswith(heading)
+    assert browser.title
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+    assert width <= SCREENS[screen][0]
+    broken = broken_rules(browser, NOT_OURS.get(name, []))
+    assert not broken, json.dumps(broken, indent=1)
+    errors = [
+        line["message"]
+        for line in browser.get_log("browser")  # type: ignore[no-untyped-call]
+        if line["level"] == "SEVERE"
+        and "the server responded with a status of 4" not in line["message"]
+    ]
+    assert not errors
+
+
+def test_the_way_to_a_lab_can_be_gone_by_keyboard(
+    platform: Platform, browser: Chrome, picture: Callable[[str], None]
+) -> None:
+    browser.get(platform.url + "/")
+    press_until(browser, lambda element: "/nb/" in (element.get_attribute("href") or ""))
+    picture("focus")
+    outline = browser.execute_script(
+        "const s = getComputedStyle(document.activeElement); return s.outlineStyle + s.boxShadow"
+    )
+    assert outline != "nonenone", "the element in focus is not marked"
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "a[href*='oauth_login']"))
+    press_until(browser, lambda element: "oauth_login" in (element.get_attribute("href") or ""))
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait(browser).until(lambda b: b.find_elements(By.ID, "person-theo-teammate"))
+    press_until(browser, lambda element: element.get_attribute("id") == "person-theo-teammate")
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait(browser).until(lambda b: b.find_elements(By.ID, "size-small"))
+    press_until(browser, lambda element: element.get_attribute("name") == "size")
+    browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    picture("size")
+    assert not browser.find_element(By.ID, "size-small").is_selected()
+
+
+def press_until(browser: Chrome, found: Callable[[Any], bool]) -> None:
+    """Press the tab key until what is in focus is what we look for."""
+    for _ in range(30):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        if found(browser.switch_to.active_element):
+            return
+    raise AssertionError("it cannot be reached with the tab key")
