@@ -43,6 +43,11 @@ def test_from_login_to_a_plotted_galaxy(
     wait(browser, 90).until(lambda b: "/user/mira-member/lab" in b.current_url)
     wait(browser, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
     wait(browser, 60).until(lambda b: not b.find_elements(By.ID, "jupyterlab-splash"))
+    # Run All before there is a kernel asks which one.
+    status = ".jp-StatusBar-Widget, #jp-main-statusbar"
+    wait(browser, 60).until(
+        lambda b: any("Idle" in bar.text for bar in b.find_elements(By.CSS_SELECTOR, status))
+    )
     picture("notebook")
 
     run_all_cells(browser)
@@ -98,7 +103,8 @@ def notebook_is_done(browser: Chrome) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("person", "words"), [("sam-stranger", "allow-list"), ("bob-blocked", "blocked")]
+    ("person", "words"),
+    [("sam-stranger", "is not on this site's list"), ("bob-blocked", "blocked")],
 )
 def test_who_is_not_let_in_sees_why_and_whom_to_ask(
     platform: Platform,
