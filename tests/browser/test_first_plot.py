@@ -59,11 +59,11 @@ def test_from_login_to_a_plotted_galaxy(
         By.CSS_SELECTOR, "[data-mime-type='application/vnd.jupyter.error']"
     )
     images = browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea img, .jp-OutputArea canvas")
-    assert images
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", images[0])
+    assert len(images) >= 2
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", images[1])
     wait(browser).until(
         lambda b: (
-            b.execute_script("return arguments[0].naturalWidth || arguments[0].width", images[0])
+            b.execute_script("return arguments[0].naturalWidth || arguments[0].width", images[1])
             > 300
         )
     )

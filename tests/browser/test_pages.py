@@ -32,7 +32,7 @@ PAGES = {
     "home": ("mira-member", "/nb/hub/home", "Hello"),
     "sizes": ("theo-teammate", "/nb/hub/spawn", "Start your lab"),
     "not-running": ("theo-teammate", "/nb/user/theo-teammate/lab", "Your lab is not running"),
-    "tokens": ("mira-member", "/nb/hub/token", "Manage"),
+    "tokens": ("mira-member", "/nb/hub/token", "Tokens"),
     "no-such-page": ("mira-member", "/nb/hub/nothing", "There is nothing here"),
     "not-for-you": ("mira-member", "/nb/hub/admin", "You may not go there"),
     "catalogs": ("mira-member", "/portal/app", "Catalogs"),
