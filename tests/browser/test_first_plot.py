@@ -60,11 +60,17 @@ def test_from_login_to_a_plotted_galaxy(
     )
     images = browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea img, .jp-OutputArea canvas")
     assert len(images) >= 2
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", images[1])
+    # Cells above are laid out as they come into view, and move what is below.
     wait(browser).until(
-        lambda b: (
-            b.execute_script("return arguments[0].naturalWidth || arguments[0].width", images[1])
-            > 300
+        lambda b: b.execute_script(
+            """
+            const image = arguments[0];
+            image.scrollIntoView({block: "center"});
+            const {top, bottom} = image.getBoundingClientRect();
+            const middle = (top + bottom) / 2;
+            return image.naturalWidth > 300 && middle > 300 && middle < 550;
+            """,
+            images[1],
         )
     )
     picture("plot")
