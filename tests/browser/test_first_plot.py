@@ -68,7 +68,9 @@ def test_from_login_to_a_plotted_galaxy(
             image.scrollIntoView({block: "center"});
             const {top, bottom} = image.getBoundingClientRect();
             const middle = (top + bottom) / 2;
-            return image.naturalWidth > 300 && middle > 300 && middle < 550;
+            const still = Math.abs(middle - window.firstlightMiddle) < 1;
+            window.firstlightMiddle = middle;
+            return still && image.naturalWidth > 300 && middle > 300 && middle < 550;
             """,
             images[1],
         )

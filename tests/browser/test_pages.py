@@ -37,7 +37,7 @@ PAGES = {
     "not-for-you": ("mira-member", "/nb/hub/admin", "You may not go there"),
     "catalogs": ("mira-member", "/portal/app", "Catalogs"),
     "no-such-catalog-page": ("mira-member", "/portal/nothing", "There is nothing here"),
-    "admin": ("ada-admin", "/nb/hub/admin", ""),
+    "admin": ("ada-admin", "/nb/hub/admin", "Admin"),
 }
 SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
 
