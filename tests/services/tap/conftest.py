@@ -21,6 +21,8 @@ from tornado.web import Application
 from firstlight_services.tap.app import build, routes
 from firstlight_services.tap.load import load
 from firstlight_services.tap.models import Catalog
+from firstlight_services.tap.policy import Limits
+from firstlight_services.tap.service import plan
 from firstlight_services.tap.store import DuckStore
 from firstlight_services.web import make_app
 from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
@@ -174,6 +176,25 @@ async def tap(state: Path, settings: dict[str, Any]) -> AsyncIterator[Tap]:
             yield Tap(url, hub, app)
         app.settings["service"].close()
         app.settings["checker"].close()
+
+
+def rows_of(store: DuckStore, sql: str, columns: int = 1) -> list[tuple[Any, ...]]:
+    """Return all rows of a query in the engine's SQL."""
+    cursor = store.cursor()
+    try:
+        cursor.start(sql, columns)
+        found: list[tuple[Any, ...]] = []
+        while (batch := cursor.next()) is not None:
+            found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return found
+    finally:
+        cursor.close()
+
+
+def ask(query: str, catalog: Catalog, store: DuckStore) -> list[tuple[Any, ...]]:
+    """Return all rows of a query in ADQL."""
+    planned = plan(query, None, catalog, Limits(9999, 9999))
+    return rows_of(store, planned.sql, len(planned.fields))
 
 
 def status_of(body: bytes) -> tuple[str, str]:

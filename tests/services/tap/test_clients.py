@@ -26,6 +26,8 @@ SCRIPT = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 import pyvo
+import requests
+from astropy.table import Table
 from lsst.rsp import get_tap_service
 
 service = get_tap_service("tap")
@@ -50,6 +52,27 @@ except pyvo.dal.DALServiceError as error:
     said["error"] = str(error)
 except pyvo.dal.DALQueryError as error:
     said["error"] = error.reason
+for way in (service.submit_job, service.run_async):
+    try:
+        way("SELECT 1")
+    except pyvo.dal.DALServiceError as error:
+        said.setdefault("later", []).append(str(error))
+upload = Table({"a": [1, 2]})
+try:
+    service.search("SELECT * FROM tap_upload.t", uploads={"t": upload})
+except pyvo.dal.DALQueryError as error:
+    said["upload"] = str(error)
+session = requests.Session()
+session.headers["Authorization"] = "Bearer vera-token"
+plain = pyvo.dal.TAPService(service.baseurl, session=session)
+basic = pyvo.auth.AuthSession()
+basic.credentials.set_password("vera", "vera-token")
+basic.add_security_method_for_url(service.baseurl, pyvo.auth.securitymethods.BASIC)
+named = pyvo.dal.TAPService(service.baseurl, session=basic)
+said["others"] = [
+    [len(one.tables["tap_schema.keys"].columns), len(one.search("SELECT TOP 2 ra FROM object"))]
+    for one in (plain, named)
+]
 anonymous = pyvo.dal.TAPService(service.baseurl)
 said["available"] = anonymous.available
 said["features"] = [len(one.features) for one in anonymous.get_tap_capability().languages[0].languagefeaturelists]
@@ -124,6 +147,11 @@ async def test_pyvo_and_lsst_rsp_are_served(running: Running) -> None:
     assert said["synchronous"] == 10
     assert said["cut"] == [3, "OVERFLOW"]
     assert "There is no column mag_j" in said["error"]
+    assert len(said["later"]) == 2
+    for words in said["later"]:
+        assert "Asynchronous queries are not offered yet. Use sync: service.search(query)" in words
+    assert "cannot be uploaded" in said["upload"]
+    assert said["others"] == [[5, 2], [5, 2]]
     assert said["available"] is True
     assert said["features"][0] == 5
     assert "401" in said["anonymous"] or "Log in" in said["anonymous"]

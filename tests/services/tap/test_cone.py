@@ -8,9 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firstlight_services.tap.models import Catalog
-from firstlight_services.tap.policy import Limits
-from firstlight_services.tap.service import plan
 from firstlight_services.tap.store import DuckStore
+from tests.services.tap.conftest import ask
 
 _EDGE = 1e-9
 
@@ -27,18 +26,8 @@ def separation(ra: Any, dec: Any, ra0: float, dec0: float) -> Any:
 
 
 def found(condition: str, catalog: Catalog, store: DuckStore) -> set[int]:
-    planned = plan(
-        f"SELECT objectId FROM object WHERE {condition}", None, catalog, Limits(9999, 9999)
-    )
-    cursor = store.cursor()
-    try:
-        cursor.start(planned.sql, 1)
-        ids: set[int] = set()
-        while (batch := cursor.next()) is not None:
-            ids.update(batch.column(0).to_pylist())
-        return ids
-    finally:
-        cursor.close()
+    query = f"SELECT objectId FROM object WHERE {condition}"
+    return {number for (number,) in ask(query, catalog, store)}
 
 
 def check(
@@ -128,3 +117,32 @@ def test_a_cone_and_its_outside_are_everything(catalog: Catalog, store: DuckStor
 def test_cones_of_columns_match_catalogs(catalog: Catalog, store: DuckStore) -> None:
     matched = "EXISTS (SELECT 1 FROM truth_match t WHERE CONTAINS(POINT(object.ra, object.dec), CIRCLE(t.ra, t.dec, 0.0000001)) = 1)"
     assert len(found(matched, catalog, store)) == 200
+
+
+def test_cones_whose_radius_is_a_column(catalog: Catalog, store: DuckStore) -> None:
+    cone = "CONTAINS(POINT(ra, dec), CIRCLE(62, -37, tract - 1000))"
+    assert found(f"{cone} = 1", catalog, store) == set()
+    assert len(found(f"{cone} = 0", catalog, store)) == 600
+    assert (
+        len(found("CONTAINS(POINT(ra, dec), CIRCLE(62, -37, tract + 180)) = 1", catalog, store))
+        == 600
+    )
+
+
+@pytest.mark.parametrize("point", ["POINT(mag_g, dec)", "POINT(ra, mag_g)"])
+@pytest.mark.parametrize("declination", [20, -37])
+def test_a_point_without_coordinates_is_neither_in_nor_out(
+    catalog: Catalog, store: DuckStore, point: str, declination: int
+) -> None:
+    cone = f"CONTAINS({point}, CIRCLE(62, {declination}, 0.2))"
+    for condition in (f"{cone} = 1", f"{cone} = 0", f"NOT {cone} = 1", f"{cone} <> 1"):
+        assert found(condition, catalog, store) == set(), condition
+    assert ask(f"SELECT DISTINCT {cone} FROM object", catalog, store) == [(None,)]
+
+
+def test_several_cones_are_united(catalog: Catalog, store: DuckStore) -> None:
+    cones = [f"CONTAINS(POINT(ra, dec), CIRCLE({at}, 0.2)) = 1" for at in ("62, -37", "0, 0")]
+    one, other = (found(cone, catalog, store) for cone in cones)
+    assert found(" OR ".join(cones), catalog, store) == one | other
+    assert found(" AND ".join(cones), catalog, store) == set()
+    assert found(f"NOT ({cones[0]} OR tract < 10)", catalog, store).isdisjoint(one)

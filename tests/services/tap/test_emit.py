@@ -12,6 +12,7 @@ from firstlight_services.tap.policy import Limits
 from firstlight_services.tap.query.functions import AGGREGATES, FUNCTIONS
 from firstlight_services.tap.service import plan
 from firstlight_services.tap.store import DuckStore
+from tests.services.tap.conftest import ask, rows_of
 
 GOLDEN = Path(__file__).parent / "golden"
 LIMITS = Limits(100, 1000)
@@ -61,30 +62,11 @@ def test_sql_is_as_reviewed(
         path.parent.mkdir(exist_ok=True)
         path.write_text(sql)
     assert sql == path.read_text()
-    cursor = store.cursor()
-    try:
-        cursor.start(sql, 1)
-        while cursor.next() is not None:
-            pass
-    finally:
-        cursor.close()
+    rows_of(store, sql)
 
 
 def test_every_function_has_its_sql() -> None:
     assert {*FUNCTIONS, *AGGREGATES} == set(CALLS)
-
-
-def rows(query: str, catalog: Catalog, store: DuckStore) -> list[tuple[object, ...]]:
-    planned = plan(query, None, catalog, LIMITS)
-    cursor = store.cursor()
-    try:
-        cursor.start(planned.sql, len(planned.fields))
-        found: list[tuple[object, ...]] = []
-        while (batch := cursor.next()) is not None:
-            found += [tuple(row.values()) for row in batch.to_pylist()]
-        return found
-    finally:
-        cursor.close()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +100,7 @@ def rows(query: str, catalog: Catalog, store: DuckStore) -> list[tuple[object, .
 def test_expressions_have_their_values(
     expression: str, value: object, catalog: Catalog, store: DuckStore
 ) -> None:
-    ((found,),) = rows(f"SELECT {expression}", catalog, store)
+    ((found,),) = ask(f"SELECT {expression}", catalog, store)
     if isinstance(value, float):
         assert found == pytest.approx(value, abs=1e-12)
     else:
@@ -127,12 +109,12 @@ def test_expressions_have_their_values(
 
 def test_numbers_that_are_none_meet_no_condition(catalog: Catalog, store: DuckStore) -> None:
     # DuckDB alone would hold NaN for greater than any number.
-    assert rows("SELECT COUNT(*) FROM object WHERE SQRT(-1 - mag_i) > 0", catalog, store) == [(0,)]
-    assert rows("SELECT COUNT(*) FROM object WHERE mag_i > 0", catalog, store) == [(570,)]
+    assert ask("SELECT COUNT(*) FROM object WHERE SQRT(-1 - mag_i) > 0", catalog, store) == [(0,)]
+    assert ask("SELECT COUNT(*) FROM object WHERE mag_i > 0", catalog, store) == [(570,)]
 
 
 def test_flags_count_as_numbers(catalog: Catalog, store: DuckStore) -> None:
-    ((primary, total),) = rows(
+    ((primary, total),) = ask(
         "SELECT SUM(detect_isPrimary), COUNT(*) FROM position WHERE detect_isPrimary IN (0, 1)",
         catalog,
         store,
@@ -146,7 +128,7 @@ def test_flags_count_as_numbers(catalog: Catalog, store: DuckStore) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20))
 def test_a_text_comes_back_as_it_was_written(catalog: Catalog, store: DuckStore, text: str) -> None:
     written = text.replace("'", "''")
-    assert rows(f"SELECT '{written}'", catalog, store) == [(text,)]
+    assert ask(f"SELECT '{written}'", catalog, store) == [(text,)]
 
 
 @settings(
@@ -158,7 +140,7 @@ def test_a_name_never_reaches_sql(catalog: Catalog, store: DuckStore, name: str)
     query = f"SELECT TOP 1 {written}.ra AS {written} FROM object AS {written} ORDER BY {written}"
     planned = plan(query, None, catalog, LIMITS)
     assert planned.fields[0].name == name
-    assert len(rows(query, catalog, store)) == 1
+    assert len(ask(query, catalog, store)) == 1
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=0))
@@ -168,4 +150,4 @@ def test_a_name_never_reaches_sql(catalog: Catalog, store: DuckStore, name: str)
 def test_a_number_comes_back_as_it_was_written(
     catalog: Catalog, store: DuckStore, number: float
 ) -> None:
-    assert rows(f"SELECT {number!r}", catalog, store) == [(number,)]
+    assert ask(f"SELECT {number!r}", catalog, store) == [(number,)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import time
@@ -10,10 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 from astropy.io import votable
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.simple_httpclient import HTTPStreamClosedError
 
 from firstlight_services.tap.app import build, routes
+from firstlight_services.tap.formats import error_document
 from firstlight_services.web import make_app
+from firstlight_services.web.auth import Person, TokenChecker
 from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
 from tests.services.tap.conftest import SCOPES, Tap, status_of
 
@@ -170,6 +174,90 @@ async def test_other_addresses_and_methods_are_votables_too(tap: Tap) -> None:
     assert status_of(answer.body)[0] == "ERROR"
 
 
+@pytest.mark.parametrize(
+    "path", ["capabilities", "availability", "tables", "tables/tap_schema.keys"]
+)
+async def test_descriptions_can_be_asked_for_their_headers(tap: Tap, path: str) -> None:
+    headers = {"Authorization": "Bearer vera-token"}
+    answer = await fetch(f"{tap.url}/api/tap/{path}", method="HEAD", headers=headers)
+    assert (answer.code, answer.body) == (200, b"")
+    assert answer.headers["Content-Length"] == str(len((await tap.get(path)).body))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("HEAD", "sync?QUERY=select+1", "GET, POST"),
+        ("DELETE", "sync", "GET, POST"),
+        ("DELETE", "tables", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    tap: Tap, method: str, path: str, allowed: str
+) -> None:
+    headers = {"Authorization": "Bearer vera-token"}
+    answer = await fetch(f"{tap.url}/api/tap/{path}", method=method, headers=headers)
+    assert answer.code == 405
+    assert answer.headers["Allow"] == allowed
+
+
+async def send_multipart(tap: Tap, parts: dict[str, str], file: bytes = b"") -> HTTPResponse:
+    lines = [
+        f'--edge\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in parts.items()
+    ]
+    if file:
+        lines.append(
+            '--edge\r\nContent-Disposition: form-data; name="t"; filename="t.xml"\r\n'
+            f"Content-Type: application/x-votable+xml\r\n\r\n{file.decode()}\r\n"
+        )
+    client = AsyncHTTPClient(force_instance=True)
+    try:
+        return await client.fetch(
+            f"{tap.url}/api/tap/sync",
+            method="POST",
+            headers={
+                "Authorization": "Bearer vera-token",
+                "Content-Type": "multipart/form-data; boundary=edge",
+            },
+            body="".join([*lines, "--edge--\r\n"]),
+            raise_error=False,
+        )
+    finally:
+        client.close()
+
+
+async def test_a_form_may_come_in_parts(tap: Tap) -> None:
+    parts = {"LANG": "ADQL", "QUERY": "select 'größe'", "RESPONSEFORMAT": "csv"}
+    answer = await send_multipart(tap, parts)
+    assert (answer.code, answer.body.decode()) == (200, "value\r\ngröße\r\n")
+
+
+async def test_an_upload_is_refused_clearly(tap: Tap) -> None:
+    parts = {"QUERY": "select * from tap_upload.t", "UPLOAD": "t,param:t"}
+    answer = await send_multipart(tap, parts, error_document("x"))
+    assert answer.code == 400
+    assert "cannot be uploaded" in status_of(answer.body)[1]
+
+
+async def test_unknown_parameters_are_ignored(tap: Tap) -> None:
+    answer = await tap.query("select 1", RUNID="a", PHASE="RUN", VERSION="1.1", FOO="bar")
+    assert answer.code == 200
+
+
+async def test_no_rows_are_asked_for_without_running_the_query(tap: Tap) -> None:
+    start = time.monotonic()
+    body = (await tap.query(SLOW, MAXREC="0")).body
+    assert time.monotonic() - start < 2
+    assert (status_of(body)[0], len(rows(body))) == ("OVERFLOW", 0)
+    assert rows(body).colnames == ["sum"]
+
+
+async def test_what_is_no_text_is_refused(tap: Tap) -> None:
+    answer = await tap.get("sync?QUERY=%ff%fe")
+    assert (answer.code, status_of(answer.body)[0]) == (400, "ERROR")
+
+
 async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
     async with FakeHub().running() as hub:
         hub.let_in("vera-token", "vera", scopes=SCOPES)
@@ -194,7 +282,7 @@ async def wait_until(idle: Any) -> float:
 
 
 def at_work(tap: Tap) -> int:
-    return int(tap.app.settings["service"]._store._cursors)
+    return len(tap.app.settings["service"]._store._cursors)
 
 
 class TestTimeout:
@@ -225,6 +313,23 @@ class TestTimeout:
         assert await wait_until(lambda: at_work(tap) == 0) < 2
 
 
+class TestSlowReaders:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"services": {"tap": {"timeout": 0.6, "max_rows": 10**9, "default_rows": 10**9}}}
+
+    async def test_a_client_that_does_not_read_is_cut_off(
+        self, tap: Tap, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def never(_: Any) -> None:
+            assert await wait_until(lambda: at_work(tap) == 1) < 2
+            assert await wait_until(lambda: at_work(tap) == 0) < 2
+
+        await leave_after(tap, LONG, never)
+        # It is the client's doing: nobody has to look into it.
+        assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
 async def leave_after(tap: Tap, adql: str, until: Any) -> None:
     """Send a query and go away once `until` is true, without waiting for the answer."""
     host, port = tap.url.removeprefix("http://").split(":")
@@ -240,7 +345,61 @@ async def leave_after(tap: Tap, adql: str, until: Any) -> None:
     writer.close()
 
 
-async def test_a_client_that_goes_away_stops_its_query(tap: Tap) -> None:
+async def test_short_work_does_not_wait_for_long_queries(tap: Tap) -> None:
+    workers = tap.app.settings["service"]._pool._max_workers
+    leave = asyncio.Event()
+    running = [
+        asyncio.create_task(leave_after(tap, SLOW.replace(" + ", " - "), lambda _: leave.wait()))
+        for _ in range(workers + 1)
+    ]
+    await wait_until(lambda: at_work(tap) > workers)
+    start = time.monotonic()
+    assert (await tap.get("availability")).code == 200
+    assert (await tap.get("tables")).code == 200
+    assert (await tap.query("select nope from object")).code == 400
+    assert time.monotonic() - start < 2
+    leave.set()
+    await asyncio.gather(*running)
+    assert await wait_until(lambda: at_work(tap) == 0) < 2
+
+
+async def test_a_service_that_stops_does_not_wait_for_queries(tap: Tap) -> None:
+    running = asyncio.create_task(tap.query(SLOW))
+    await wait_until(lambda: at_work(tap) == 1)
+    start = time.monotonic()
+    tap.app.settings["service"].close()
+    assert time.monotonic() - start < 2
+    assert (await running).code == 500
+
+
+class HesitantChecker(TokenChecker):
+    """Lets people in only once it is told to."""
+
+    def __init__(self, api_url: str) -> None:
+        super().__init__(api_url, "tap")
+        self.asked, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def check(self, token: str) -> Person | None:
+        self.asked.set()
+        await self.go_on.wait()
+        return await super().check(token)
+
+
+async def test_a_client_that_goes_away_early_starts_no_query(tap: Tap) -> None:
+    checker = HesitantChecker(tap.hub.api_url)
+    tap.app.settings["checker"] = checker
+    await leave_after(tap, SLOW, lambda _: checker.asked.wait())
+    await asyncio.sleep(0.2)
+    checker.go_on.set()
+    await asyncio.sleep(0.2)
+    assert not tap.app.settings["service"]._running
+    assert at_work(tap) == 0
+    checker.close()
+
+
+async def test_a_client_that_goes_away_stops_its_query(
+    tap: Tap, caplog: pytest.LogCaptureFixture
+) -> None:
     async def started(_: Any) -> None:
         await wait_until(lambda: at_work(tap) == 1)
         await asyncio.sleep(0.1)
@@ -248,6 +407,8 @@ async def test_a_client_that_goes_away_stops_its_query(tap: Tap) -> None:
     await leave_after(tap, SLOW.replace(" + ", " - "), started)
     assert await wait_until(lambda: at_work(tap) == 0) < 2
     assert (await tap.query("select top 1 ra from object")).code == 200
+    gc.collect()
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
 class TestLongAnswers:

@@ -150,3 +150,42 @@ def test_the_program_says_nothing_if_it_is_quick(folder: Path) -> None:
         [*command, "--parquet", str(folder), "--out", str(out)], capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+SERVER = """
+import asyncio, pkgutil, sys
+from pathlib import Path
+import firstlight_services.tap
+from firstlight_services.tap.app import build, routes
+from firstlight_services.tap.formats import choose
+from firstlight_services.tap.service import QueryRequest
+from firstlight_services.web import make_app
+from firstlight_services.web.testing import FakeHub, make_context
+
+async def main():
+    context = make_context(Path(sys.argv[1]), "tap", FakeHub())
+    parts = build(context)
+    make_app(context, routes(context), **parts)
+    service = parts["service"]
+    await service.warm_up()
+    await service.tables(None)
+    answer = await service.start(QueryRequest("SELECT TOP 1 ra, patch FROM object", choose(None)))
+    while await answer.next():
+        pass
+    answer.close()
+    service.close()
+
+asyncio.run(main())
+for module in pkgutil.walk_packages(firstlight_services.tap.__path__, "firstlight_services.tap."):
+    if not module.name.endswith("__main__"):
+        __import__(module.name)
+print([name for name in sys.modules if name.partition(".")[0] in ("felis", "lsst", "sqlalchemy")])
+"""
+
+
+def test_the_server_never_imports_felis(state: Path) -> None:
+    # Its licence is the GPL: it runs in the loader's process, which ends, and nowhere else.
+    done = subprocess.run(
+        [sys.executable, "-c", SERVER, str(state)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -51,7 +51,7 @@ def refusal(query: str, catalog: Catalog) -> QueryError:
         ("select dec from object group by ra", "not_grouped", "dec has many", "GROUP BY"),
         ("select ra from object where count(*) > 1", "bad_aggregate", "WHERE", "HAVING"),
         ("select max(count(*)) from object", "bad_aggregate", "MAX", ""),
-        ("select ra from object order by 2", "bad_order", "from 1 to 1", ""),
+        ("select ra from object order by 2", "bad_ordinal", "from 1 to 1", ""),
         ("select distinct ra from object order by dec", "not_supported", "DISTINCT", "Select"),
         ("select point(ra, dec) from object", "not_supported", "POINT", "columns"),
         ("select ra from object where contains(ra, dec) = 1", "bad_arguments", "POINT", "CIRCLE"),
@@ -76,6 +76,26 @@ def refusal(query: str, catalog: Catalog) -> QueryError:
         ("select * from information_schema.tables", "unknown_table", "information_schema", ""),
         ("select 1e999 from object", "out_of_range", "too large", ""),
         ("select *", "no_table", "no table", ""),
+        ("select dp01_dc2_catalogs.object.x.ra from object", "unknown_table", "object.x", "object"),
+        ("select count(*) from object group by 1", "bad_aggregate", "COUNT cannot stand in GROUP BY. (line 1, column 8)", ""),
+        ("select ra from object group by 2", "bad_ordinal", "GROUP BY takes columns, or numbers from 1 to 1", ""),
+        ("select ra from object order by true", "bad_ordinal", "ORDER BY", ""),
+        ("select ra from object order by 'ra'", "bad_ordinal", "ORDER BY", ""),
+        (
+            "select patch, (select max(b.ra) from object b where b.tract = a.tract) from object a group by patch",
+            "not_grouped",
+            "tract has many",
+            "GROUP BY",
+        ),
+        ("select max(ra) from object a having exists (select 1 from position where objectId = a.objectId)", "not_grouped", "objectId", ""),
+        ("select mag_i as m from object where m < 3", "unknown_column", "no column m", "m is a name from SELECT"),
+        ("select count(*) as n from object group by patch having n > 3", "unknown_column", "no column n", "Write out"),
+        ("select ra from object where contains(point(ra, dec), polygon(1, 2, 3, 4, 5, 6)) = 1", "unknown_function", "POLYGON", "only CIRCLE"),
+        ("select median(ra) from object", "unknown_function", "MEDIAN", "AVG, MIN and MAX"),
+        ("select ln(ra) from object", "unknown_function", "LN", "LOG(x)"),
+        ("select q.ra from (select ra, ra from object) as q", "ambiguous_column", "in q.", "SELECT a AS x"),
+        ("select " + "1" * 5000, "out_of_range", "too large", ""),
+        ("select " + "log10(" * 9 + "ra" + ")" * 9 + " from object", "too_deep", "too deeply", ""),
     ],
 )  # fmt: skip
 def test_a_query_that_means_nothing_is_explained(
@@ -93,6 +113,23 @@ def test_an_error_shows_its_line_with_a_caret(catalog: Catalog) -> None:
         "There is no column magi in object. (line 3, column 7)\n  WHERE magi < 3\n        ^"
     )
     assert error.hint == "Did you mean mag_i or magerr_i or mag_z?"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select {} from object",
+        "select {}.ra from object",
+        "select ra from {}",
+        "select {}(ra) from object",
+        "select ra from object as {}, object as {}",
+        "select ra as {} from object where {} > 1",
+        "select ra as {} from object group by {} having {} > 1",
+    ],
+)
+def test_an_endless_name_makes_no_endless_error(query: str, catalog: Catalog) -> None:
+    error = refusal(query.replace("{}", "x" * 20_000), catalog)
+    assert len(error.message) + len(error.hint) < 1000
 
 
 def test_names_are_found_without_regard_to_case(catalog: Catalog) -> None:

@@ -11,18 +11,11 @@ import pytest
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.store import DuckStore
 from firstlight_services.web import Kind, ServiceError
+from tests.services.tap.conftest import rows_of
 
 
 def run(store: DuckStore, sql: str) -> list[object]:
-    cursor = store.cursor()
-    try:
-        cursor.start(sql, 1)
-        found: list[object] = []
-        while (batch := cursor.next()) is not None:
-            found += batch.column(0).to_pylist()
-        return found
-    finally:
-        cursor.close()
+    return [first for first, *_ in rows_of(store, sql)]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def test_capabilities_list_only_what_there_is() -> None:
     assert not any("UWS" in str(one) or "async" in str(one).lower() for one in standards)
     urls = [one.text for one in root.iter("accessURL")]
     assert urls[-1] == "https://a.example/api/tap"
+    versions = {one.get("ivo-id") for one in root.iter("version")}
+    assert versions == {f"ivo://ivoa.net/std/ADQL#v2.{minor}" for minor in (0, 1)}
     forms = {one.text for one in root.iter("form")}
     assert {"POINT", "CIRCLE", "CONTAINS", "DISTANCE"} <= forms
     assert "POLYGON" not in forms

@@ -10,6 +10,7 @@ from firstlight_services.web import Kind, ServiceError
 
 __all__ = ["Place", "QueryError", "nearest"]
 
+_LONGEST = 300
 _SHOWN = 100
 _BEFORE = 60
 
@@ -44,10 +45,9 @@ class QueryError(ServiceError):
 
     def shown_in(self, text: str, place: Place) -> QueryError:
         """Return the same error with its place in the query, and the line with a caret below it."""
-        message = f"{self.message} (line {place.line}, column {place.column})"
-        return QueryError(
-            self.code, f"{message}\n{_pointed(text, place.line, place.column)}", hint=self.hint
-        )
+        message = f"{_cut(self.message)} (line {place.line}, column {place.column})"
+        pointed = _pointed(text, place.line, place.column)
+        return QueryError(self.code, f"{message}\n{pointed}", hint=_cut(self.hint))
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
@@ -64,6 +64,11 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     if not found:
         return ""
     return "Did you mean " + " or ".join(names[one] for one in found) + "?"
+
+
+def _cut(words: str) -> str:
+    """Shorten words that have a name of the query's author in them."""
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
 
 
 def _pointed(text: str, line: int, column: int) -> str:

@@ -7,6 +7,7 @@ import logging
 from typing import ClassVar
 
 from tornado.iostream import StreamClosedError
+from tornado.web import RequestHandler
 
 from firstlight_services.tap import vosi
 from firstlight_services.tap.errors import QueryError
@@ -43,6 +44,8 @@ class TapHandler(ServiceHandler):
 
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:  # noqa: ARG002
         """Write an error as VOTable."""
+        if error.kind is Kind.NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(self._methods()))
         self.set_header("Content-Type", "application/x-votable+xml")
         self.write(error_document(_words(error, reference)))
 
@@ -50,6 +53,24 @@ class TapHandler(ServiceHandler):
         """Answer with an XML document."""
         self.set_header("Content-Type", "text/xml; charset=utf-8")
         self.write(document)
+
+    def _methods(self) -> list[str]:
+        """Return the methods that this address takes."""
+        return [
+            method
+            for method in self.SUPPORTED_METHODS
+            if getattr(type(self), method.lower()) is not getattr(RequestHandler, method.lower())
+        ]
+
+
+class DocumentHandler(TapHandler):
+    """Base of what describes the service: asking for its headers costs nothing."""
+
+    async def head(self, *args: str | None) -> None:
+        """Answer as to GET; the framework leaves the body out."""
+        answer = self.get(*args)
+        if answer is not None:
+            await answer
 
 
 class SyncHandler(TapHandler):
@@ -75,6 +96,9 @@ class SyncHandler(TapHandler):
     async def _answer(self) -> None:
         # A task of its own: tornado does not cancel handlers whose client is gone.
         self._work = asyncio.create_task(self._stream(self._read_request()))
+        if self._gone:
+            # It left while we asked the hub who it is.
+            self._work.cancel()
         try:
             await self._work
         except (asyncio.CancelledError, StreamClosedError):
@@ -112,9 +136,7 @@ class SyncHandler(TapHandler):
         try:
             while piece := await answer.next():
                 self.write(piece)
-                # Waits until the client took it: a slow reader holds no memory of ours.
-                async with asyncio.timeout_at(answer.deadline):
-                    await self.flush()
+                await self._taken_by(answer.deadline)
         except (asyncio.CancelledError, StreamClosedError):
             raise
         except Exception as error:
@@ -123,6 +145,14 @@ class SyncHandler(TapHandler):
             # The status is out already; the document has to say it, or the connection.
             self.log_exception(type(error), error, None)
             self._break_off(answer, from_exception(error))
+
+    async def _taken_by(self, deadline: float) -> None:
+        """Wait until the client took what was written: a slow reader holds no memory of ours."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self.flush()
+        except TimeoutError:
+            raise self.service.too_slow() from None
 
     def _break_off(self, answer: Answer, error: ServiceError) -> None:
         ending = answer.broken(_words(error, self.reference))
@@ -133,7 +163,7 @@ class SyncHandler(TapHandler):
             stream.close()
 
 
-class TablesHandler(TapHandler):
+class TablesHandler(DocumentHandler):
     """``tables``: the tables there are (VOSI 1.1, section 2.3)."""
 
     async def get(self, name: str | None = None) -> None:
@@ -151,7 +181,7 @@ class TablesHandler(TapHandler):
         self.write_xml(await self.service.tables(name))
 
 
-class CapabilitiesHandler(TapHandler):
+class CapabilitiesHandler(DocumentHandler):
     """``capabilities``: what the service can do; open to all, as clients ask before they log in."""
 
     requires_login: ClassVar[bool] = False
@@ -162,7 +192,7 @@ class CapabilitiesHandler(TapHandler):
         self.write_xml(vosi.capabilities(base, self.service.limits))
 
 
-class AvailabilityHandler(TapHandler):
+class AvailabilityHandler(DocumentHandler):
     """``availability``: whether queries can be run now; open to all."""
 
     requires_login: ClassVar[bool] = False
@@ -185,7 +215,7 @@ class TapNotFoundHandler(TapHandler):
             raise ServiceError(
                 "no_async",
                 "Asynchronous queries are not offered yet.",
-                hint="Use sync: service.search(query) or service.run_sync(query) in pyvo.",
+                hint="Use sync: service.search(query) in pyvo.",
                 kind=Kind.NOT_FOUND,
             )
         raise ServiceError(
@@ -194,6 +224,11 @@ class TapNotFoundHandler(TapHandler):
             hint="There are sync, tables, capabilities and availability.",
             kind=Kind.NOT_FOUND,
         )
+
+    def render_error(self, error: ServiceError, status: int, reference: str) -> None:
+        """Write an error as VOTable, and into the status line, of which alone pyvo tells."""
+        self.set_status(status, f"{error.message} {error.hint}".rstrip("."))
+        super().render_error(error, status, reference)
 
 
 def _words(error: ServiceError, reference: str) -> str:

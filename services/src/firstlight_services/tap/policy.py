@@ -29,6 +29,13 @@ class Limits:
 class RowLimit:
     """How many rows to ask the engine for, and how many of them to keep.
 
+    Attributes
+    ----------
+    fetch, keep
+        Numbers of rows.
+    cut
+        Whether the answer is cut whatever the engine has.
+
     Notes
     -----
     One row more than is kept is asked for where the limit is not the author's own: if it comes,
@@ -37,10 +44,11 @@ class RowLimit:
 
     fetch: int
     keep: int
+    cut: bool = False
 
     def overflows(self, rows: int) -> bool:
         """Tell whether an answer of so many rows was cut."""
-        return rows > self.keep
+        return self.cut or rows > self.keep
 
 
 def row_limit(top: int | None, maxrec: int | None, limits: Limits) -> RowLimit:
@@ -49,9 +57,12 @@ def row_limit(top: int | None, maxrec: int | None, limits: Limits) -> RowLimit:
     Notes
     -----
     DALI 1.1, section 3.4.4: an answer that MAXREC or the service cut says OVERFLOW; one that is as
-    short as its TOP asks for does not.
+    short as its TOP asks for does not. MAXREC=0 asks for the description of the columns alone, and
+    always overflows.
     """
     allowed = min(limits.default_rows if maxrec is None else maxrec, limits.max_rows)
+    if maxrec == 0:
+        return RowLimit(0, 0, cut=True)
     if top is not None and top <= allowed:
         return RowLimit(top, top)
     return RowLimit(allowed + 1, allowed)

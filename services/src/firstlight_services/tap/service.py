@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from firstlight_services.tap import vosi
 from firstlight_services.tap.adql import parse
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 64
 _INTERRUPT_SECONDS = 0.05
+_QUICK_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ class QueryService:
         How long a query may take, its answer's way to the client included.
     workers
         Threads: queries that compute at the same time.
+
+    Notes
+    -----
+    What takes milliseconds (parsing, the catalog's description) has threads of its own, so that
+    neither an error nor `tables` waits for other people's queries.
     """
 
     def __init__(
@@ -87,6 +94,8 @@ class QueryService:
         self._store = store
         self._timeout = timeout
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tap")
+        self._quick = ThreadPoolExecutor(_QUICK_WORKERS, thread_name_prefix="tap-quick")
+        self._running: set[Future[Any]] = set()
         self._waiting = 0
         self._document: tuple[Catalog, bytes] | None = None
 
@@ -168,15 +177,20 @@ class QueryService:
         await self.unavailable_because()
 
     def close(self) -> None:
-        """Let the threads end and close the database."""
-        self._pool.shutdown(cancel_futures=True)
+        """Stop what runs, let the threads end and close the database."""
+        for pool in (self._quick, self._pool):
+            pool.shutdown(wait=False, cancel_futures=True)
+        # Again and again: an interrupt between two statements goes unheard.
+        while wait(tuple(self._running), timeout=_INTERRUPT_SECONDS).not_done:
+            self._store.interrupt()
+        self._quick.shutdown()
         self._store.close()
 
     def _plan(self, request: QueryRequest) -> Plan:
         return plan(request.text, request.maxrec, self._store.catalog(), self.limits)
 
     async def _run[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
+        return await asyncio.wrap_future(self._quick.submit(work, *args, **kwargs))
 
     async def run_on[T](self, cursor: Cursor, work: Callable[[], T]) -> T:
         """Run an engine's work in a thread; if the caller is cancelled, stop it first.
@@ -184,9 +198,14 @@ class QueryService:
         A cursor is left only once no thread is on it any more.
         """
         future = self._pool.submit(work)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        result = asyncio.wrap_future(future)
         try:
-            return await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.shield(result)
         except asyncio.CancelledError:
+            # Nobody waits for its exception any more; asyncio would log that with a traceback.
+            result.add_done_callback(lambda done: done.cancelled() or done.exception())
             await _stop(future, cursor)
             raise
 

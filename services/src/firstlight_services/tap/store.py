@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -81,7 +81,7 @@ class DuckStore:
         )
         self._lock = threading.Lock()
         self._opened: _Open | None = None
-        self._cursors = 0
+        self._cursors: set[Cursor] = set()
 
     def catalog(self) -> Catalog:
         """Return what the database holds.
@@ -104,17 +104,23 @@ class DuckStore:
         """
         with self._lock:
             cursor = Cursor(self._current().database.cursor(), self._returned)
-            self._cursors += 1
+            self._cursors.add(cursor)
             return cursor
+
+    def interrupt(self) -> None:
+        """Stop every query that runs now; may be called from any thread."""
+        with self._lock:
+            for cursor in self._cursors:
+                cursor.interrupt()
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._close()
 
-    def _returned(self) -> None:
+    def _returned(self, cursor: Cursor) -> None:
         with self._lock:
-            self._cursors -= 1
+            self._cursors.discard(cursor)
 
     def _close(self) -> None:
         if self._opened is not None:
@@ -153,7 +159,9 @@ class DuckStore:
 class Cursor:
     """One query's connection; its methods but `interrupt` belong to one thread at a time."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, on_close: Any) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, on_close: Callable[[Cursor], None]
+    ) -> None:
         self._connection = connection
         self._on_close = on_close
         self._reader: pa.RecordBatchReader | None = None
@@ -206,8 +214,9 @@ class Cursor:
         if not self._closed:
             self._closed = True
             self._reader = None
+            # Not after: an interrupt of all must not meet a closed connection.
+            self._on_close(self)
             self._connection.close()
-            self._on_close()
 
 
 def _explained(error: Exception) -> Exception:

@@ -54,7 +54,8 @@ def capabilities(base_url: str, limits: Limits) -> bytes:
 <capability standardID="ivo://ivoa.net/std/TAP" xsi:type="tr:TableAccess">
 {_interface(base_url, "base", 'role="std" version="1.1"')}
 <language><name>ADQL</name>
-<version ivo-id="ivo://ivoa.net/std/ADQL#v2.0">2.0</version><version>2.1</version>
+<version ivo-id="ivo://ivoa.net/std/ADQL#v2.0">2.0</version>
+<version ivo-id="ivo://ivoa.net/std/ADQL#v2.1">2.1</version>
 <description>ADQL 2.1; SELECT without set operations</description>
 <languageFeatures type="{_FEATURES}-adqlgeo">{geometry}</languageFeatures>
 <languageFeatures type="{_FEATURES}-udf"><feature>

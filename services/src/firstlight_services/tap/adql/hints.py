@@ -78,7 +78,11 @@ def explain_character(text: str, position: Position, character: str) -> QueryErr
         "'": "A text begins here and does not end.",
         '"': "A quoted name begins here and does not end.",
     }.get(character, f"The character {character} is not part of ADQL here.")
-    error = QueryError("adql_syntax", message, hint=_CHARACTERS.get(character, ""))
+    hint = _CHARACTERS.get(character, "")
+    if character.isdigit():
+        message = "A number begins here that is none, or that is not a whole one."
+        hint = "A name must not begin with a digit, and TOP and OFFSET take whole numbers."
+    error = QueryError("adql_syntax", message, hint=hint)
     return error.shown_in(text, position)
 
 
@@ -113,6 +117,8 @@ def _hint(token: Token, before: str, expected: set[str]) -> str:
     word = str(token).upper()
     if word in _HINTS:
         return _HINTS[word]
+    if word == "AS" and re.search(r"\bCAST\s*\([^()]*$", before, re.IGNORECASE):
+        return "CAST is not offered yet: numbers are converted where they have to be."
     if token.type == "COMPARISON" and before.endswith("="):
         return "To compare, write a single =."
     if before.endswith(";"):

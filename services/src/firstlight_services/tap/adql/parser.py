@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ LONGEST_QUERY = 100_000
 """Characters; far more than people write, far less than it takes to keep the parser busy."""
 
 _DEEPEST = 200
+_LONGEST_INTEGER = 400
+_MOST_ROWS = 10**18
 
 
 def parse(text: str) -> ast.Select:
@@ -112,10 +115,10 @@ class _Build(Transformer[Token, Any]):
         return "distinct", False
 
     def top(self, children: list[Token]) -> tuple[str, int]:
-        return "top", int(children[0])
+        return "top", _row_count(children[0])
 
     def offset(self, children: list[Token]) -> tuple[str, int]:
-        return "offset", int(children[0])
+        return "offset", _row_count(children[0])
 
     def items(self, children: list[ast.Item]) -> tuple[str, tuple[ast.Item, ...]]:
         return "items", tuple(children)
@@ -287,7 +290,9 @@ class _Build(Transformer[Token, Any]):
     # --- literals and names
 
     def integer(self, children: list[Token]) -> ast.Literal:
-        return ast.Literal(int(children[0]))
+        # Python refuses to read thousands of digits; what is far beyond 64 bits is refused later.
+        digits = str(children[0])
+        return ast.Literal(int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf)
 
     def real(self, children: list[Token]) -> ast.Literal:
         return ast.Literal(float(children[0]))
@@ -321,6 +326,11 @@ class _Build(Transformer[Token, Any]):
     def quoted_name(self, children: list[Token]) -> ast.Name:
         text = children[0][1:-1].replace('""', '"')
         return ast.Name(text, True, _position(children[0]))
+
+
+def _row_count(digits: Token) -> int:
+    """Read a number of rows; beyond what any engine counts to, all are the same."""
+    return _MOST_ROWS if len(digits) > len(str(_MOST_ROWS)) else min(int(digits), _MOST_ROWS)
 
 
 def _negatable(children: list[Any]) -> tuple[Any, bool, list[Any]]:

@@ -50,21 +50,23 @@ CALLS: Mapping[str, str] = {
     "POWER": "pow({}, {})",
     "RADIANS": "radians({})",
     "RAND": "random()",
-    "ROUND": "round(CAST({} AS DOUBLE), {})",
+    "ROUND": "round(CAST({} AS DOUBLE), CAST({} AS INTEGER))",
     "SCISQL_NANOJANSKYTOABMAG": "(31.4e0 - 2.5e0 * log10({}))",
     "SIN": "sin({})",
     "SQRT": "sqrt({})",
     "SUM": "sum({})",
     "TAN": "tan({})",
-    "TRUNCATE": "trunc(CAST({} AS DOUBLE), {})",
+    "TRUNCATE": "trunc(CAST({} AS DOUBLE), CAST({} AS INTEGER))",
     "UPPER": "upper({})",
 }
 
 # These give NaN where ADQL has no value, and DuckDB holds NaN for greater than any number.
 _NAN_CALLS = frozenset(
-    {"ACOS", "ASIN", "COS", "COT", "LOG", "LOG10", "MOD", "POWER", "SIN", "SQRT", "TAN"}
+    {"ACOS", "ASIN", "COS", "COT", "EXP", "LOG", "LOG10", "MOD", "POWER", "SIN", "SQRT", "TAN"}
     | {"SCISQL_NANOJANSKYTOABMAG"}
 )
+# Of zero DuckDB gives -inf; Rubin's own service NULL, so that a flux of 0 has no magnitude.
+_LOGARITHMS = frozenset({"LOG", "LOG10", "SCISQL_NANOJANSKYTOABMAG"})
 # DuckDB writes NULLIF out as CASE, its argument twice; a ladder of them would double each time.
 _MOST_GUARDS = 8
 
@@ -96,33 +98,53 @@ def text(value: str) -> str:
 class _Emitter:
     def __init__(self) -> None:
         self._guards = 0
+        # What the queries being written are grouped by: the engine finds it again in an expression
+        # only if it is written as it is in GROUP BY, guards included.
+        self._keys: dict[tree.Value, str] = {}
 
     def query(self, query: tree.Query, limit: int | None) -> str:
+        before: list[str] = []
+        if query.source is not None:
+            before.append(f"FROM {self._source(query.source)}")
+        if query.where is not None:
+            before.append(f"WHERE {self._condition(query.where)}")
+        keys = [self._key(one) for one in query.group_by]
+        if keys:
+            before.append(f"GROUP BY {', '.join(keys)}")
+        outer = self._keys
+        self._keys = outer | dict(zip(query.group_by, keys, strict=True))
+        try:
+            return "\n".join([self._select(query), *before, *self._after(query, limit)])
+        finally:
+            self._keys = outer
+
+    def _select(self, query: tree.Query) -> str:
         columns = ", ".join(
             f'{self._output(one.value)} AS "c{position}"'
             for position, one in enumerate(query.outputs, 1)
         )
-        parts = [f"SELECT {'DISTINCT ' if query.distinct else ''}{columns}"]
-        if query.source is not None:
-            parts.append(f"FROM {self._source(query.source)}")
-        if query.where is not None:
-            parts.append(f"WHERE {self._value(query.where)}")
-        if query.group_by:
-            parts.append(f"GROUP BY {', '.join(self._safe(one) for one in query.group_by)}")
+        return f"SELECT {'DISTINCT ' if query.distinct else ''}{columns}"
+
+    def _after(self, query: tree.Query, limit: int | None) -> list[str]:
+        parts = []
         if query.having is not None:
-            parts.append(f"HAVING {self._value(query.having)}")
+            parts.append(f"HAVING {self._condition(query.having)}")
         if query.order_by:
             parts.append(f"ORDER BY {', '.join(self._ordering(one) for one in query.order_by)}")
         if limit is not None:
             parts.append(f"LIMIT {limit:d}")
         if query.offset:
             parts.append(f"OFFSET {query.offset:d}")
-        return "\n".join(parts)
+        return parts
 
     def _output(self, value: tree.Value) -> str:
         if isinstance(value, tree.ColumnRef):
             return self._value(value)
         return f"CAST({self._safe(value)} AS {TYPES[value.type]})"
+
+    def _key(self, value: tree.Value) -> str:
+        # A bare number would be an output's.
+        return self._output(value) if isinstance(value, tree.Constant) else self._safe(value)
 
     def _ordering(self, ordering: tree.Ordering) -> str:
         by = f"{ordering.by:d}" if isinstance(ordering.by, int) else self._safe(ordering.by)
@@ -140,29 +162,66 @@ class _Emitter:
             right = f"({right})"
         if source.condition is None:
             return f"{left} CROSS JOIN {right}"
-        return f"{left} {source.kind} JOIN {right} ON {self._value(source.condition)}"
+        return f"{left} {source.kind} JOIN {right} ON {self._condition(source.condition)}"
 
     def _subquery(self, query: tree.Query) -> str:
         return self.query(query, query.top)
 
     def _safe(self, value: tree.Value) -> str:
         """Return a value whose NaN is NULL, as comparisons and aggregates need it."""
-        if not any(_may_be_nan(one) for one in tree.walk(value)) or value.type is not Type.DOUBLE:
+        if value in self._keys or value.type is not Type.DOUBLE:
             return self._value(value)
+        if not any(_may_be_nan(one) for one in tree.walk(value)):
+            return self._value(value)
+        return self._without(value, "'nan'::DOUBLE")
+
+    def _without(self, value: tree.Value, refused: str) -> str:
         if self._guards >= _MOST_GUARDS:
             raise QueryError("too_deep", "The expressions of this query are nested too deeply.")
         self._guards += 1
         inner = self._value(value)
         self._guards -= 1
-        return f"nullif({inner}, 'nan'::DOUBLE)"
+        return f"nullif({inner}, {refused})"
+
+    # --- conditions of which only the truth counts
+
+    def _condition(self, value: tree.Value) -> str:
+        """Write a filter: cones stand behind a box that the engine holds against its zone maps.
+
+        Anywhere else the box would be wrong: where a coordinate is NULL, so is the cone, but a box
+        may be false.
+        """
+        match value:
+            case tree.Logical(operator=operator, operands=operands):
+                return f"({f' {operator} '.join(self._condition(one) for one in operands)})"
+            case tree.Within():
+                return f"({' AND '.join([*self._box(value), self._value(value)])})"
+            case tree.Comparison():
+                cone = _as_cone(value)
+                if cone is not None:
+                    return f"({' AND '.join([*self._box(cone), self._value(value)])})"
+        return self._value(value)
+
+    def _box(self, cone: tree.Within) -> list[str]:
+        point, center, radius = cone.point, cone.circle.center, cone.circle.radius
+        ra, dec = self._value(point.ra), self._value(point.dec)
+        known = [_constant(one) for one in (center.ra, center.dec, radius)]
+        if None not in known:
+            ra0, dec0, r = (one for one in known if one is not None)
+            return _box(point, ra, dec, (ra0, dec0, r))
+        dec0_sql, margin = self._value(center.dec), f"({self._value(radius)} + 1e-9)"
+        return [f"{dec} BETWEEN {dec0_sql} - {margin} AND {dec0_sql} + {margin}"]
 
     # --- values
 
-    @singledispatchmethod
     def _value(self, value: tree.Value) -> str:
+        return (self._keys and self._keys.get(value)) or self._write(value)
+
+    @singledispatchmethod
+    def _write(self, value: tree.Value) -> str:
         raise TypeError(type(value))
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Constant) -> str:
         match value.value:
             case None:
@@ -176,68 +235,73 @@ class _Emitter:
             case int() as whole:
                 return f"({whole:d})" if whole < 0 else f"{whole:d}"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.ColumnRef) -> str:
         return f"{identifier(value.source)}.{identifier(value.column)}"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Negation) -> str:
         return f"(- {self._value(value.operand)})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Not) -> str:
         return f"(NOT {self._value(value.operand)})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Arithmetic) -> str:
-        left, right = self._value(value.left), self._value(value.right)
+        left = self._value(value.left)
+        if value.operator == "/" and not (
+            isinstance(value.right, tree.Constant) and value.right.value
+        ):
+            # Nothing, where DuckDB has an infinity that is greater than any number.
+            right = self._without(value.right, "0")
+        else:
+            right = self._value(value.right)
         if value.type is Type.LONG:
             # Catalogs' small integers must not overflow where their sum fits.
             left = f"CAST({left} AS BIGINT)"
         return f"({left} {value.operator} {right})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Comparison) -> str:
-        exact = f"({self._safe(value.left)} {value.operator} {self._safe(value.right)})"
-        cone = _as_cone(value)
-        return f"({self._value(cone)} AND {exact})" if cone else exact
+        return f"({self._safe(value.left)} {value.operator} {self._safe(value.right)})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Logical) -> str:
         return f"({f' {value.operator} '.join(self._value(one) for one in value.operands)})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Between) -> str:
         operand, low, high = (self._safe(one) for one in (value.operand, value.low, value.high))
         return f"({operand} BETWEEN {low} AND {high})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.InList) -> str:
         choices = ", ".join(self._safe(one) for one in value.choices)
         return f"({self._safe(value.operand)} IN ({choices}))"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.InQuery) -> str:
         return f"({self._safe(value.operand)} IN ({self._subquery(value.query)}))"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Like) -> str:
         word = "ILIKE" if value.ignores_case else "LIKE"
         return f"({self._value(value.operand)} {word} {self._value(value.pattern)})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.IsNull) -> str:
         return f"({self._safe(value.operand)} IS NULL)"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Exists) -> str:
         return f"EXISTS ({self._subquery(value.query)})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Scalar) -> str:
         return f"({self._subquery(value.query)})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Case) -> str:
         branches = " ".join(
             f"WHEN {self._value(when)} THEN {self._value(then)}" for when, then in value.branches
@@ -245,16 +309,18 @@ class _Emitter:
         otherwise = f" ELSE {self._value(value.otherwise)}" if value.otherwise else ""
         return f"CASE {branches}{otherwise} END"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Cast) -> str:
         return f"CAST({self._value(value.operand)} AS {TYPES[value.type]})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Call) -> str:
         if value.name == "COUNT" and not value.arguments:
             return "count(*)"
         guarded = value.aggregate or value.name == "COALESCE"
         arguments = [(self._safe if guarded else self._value)(one) for one in value.arguments]
+        if value.name in _LOGARITHMS:
+            arguments = [self._without(value.arguments[0], "0")]
         if value.name == "COALESCE":
             arguments = [", ".join(arguments)]
         elif value.name in ("ROUND", "TRUNCATE") and len(arguments) == 1:
@@ -265,25 +331,18 @@ class _Emitter:
 
     # --- geometry
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Within) -> str:
-        """Write a cone: exact, behind a box that the engine can hold against its zone maps."""
-        point, center, radius = value.point, value.circle.center, value.circle.radius
-        ra, dec = self._value(point.ra), self._value(point.dec)
-        known = [_constant(one) for one in (center.ra, center.dec, radius)]
-        if None not in known:
-            ra0, dec0, r = (one for one in known if one is not None)
-            return f"({' AND '.join([*_box(point, ra, dec, (ra0, dec0, r))])} AND " + (
-                f"{self._haversine(point, center)} <= {number(haversine_limit(r))})"
-            )
-        dec0_sql, r_sql = self._value(center.dec), self._value(radius)
-        margin = f"({r_sql} + 1e-9)"
-        return (
-            f"({dec} BETWEEN {dec0_sql} - {margin} AND {dec0_sql} + {margin} AND "
-            f"{self._haversine(point, center)} <= pow(sin(radians({r_sql}) / 2), 2))"
-        )
+        radius = _constant(value.circle.radius)
+        if radius is not None:
+            limit = number(haversine_limit(radius))
+        else:
+            # Nothing is in a cone of a negative radius, all in one of more than 180 degrees.
+            r = self._value(value.circle.radius)
+            limit = f"sign({r}) * pow(sin(radians(least({r}, 180)) / 2), 2)"
+        return f"({self._haversine(value.point, value.circle.center)} <= {limit})"
 
-    @_value.register
+    @_write.register
     def _(self, value: tree.Distance) -> str:
         inner = self._haversine(value.left, value.right)
         return f"degrees(2 * asin(least(1.0e0, sqrt({inner}))))"
@@ -306,7 +365,7 @@ class _Emitter:
 def _may_be_nan(value: tree.Value) -> bool:
     if isinstance(value, tree.Call):
         return value.name in _NAN_CALLS
-    return isinstance(value, tree.Arithmetic) and value.operator in ("/", "%")
+    return isinstance(value, tree.Arithmetic) and value.operator == "%"
 
 
 def _constant(value: tree.Value) -> float | None:
@@ -333,7 +392,7 @@ def _as_cone(value: tree.Comparison) -> tree.Within | None:
         return None
     if not isinstance(radius, tree.Constant) or not isinstance(radius.value, int | float):
         return None
-    # A hair wider: the exact comparison follows.
+    # A hair wider: it serves for the box only.
     r = float(radius.value) + 1e-9
     if not 0 <= r <= 180:
         return None

@@ -15,19 +15,20 @@ from firstlight_services.tap.query.functions import (
     AGGREGATES,
     FUNCTIONS,
     GEOMETRY,
+    INSTEAD,
     Function,
     known_names,
 )
 from firstlight_services.tap.query.geometry import geometry
 from firstlight_services.tap.query.scope import Scope
 from firstlight_services.tap.query.typing import (
-    alike,
     as_condition,
     as_number,
     as_text,
     as_value,
     common,
     compare,
+    together,
 )
 
 __all__ = ["Expressions"]
@@ -44,10 +45,15 @@ class Expressions:
         What names mean here.
     subquery
         Resolves a query inside of this one.
+
+    Attributes
+    ----------
+    scope
+        As given.
     """
 
     def __init__(self, scope: Scope, subquery: Callable[[ast.Select, Scope], tree.Query]) -> None:
-        self._scope = scope
+        self.scope = scope
         self._subquery = subquery
 
     def value(self, expression: ast.Expression) -> tree.Value:
@@ -65,7 +71,7 @@ class Expressions:
             # The innermost expression that is wrong has said its place already.
             if place is None or "\n" in error.message:
                 raise
-            raise error.shown_in(self._scope.text, place) from None
+            raise error.shown_in(self.scope.text, place) from None
 
     def condition(self, expression: ast.Expression) -> tree.Value:
         """Resolve an expression that has to be true or false."""
@@ -79,7 +85,7 @@ class Expressions:
             return check(value)
         except QueryError as error:
             place = _place(expression)
-            raise (error.shown_in(self._scope.text, place) if place else error) from None
+            raise (error.shown_in(self.scope.text, place) if place else error) from None
 
     @singledispatchmethod
     def _value(self, expression: ast.Expression) -> tree.Value:
@@ -108,14 +114,16 @@ class Expressions:
 
     @_value.register
     def _(self, expression: ast.Column) -> tree.Value:
-        return self._scope.column(expression.names)
+        return self.scope.column(expression.names)
 
     @_value.register
     def _(self, expression: ast.Unary) -> tree.Value:
         if expression.operator == "NOT":
             return tree.Not(Type.BOOLEAN, self.condition(expression.operand))
         operand = self._as(as_number, expression.operand)
-        return operand if expression.operator == "+" else tree.Negation(operand.type, operand)
+        if expression.operator == "+":
+            return operand
+        return tree.Negation(_or_else(operand.type, Type.INT), operand)
 
     @_value.register
     def _(self, expression: ast.Binary) -> tree.Value:
@@ -127,7 +135,7 @@ class Expressions:
             return compare(operator, self.value(expression.left), self.value(expression.right))
         check = as_text if operator == "||" else as_number
         left, right = self._as(check, expression.left), self._as(check, expression.right)
-        kind = common((left, right))
+        kind = _or_else(common((left, right)), Type.CHAR if operator == "||" else Type.INT)
         if operator == "/" or kind is Type.FLOAT:
             # As in Rubin's own service, 1/2 is a half.
             kind = Type.DOUBLE
@@ -137,25 +145,22 @@ class Expressions:
 
     @_value.register
     def _(self, expression: ast.Between) -> tree.Value:
-        operand, low = alike(self.value(expression.operand), self.value(expression.low))
-        operand, high = alike(operand, self.value(expression.high))
+        parts = (expression.operand, expression.low, expression.high)
+        operand, low, high = together(self.value(one) for one in parts)
         return _unless(expression.negated, tree.Between(Type.BOOLEAN, operand, low, high))
 
     @_value.register
     def _(self, expression: ast.In) -> tree.Value:
-        operand = as_value(self.value(expression.operand))
+        operand = self.value(expression.operand)
         found: tree.Value
         if isinstance(expression.choices, ast.Select):
             query = self._column_of(expression.choices)
             common((operand, query.outputs[0].value))
             found = tree.InQuery(Type.BOOLEAN, operand, query)
         else:
-            choices = [self.value(one) for one in expression.choices]
-            if operand.type is Type.BOOLEAN and any(one.type.numeric for one in choices):
-                operand = as_number(operand)
-                choices = [as_number(one) for one in choices]
-            common((operand, *choices))
-            found = tree.InList(Type.BOOLEAN, operand, tuple(choices))
+            choices = (self.value(one) for one in expression.choices)
+            operand, *others = together((operand, *choices))
+            found = tree.InList(Type.BOOLEAN, operand, tuple(others))
         return _unless(expression.negated, found)
 
     @_value.register
@@ -172,7 +177,7 @@ class Expressions:
 
     @_value.register
     def _(self, expression: ast.Exists) -> tree.Value:
-        return tree.Exists(Type.BOOLEAN, self._subquery(expression.query, self._scope))
+        return tree.Exists(Type.BOOLEAN, self._subquery(expression.query, self.scope))
 
     @_value.register
     def _(self, expression: ast.Subquery) -> tree.Value:
@@ -181,12 +186,14 @@ class Expressions:
 
     @_value.register
     def _(self, expression: ast.Case) -> tree.Value:
-        branches = tuple(
-            (self.condition(when), self.value(then)) for when, then in expression.branches
-        )
-        otherwise = self.value(expression.otherwise) if expression.otherwise else None
-        results = [then for _, then in branches] + ([otherwise] if otherwise else [])
-        return tree.Case(common(results), branches, otherwise)
+        conditions = [self.condition(when) for when, _ in expression.branches]
+        results = [self.value(then) for _, then in expression.branches]
+        if expression.otherwise:
+            results.append(self.value(expression.otherwise))
+        thens = together(results)
+        otherwise = thens[-1] if expression.otherwise else None
+        branches = tuple(zip(conditions, thens, strict=False))
+        return tree.Case(common(thens), branches, otherwise)
 
     @_value.register
     def _(self, expression: ast.Function) -> tree.Value:
@@ -196,7 +203,8 @@ class Expressions:
             raise QueryError(
                 "unknown_function",
                 f"There is no function {name}.",
-                hint=nearest(name, known_names())
+                hint=INSTEAD.get(name)
+                or nearest(name, known_names())
                 or "See capabilities for the functions there are.",
             )
         if expression.distinct and name not in AGGREGATES:
@@ -205,14 +213,15 @@ class Expressions:
         if len(plain) < len(expression.arguments):
             if name != "COUNT":
                 raise QueryError("bad_arguments", f"Only COUNT takes a *, not {name}.")
-            return tree.Call(Type.LONG, name, (), aggregate=True)
+            return tree.Call(Type.LONG, name, (), aggregate=True, position=expression.position)
         if known is None:
             return geometry(name, tuple(self.value(one) for one in plain))
-        return self._call(name, known, plain, expression.distinct)
+        return self._call(expression, known, plain)
 
     def _call(
-        self, name: str, known: Function, arguments: list[ast.Expression], distinct: bool
+        self, expression: ast.Function, known: Function, arguments: list[ast.Expression]
     ) -> tree.Value:
+        name = expression.name
         most = math.inf if known.repeats else len(known.takes)
         if not known.least <= len(arguments) <= most:
             counts = " or ".join(dict.fromkeys((str(known.least), str(len(known.takes)))))
@@ -225,13 +234,18 @@ class Expressions:
         values = tuple(
             self._as(checks[letter], one) for letter, one in zip(takes, arguments, strict=False)
         )
+        if name == "COALESCE":
+            values = together(values)
         kind = known.gives or common(values)
+        if known.takes[:1] in ("n", "t"):
+            kind = _or_else(kind, Type.CHAR if known.takes[0] == "t" else Type.DOUBLE)
         if name == "SUM":
             kind = Type.LONG if kind.integral else Type.DOUBLE
-        return tree.Call(kind, name, values, aggregate=name in AGGREGATES, distinct=distinct)
+        aggregate = name in AGGREGATES
+        return tree.Call(kind, name, values, aggregate, expression.distinct, expression.position)
 
     def _column_of(self, query: ast.Select) -> tree.Query:
-        resolved = self._subquery(query, self._scope)
+        resolved = self._subquery(query, self.scope)
         if len(resolved.outputs) != 1:
             raise QueryError(
                 "bad_subquery",
@@ -241,9 +255,14 @@ class Expressions:
 
 
 def _as_integer(value: tree.Value) -> tree.Value:
-    if not as_number(value).type.integral:
+    if not (as_number(value).type.integral or value.type is Type.NULL):
         raise QueryError("type_mismatch", "A whole number is needed here.")
     return value
+
+
+def _or_else(kind: Type, known: Type) -> Type:
+    """Return a type, or another one if it is only known to be that of NULL."""
+    return known if kind is Type.NULL else kind
 
 
 def _unless(negated: bool, value: tree.Value) -> tree.Value:

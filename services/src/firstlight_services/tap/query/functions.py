@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from firstlight_services.tap.models import Type
 
-__all__ = ["AGGREGATES", "FUNCTIONS", "GEOMETRY", "Function", "known_names"]
+__all__ = ["AGGREGATES", "FUNCTIONS", "GEOMETRY", "INSTEAD", "Function", "known_names"]
 
 _FLOATING = Type.DOUBLE
 
@@ -33,6 +33,10 @@ class Function:
     least: int
     gives: Type | None
     repeats: bool = False
+
+
+def _all(names: str, words: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), words)
 
 
 def _numbers(names: str, count: int = 1) -> dict[str, Function]:
@@ -71,6 +75,25 @@ AGGREGATES: Mapping[str, Function] = MappingProxyType(
 
 GEOMETRY = frozenset({"POINT", "CIRCLE", "CONTAINS", "INTERSECTS", "DISTANCE"})
 """ADQL 2.1, section 4.2: what is supported of it."""
+
+_SHAPES = (
+    "Of the shapes only CIRCLE is offered yet: "
+    "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.05)) = 1"
+)
+_STATISTICS = "The aggregates are COUNT, SUM, AVG, MIN and MAX; for others fetch the column."
+
+INSTEAD: Mapping[str, str] = MappingProxyType(
+    {
+        **_all("BOX POLYGON REGION AREA CENTROID COORD1 COORD2 COORDSYS", _SHAPES),
+        **_all("MEDIAN PERCENTILE PERCENTILE_CONT PERCENTILE_DISC QUANTILE", _STATISTICS),
+        **_all("STD STDDEV STDDEV_POP STDDEV_SAMP VARIANCE VAR_POP VAR_SAMP", _STATISTICS),
+        "CEIL": "Write CEILING(x).",
+        "CONCAT": "Texts are joined by ||: a || b.",
+        "LN": "Write LOG(x) for the natural logarithm, LOG10(x) for that to the base of ten.",
+        "POW": "Write POWER(a, b).",
+    }
+)
+"""What to write in place of functions that people know from elsewhere."""
 
 
 def known_names() -> tuple[str, ...]:

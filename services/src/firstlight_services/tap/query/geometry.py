@@ -106,7 +106,8 @@ def _without_frame(name: str, arguments: _Values) -> _Values:
 
 def _folded(value: tree.Value) -> tree.Value:
     """Return a number as a constant, if it can be known without the data."""
-    number = _fold(as_number(value))
+    value = as_number(value)
+    number = _fold(value)
     if number is None:
         return value
     if not math.isfinite(number):

@@ -11,9 +11,19 @@ from firstlight_services.tap.query.scope import Scope
 
 __all__ = ["check_grouping", "refuse_aggregates"]
 
+_INSIDE = (tree.Value, tree.Query, tree.Output, tree.Ordering, tree.QuerySource, tree.JoinSource)
+"""What may have columns in it."""
 
-def refuse_aggregates(value: tree.Value, where: str, hint: str = "") -> None:
+
+def refuse_aggregates(value: tree.Value, where: str, text: str, *, hint: str = "") -> None:
     """Refuse a value with an aggregate in it.
+
+    Parameters
+    ----------
+    where
+        Where it stands, for the message.
+    text
+        The query, to point into.
 
     Raises
     ------
@@ -22,7 +32,8 @@ def refuse_aggregates(value: tree.Value, where: str, hint: str = "") -> None:
     """
     for one in tree.walk(value):
         if isinstance(one, tree.Call) and one.aggregate:
-            raise QueryError("bad_aggregate", f"{one.name} cannot stand in {where}.", hint=hint)
+            error = QueryError("bad_aggregate", f"{one.name} cannot stand in {where}.", hint=hint)
+            raise error.shown_in(text, one.position) if one.position else error
 
 
 def check_grouping(query: tree.Query, scope: Scope) -> None:
@@ -45,7 +56,7 @@ def check_grouping(query: tree.Query, scope: Scope) -> None:
     ]
     for call in calls:
         for argument in call.arguments:
-            refuse_aggregates(argument, f"{call.name}(…)")
+            refuse_aggregates(argument, f"{call.name}(…)", scope.text)
     if not (calls or query.group_by or query.having is not None):
         return
     for value in values:
@@ -60,13 +71,18 @@ def check_grouping(query: tree.Query, scope: Scope) -> None:
 
 
 def _loose_columns(part: object, grouped: tuple[tree.Value, ...]) -> Iterator[tree.ColumnRef]:
-    """Yield the columns that stand neither in GROUP BY nor in an aggregate."""
+    """Yield the columns that stand neither in GROUP BY nor in an aggregate.
+
+    Those of the queries inside are among them, since they may look at this one's columns.
+    """
     if isinstance(part, tuple):
         for one in part:
             yield from _loose_columns(one, grouped)
-    elif isinstance(part, tree.Value) and part not in grouped:
-        if isinstance(part, tree.ColumnRef):
+    elif isinstance(part, tree.ColumnRef):
+        if part not in grouped:
             yield part
-        elif not (isinstance(part, tree.Call) and part.aggregate):
-            for known in fields(part):
-                yield from _loose_columns(getattr(part, known.name), grouped)
+    elif isinstance(part, tree.Call) and part.aggregate:
+        return
+    elif isinstance(part, _INSIDE) and part not in grouped:
+        for known in fields(part):
+            yield from _loose_columns(getattr(part, known.name), grouped)

@@ -47,7 +47,8 @@ class _Resolver:
         self._numbers = count(1)
 
     def query(self, query: ast.Select, outer: Scope | None) -> tree.Query:
-        scope = Scope(self._text, outer)
+        aliases = frozenset(item.alias.text.lower() for item in query.items if item.alias)
+        scope = Scope(self._text, outer, aliases=aliases)
         expressions = Expressions(scope, self.query)
         source = self._source(query.source, scope, expressions) if query.source else None
         outputs = tuple(
@@ -55,13 +56,16 @@ class _Resolver:
         )
         where = expressions.condition(query.where) if query.where else None
         if where:
-            refuse_aggregates(where, "WHERE", "Conditions on groups go into HAVING.")
+            hint = "Conditions on groups go into HAVING."
+            refuse_aggregates(where, "WHERE", self._text, hint=hint)
         resolved = tree.Query(
             outputs,
             source,
             distinct=query.distinct,
             where=where,
-            group_by=tuple(self._group(one, query, scope, expressions) for one in query.group_by),
+            group_by=tuple(
+                self._group(one, query.items, outputs, expressions) for one in query.group_by
+            ),
             having=expressions.condition(query.having) if query.having else None,
             order_by=tuple(self._ordering(one, outputs, expressions) for one in query.order_by),
             top=query.top,
@@ -104,7 +108,7 @@ class _Resolver:
         condition = None
         if join.condition is not None:
             condition = expressions.condition(join.condition)
-            refuse_aggregates(condition, "ON")
+            refuse_aggregates(condition, "ON", self._text)
         elif join.using:
             condition = self._using(join, scope, before)
         if join.kind == "CROSS" and condition is not None:
@@ -153,20 +157,24 @@ class _Resolver:
     def _group(
         self,
         expression: ast.Expression,
-        query: ast.Select,
-        scope: Scope,
+        items: tuple[ast.Item, ...],
+        outputs: tuple[tree.Output, ...],
         expressions: Expressions,
     ) -> tree.Value:
-        """Resolve an entry of GROUP BY: an expression, or what the select list calls so.
+        """Resolve an entry of GROUP BY: an expression, or what the select list has by that name.
 
-        A table's own column goes before an alias of the same name, as SQL wants it.
+        A table's own column goes before an alias of the same name, as SQL wants it. Numbers of
+        outputs are no ADQL, but what people know from other databases.
         """
-        if isinstance(expression, ast.Column) and len(expression.names) == 1:
-            name = expression.names[0]
-            if not any(source.find(name) for source in scope.sources):
-                expression = _aliased(query.items, name) or expression
-        value = as_value(expressions.value(expression))
-        refuse_aggregates(value, "GROUP BY")
+        if isinstance(expression, ast.Literal):
+            value = outputs[_ordinal(expression, "GROUP BY", len(outputs)) - 1].value
+        else:
+            if isinstance(expression, ast.Column) and len(expression.names) == 1:
+                name = expression.names[0]
+                if not any(source.find(name) for source in expressions.scope.sources):
+                    expression = _aliased(items, name) or expression
+            value = as_value(expressions.value(expression))
+        refuse_aggregates(value, "GROUP BY", self._text)
         return value
 
     def _ordering(
@@ -174,11 +182,7 @@ class _Resolver:
     ) -> tree.Ordering:
         expression = ordering.expression
         if isinstance(expression, ast.Literal):
-            number = expression.value
-            if not isinstance(number, int) or not 1 <= number <= len(outputs):
-                raise QueryError(
-                    "bad_order", f"ORDER BY takes a column, or a number from 1 to {len(outputs)}."
-                )
+            number = _ordinal(expression, "ORDER BY", len(outputs))
             return tree.Ordering(number, ordering.descending)
         if isinstance(expression, ast.Column) and len(expression.names) == 1:
             name = expression.names[0]
@@ -188,6 +192,16 @@ class _Resolver:
         value = as_value(expressions.value(expression))
         same = [number for number, one in enumerate(outputs, 1) if one.value == value]
         return tree.Ordering(same[0] if same else value, ordering.descending)
+
+
+def _ordinal(literal: ast.Literal, where: str, count: int) -> int:
+    """Read the number of an output, counted from 1."""
+    match literal.value:
+        case bool():
+            pass
+        case int(number) if 1 <= number <= count:
+            return number
+    raise QueryError("bad_ordinal", f"{where} takes columns, or numbers from 1 to {count}.")
 
 
 def _aliased(items: tuple[ast.Item, ...], name: ast.Name) -> ast.Expression | None:

@@ -43,7 +43,9 @@ class Visible:
         if len(names) == 1:
             return names[0].matches(self.alias.text)
         table = self.table
-        return table is not None and names[0].matches(table.schema) and names[1].matches(table.name)
+        if table is None or len(names) != 2:
+            return False
+        return names[0].matches(table.schema) and names[1].matches(table.name)
 
 
 @dataclass(slots=True)
@@ -54,12 +56,15 @@ class Scope:
     ----------
     merged
         Columns that USING made one of two, by name in lower case.
+    aliases
+        Names that the select list gives, in lower case; conditions cannot use them.
     """
 
     text: str
     outer: Scope | None = None
     sources: list[Visible] = field(default_factory=list)
     merged: dict[str, tree.Value] = field(default_factory=dict)
+    aliases: frozenset[str] = frozenset()
 
     def add(self, source: Visible) -> None:
         """Make a source visible.
@@ -118,11 +123,14 @@ class Scope:
         chosen = [s for s in self.sources if not qualifier or s.called(tuple(qualifier))]
         found = [(s, column, known) for s in chosen for column, known in s.find(name)]
         if len(found) > 1:
-            owners = " and ".join(dict.fromkeys(source.alias.text for source, _, _ in found))
+            owners = list(dict.fromkeys(source.alias.text for source, _, _ in found))
+            hint = f"Write which one: {owners[0]}.{name.text}"
+            if len(owners) == 1:
+                hint = "Give each a name of its own in the subquery: SELECT a AS x, b AS y …"
             raise QueryError(
                 "ambiguous_column",
-                f"Several columns are called {name.text}: in {owners}.",
-                hint=f"Write which one: {found[0][0].alias.text}.{name.text}",
+                f"Several columns are called {name.text}: in {' and '.join(owners)}.",
+                hint=hint,
             ).shown_in(self.text, name.position)
         if found:
             return _reference(*found[0], name)
@@ -141,6 +149,11 @@ class Scope:
         hint = nearest(name.text, known)
         if name.quoted and not hint:
             hint = "Texts take single quotes: 'text'."
+        if not qualifier and name.text.lower() in self.aliases:
+            hint = (
+                f"{name.text} is a name from SELECT: only GROUP BY and ORDER BY know it, and only "
+                "alone. Write out what it stands for."
+            )
         where = f" in {seen[0].alias.text}" if len(seen) == 1 else ""
         return QueryError(
             "unknown_column", f"There is no column {quoted(name)}{where}.", hint=hint

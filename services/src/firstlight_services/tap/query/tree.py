@@ -184,6 +184,7 @@ class Call(Value):
     arguments: tuple[Value, ...]
     aggregate: bool = False
     distinct: bool = False
+    position: Position | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

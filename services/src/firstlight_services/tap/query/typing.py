@@ -8,7 +8,16 @@ from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.models import Type
 from firstlight_services.tap.query import tree
 
-__all__ = ["alike", "as_condition", "as_number", "as_text", "as_value", "common", "compare"]
+__all__ = [
+    "alike",
+    "as_condition",
+    "as_number",
+    "as_text",
+    "as_value",
+    "common",
+    "compare",
+    "together",
+]
 
 
 def as_value(value: tree.Value) -> tree.Value:
@@ -113,6 +122,22 @@ def alike(left: tree.Value, right: tree.Value) -> tuple[tree.Value, tree.Value]:
         return left, right
     common((left, right))
     return left, right
+
+
+def together(values: Iterable[tree.Value]) -> tuple[tree.Value, ...]:
+    """Return values of one kind: truth values among numbers are 1 and 0.
+
+    Raises
+    ------
+    QueryError
+        ``type_mismatch`` if there is no such kind.
+    """
+    found = tuple(as_value(one) for one in values)
+    kinds = {one.type for one in found}
+    if Type.BOOLEAN in kinds and any(kind.numeric for kind in kinds):
+        found = tuple(as_number(one) for one in found)
+    common(found)
+    return found
 
 
 def compare(operator: str, left: tree.Value, right: tree.Value) -> tree.Value:
