@@ -125,3 +125,9 @@ def test_state_lies_in_the_state_directory() -> None:
     assert c.JupyterHub.db_url == "sqlite:////elsewhere/hub/jupyterhub.sqlite"
     assert c.PeopleAuthenticator.people_url == "sqlite:////elsewhere/hub/people.sqlite"
     assert c.LabSpawner.state_dir == "/elsewhere"
+
+
+def test_no_token_is_without_end() -> None:
+    assert configured().JupyterHub.token_expires_in_max_seconds == 90 * 86400
+    yaml = "identity: {token_lifetime: 7d}"
+    assert configured(yaml).JupyterHub.token_expires_in_max_seconds == 7 * 86400

@@ -194,6 +194,17 @@ def test_a_token_expires(platform: Platform, people: dict[str, requests.Session]
     )
 
 
+def test_no_token_is_without_end(
+    platform: Platform, people: dict[str, requests.Session]
+) -> None:
+    path = "/users/mira-member/tokens"
+    assert platform.hub("POST", path, json={}).json()["expires_at"]
+    assert platform.hub("POST", path, json={"expires_in": 91 * 86400}).status_code == 400
+    refused = platform.cli("token", "--user", "mira-member", "--for", "91d", check=False)
+    assert refused.returncode == 1
+    assert "longer than a token may live here" in refused.stderr
+
+
 def test_a_revoked_token_stops_working_within_the_cache_time(
     platform: Platform, people: dict[str, requests.Session]
 ) -> None:

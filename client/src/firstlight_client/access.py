@@ -50,6 +50,11 @@ def mint_token(state: State, user: str, *, seconds: int, scopes: Sequence[str]) 
     try:
         return str(hub.call("POST", f"/users/{user}/tokens", body)["token"])
     except HubRefusalError as error:
+        if error.status == 400 and "expires_in" in str(error):
+            raise OperatorError(
+                "That is longer than a token may live here.",
+                "Ask for less with --for, or allow more: identity.token_lifetime in platform.yaml.",
+            ) from error
         if error.status not in {403, 404}:
             raise
         names = [person["name"] for person in hub.call("GET", "/users?limit=1000")]

@@ -102,6 +102,9 @@ def _state(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
 def _sessions(c: Any, settings: Settings, runtime: Runtime) -> None:
     https = urlsplit(runtime.public_url).scheme == "https"
     c.JupyterHub.cookie_max_age_days = settings.identity.session.total_seconds() / 86400
+    c.JupyterHub.token_expires_in_max_seconds = int(
+        settings.identity.token_lifetime.total_seconds()
+    )
     c.JupyterHub.cookie_host_prefix_enabled = False  # the hub lives on a path, __Host- wants "/"
     c.JupyterHub.tornado_settings = {
         "cookie_options": {"secure": https, "samesite": "Lax"},

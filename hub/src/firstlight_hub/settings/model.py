@@ -164,6 +164,13 @@ class Identity(Section):
         examples=["14d"],
         ge=timedelta(minutes=1),
     )
+    token_lifetime: Duration = Field(
+        timedelta(days=90),
+        description="Lifetime, at most, of a token that a person or the operator makes; "
+        "none is without end.",
+        examples=["90d"],
+        ge=timedelta(hours=1),
+    )
 
     @model_validator(mode="after")
     def _github_is_configured(self) -> Self:
