@@ -194,9 +194,7 @@ def test_a_token_expires(platform: Platform, people: dict[str, requests.Session]
     )
 
 
-def test_no_token_is_without_end(
-    platform: Platform, people: dict[str, requests.Session]
-) -> None:
+def test_no_token_is_without_end(platform: Platform, people: dict[str, requests.Session]) -> None:
     path = "/users/mira-member/tokens"
     assert platform.hub("POST", path, json={}).json()["expires_at"]
     assert platform.hub("POST", path, json={"expires_in": 91 * 86400}).status_code == 400

@@ -61,8 +61,7 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
         try:
             ensure_secrets(state)
             plan = write_plan(state, port=port, config=config, demo=demo, bind=bind)
-            if ensure_sample_data(state):
-                console.done("sample data")
+            ensure_sample_data(state)
             parts = parts_of(state, plan.runtime, plan.settings)
             started = _start(state, parts)
             _wait(state, parts, started, console)

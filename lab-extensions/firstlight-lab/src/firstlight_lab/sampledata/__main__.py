@@ -6,8 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from firstlight_lab.sampledata.build import build
-from firstlight_lab.sampledata.field import DEFAULT_SEED
+from firstlight_lab.sampledata.stamps import DEFAULT_SEED, Stamps
 
 
 def main() -> int:
@@ -17,8 +16,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--quick", action="store_true", help="a small field, for tests")
     options = parser.parse_args()
+    out = options.out.resolve()
+    stamps = Stamps(out, seed=options.seed, quick=options.quick)
+    if not stamps.missing():
+        return 0
+    # What makes them takes a second to load, at every start of the platform.
+    from firstlight_lab.sampledata.build import build
+
     try:
-        build(options.out.resolve(), seed=options.seed, quick=options.quick, say=_say)
+        build(out, stamps, say=_say)
     except OSError as error:
         sys.stderr.write(f"The sample data could not be written: {error}\n")
         return 1

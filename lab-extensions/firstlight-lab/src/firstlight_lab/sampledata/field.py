@@ -9,12 +9,11 @@ from astropy.wcs import WCS
 from firstlight_lab.geometry import Box
 from firstlight_lab.skymap import PatchInfo, SkyMap, TractInfo, tangent_wcs
 
-__all__ = ["BANDS", "DEFAULT_SEED", "INSTRUMENT", "SKYMAP", "ZERO_POINT", "Band", "Field", "Visit"]
+__all__ = ["BANDS", "INSTRUMENT", "SKYMAP", "ZERO_POINT", "Band", "Field", "Visit"]
 
 INSTRUMENT = "LSSTCam-imSim"
 SKYMAP = "DC2"
 ZERO_POINT = 27.0
-DEFAULT_SEED = 3828
 
 
 @dataclass(frozen=True)
