@@ -50,7 +50,11 @@ class Platform:
     port: int = field(default_factory=free_port)
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    log_file: Path = field(init=False)
     _log: IO[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.log_file = self.state_dir.parent / "up.log"
 
     @property
     def url(self) -> str:
@@ -60,7 +64,7 @@ class Platform:
     @property
     def output(self) -> str:
         """What ``firstlight up`` printed so far."""
-        return (self.state_dir.parent / "up.log").read_text()
+        return self.log_file.read_text()
 
     @property
     def runtime(self) -> dict[str, Any]:
@@ -75,7 +79,7 @@ class Platform:
             command += ["--config", str(self.config)]
         if self.demo:
             command += ["--demo"]
-        self._log = (self.state_dir.parent / "up.log").open("wb")
+        self._log = self.log_file.open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "firstlight_client", *command],
             stdin=subprocess.DEVNULL,

@@ -4,15 +4,19 @@ import json
 import shutil
 import socket
 from collections import namedtuple
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from click.testing import CliRunner, Result
 
 from firstlight_client.access import parse_duration
 from firstlight_client.cli import command
+from firstlight_client.disk import require_room, shortage
 from firstlight_client.errors import OperatorError
-from firstlight_client.paths import State
+from firstlight_client.http import Hub
+from firstlight_client.paths import State, write_private
 from firstlight_client.plan import merge, write_plan
 
 
@@ -100,16 +104,37 @@ def test_the_demo_is_not_shown_to_the_network(tmp_path: Path) -> None:
         write_plan(state, port=_unused(), config=None, demo=True, bind="0.0.0.0")
 
 
-def test_a_full_disk_is_said_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**5))
     state = State(tmp_path / "var")
-    state.make()
-    with pytest.raises(OperatorError, match="MiB left"):
-        write_plan(state, port=_unused(), config=None, demo=False, bind=None)
-    assert not state.runtime.exists()
+    with pytest.raises(OperatorError, match="has 0 MiB left"):
+        require_room(state)
+    assert "is full" in str(shortage(state))
+    assert not state.root.exists()
+
+
+def test_the_hubs_failures_on_a_full_disk_are_told_as_such(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Broken) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        write_private(state.runtime, json.dumps({"ports": {"hub": server.server_port}}))
+        with pytest.raises(OperatorError, match="hub refused"):
+            Hub(state).call("GET", "/users")
+        usage = namedtuple("usage", "total used free")
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 0))
+        with pytest.raises(OperatorError, match="is full"):
+            Hub(state).call("GET", "/users")
+        server.shutdown()
+
+
+class _Broken(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(500)
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_the_doctor_finds_open_secrets_and_a_taken_port(state: State) -> None:

@@ -57,7 +57,7 @@ def mint_token(state: State, user: str, *, seconds: int, scopes: Sequence[str]) 
             ) from error
         if error.status not in {403, 404}:
             raise
-        names = [person["name"] for person in hub.call("GET", "/users?limit=1000")]
+        names = [person["name"] for person in hub.users()]
         if user in names:
             raise
         near = get_close_matches(user, names, n=1)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from firstlight_client.disk import free_bytes
 from firstlight_client.errors import OperatorError
 from firstlight_client.parts import find_node
 from firstlight_client.paths import Installation, State
@@ -64,7 +65,9 @@ def examine(state: State, config: Path | None, port: int) -> Iterator[Finding]:
     for check in checks:
         try:
             yield check()
-        except (OSError, ValueError, OperatorError, subprocess.SubprocessError) as error:
+        except OperatorError as error:
+            yield Finding("doctor", "fail", error.message, error.fix)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             yield Finding("doctor", "warn", f"A check could not be made: {error}")
     yield from _isolation(state)
 
@@ -102,18 +105,24 @@ def _environment(name: str, python: Path, installation: Installation) -> Finding
 
 
 def _node(installation: Installation) -> Finding:
-    node = find_node(installation)
+    try:
+        node = find_node(installation)
+    except OperatorError as error:
+        return Finding("Node.js", "fail", error.message, error.fix)
     done = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
-    version = done.stdout.strip()
-    if int(version.lstrip("v").split(".")[0]) < 20:
-        return Finding("Node.js", "fail", f"{version} is too old", "Run `make environments`.")
-    return Finding("Node.js", "ok", version)
+    return Finding("Node.js", "ok", done.stdout.strip())
 
 
 def _proxy(installation: Installation) -> Finding:
-    if installation.proxy.exists():
-        return Finding("proxy", "ok", "configurable-http-proxy is installed")
-    return Finding("proxy", "fail", "not installed", "Run `make environments`.")
+    """Start the proxy's program, which an older Node cannot."""
+    if not installation.proxy.exists():
+        return Finding("proxy", "fail", "not installed", "Run `make environments`.")
+    command = [find_node(installation), str(installation.proxy), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode:
+        fix = "Install Node.js 22 or newer, or run `make environments`."
+        return Finding("proxy", "fail", "this Node.js cannot run it", fix)
+    return Finding("proxy", "ok", f"configurable-http-proxy {done.stdout.strip()}")
 
 
 def _chromium() -> Finding:
@@ -124,8 +133,7 @@ def _chromium() -> Finding:
 
 
 def _disk(state: State) -> Finding:
-    place = next(path for path in (state.root, *state.root.parents) if path.exists())
-    free = shutil.disk_usage(place).free
+    free = free_bytes(state)
     detail = f"{free / _GIBIBYTE:.1f} GiB free for {state.root}"
     if free < _GIBIBYTE // 2:
         return Finding("disk", "fail", detail, "Free some room, or use another --state-dir.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,9 +18,6 @@ from firstlight_client.paths import Installation, State, write_private
 from firstlight_client.ports import choose_ports, is_free
 
 __all__ = ["Plan", "ask_hub_settings", "merge", "read_runtime", "write_plan"]
-
-_MEBIBYTE = 1024**2
-_DISK_NEEDED = 500 * _MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,6 @@ def write_plan(
     settings = resolve(config)
     address = bind or settings["network"]["bind"]
     _require_port(port, address)
-    _require_disk(state)
     public = (settings["site"]["public_url"] or f"http://127.0.0.1:{port}").rstrip("/")
     before = read_runtime(state).get("ports", {})
     runtime = {
@@ -150,14 +145,4 @@ def _require_port(port: int, address: str) -> None:
         raise OperatorError(
             f"Port {port} of {address} is taken (or not this user's to take).",
             f"Stop what listens there, or choose another: make up PORT={other}",
-        )
-
-
-def _require_disk(state: State) -> None:
-    free = shutil.disk_usage(state.root).free
-    if free < _DISK_NEEDED:
-        raise OperatorError(
-            f"The disk of {state.root} has {free // _MEBIBYTE} MiB left; "
-            f"the platform needs {_DISK_NEEDED // _MEBIBYTE}.",
-            "Free some room, or name another place with --state-dir.",
         )

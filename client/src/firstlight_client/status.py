@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firstlight_client import __version__
+from firstlight_client.disk import shortage
 from firstlight_client.errors import OperatorError
 from firstlight_client.http import Hub, is_healthy
 from firstlight_client.parts import parts_of
@@ -42,7 +43,7 @@ def ask_status(state: State) -> dict[str, Any]:
     parts = parts_of(state, runtime, json.loads(state.settings.read_text()))
     with ThreadPoolExecutor(len(parts)) as pool:
         healthy = list(pool.map(lambda part: is_healthy(part.health), parts))
-    people, labs = _people(state)
+    hub = Hub(state)
     return {
         "url": runtime["public_url"] + "/",
         "state_dir": str(state.root),
@@ -59,20 +60,27 @@ def ask_status(state: State) -> dict[str, Any]:
             }
             for part, well in zip(parts, healthy, strict=True)
         ],
-        "people": people,
-        "labs_running": labs,
+        "people": _count(hub),
+        "labs": _labs(hub),
+        "shortage": shortage(state),
         "isolation": ask_isolation(state),
     }
 
 
-def _people(state: State) -> tuple[int | None, int | None]:
-    """Count people and labs; None while the hub is away."""
+def _count(hub: Hub) -> int | None:
+    """Count the people that the hub knows; None while it is away."""
     try:
-        found = Hub(state).call("GET", "/users?limit=1000")
+        return sum(1 for _ in hub.users())
     except OperatorError:
-        return None, None
-    running = sum(bool(person.get("servers")) for person in found)
-    return len(found), running
+        return None
+
+
+def _labs(hub: Hub) -> list[str] | None:
+    """Name the people whose lab runs; None while the hub is away."""
+    try:
+        return [person["name"] for person in hub.users(state="active")]
+    except OperatorError:
+        return None
 
 
 def ask_isolation(state: State) -> list[dict[str, Any]]:
@@ -110,7 +118,11 @@ def show_status(status: Mapping[str, Any]) -> None:
         )
     console.print(table)
     if status["people"] is not None:
-        console.print(f"{status['people']} people known, {status['labs_running']} labs running")
+        labs = status["labs"]
+        named = f": {', '.join(labs)}" if labs else ""
+        console.print(f"{status['people']} people known, {len(labs)} labs running{named}")
+    if status["shortage"]:
+        console.print(Text(f"✗ {status['shortage']}", "red"), soft_wrap=True)
 
 
 def _human(seconds: int) -> str:

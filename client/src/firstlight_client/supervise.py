@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.client import HTTPException
+from threading import Thread
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
@@ -15,7 +18,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from firstlight_client.parts import Part
 from firstlight_client.paths import State
 
-__all__ = ["Process", "Supervisor", "render_configuration"]
+__all__ = ["Process", "Supervisor", "SupervisorProcess", "render_configuration"]
 
 _HEAD = """\
 ; Written by `firstlight up` at each start; changes here are lost. No secrets in here.
@@ -124,3 +127,40 @@ class Supervisor:
             return None
         finally:
             self._transport.close()
+
+
+class SupervisorProcess:
+    """The supervisor's process, and the last lines of what it says.
+
+    Notes
+    -----
+    It complains there when it cannot write its log. Into a file on the same full disk it could not
+    complain either, and would end.
+    """
+
+    def __init__(self, state: State) -> None:
+        program = (sys.executable, "-m", "firstlight_client._run", "supervisor")
+        self.process = subprocess.Popen(
+            [*program, "--state-dir", str(state.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for this process alone; it stops the others in their order.
+            start_new_session=True,
+        )
+        self._lines: deque[bytes] = deque(maxlen=15)
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        self._lines.extend(self.process.stdout or ())
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run any more."""
+        return self.process.poll() is not None
+
+    def last_words(self) -> str:
+        """Return its last lines; it has ended."""
+        self._reader.join(1)
+        return b"".join(self._lines).decode(errors="replace").rstrip()

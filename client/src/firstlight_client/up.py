@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from types import FrameType
 import click
 
 from firstlight_client.console import Console
+from firstlight_client.disk import require_room, shortage
 from firstlight_client.errors import OperatorError
 from firstlight_client.http import Hub, is_healthy
 from firstlight_client.labs import stop_labs
@@ -25,7 +25,7 @@ from firstlight_client.paths import State, write_private
 from firstlight_client.plan import Plan, read_runtime, write_plan
 from firstlight_client.sampledata import ensure_sample_data
 from firstlight_client.secrets import ensure_secrets
-from firstlight_client.supervise import Supervisor, render_configuration
+from firstlight_client.supervise import Supervisor, SupervisorProcess, render_configuration
 
 __all__ = ["stop", "up"]
 
@@ -53,11 +53,12 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
     """
     console = Console()
     state = State(root)
+    require_room(state)
     state.make()
     with _own(state):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _raise_stop)
-        started: subprocess.Popen[bytes] | None = None
+        started: SupervisorProcess | None = None
         try:
             ensure_secrets(state)
             plan = write_plan(state, port=port, config=config, demo=demo, bind=bind)
@@ -94,20 +95,11 @@ def _own(state: State) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _start(state: State, parts: tuple[Part, ...]) -> subprocess.Popen[bytes]:
+def _start(state: State, parts: tuple[Part, ...]) -> SupervisorProcess:
     _end_leftover(state)
     write_private(state.supervisor_conf, render_configuration(state, parts))
     state.supervisor_socket.unlink(missing_ok=True)
-    with (state.logs / "supervisor.out").open("wb") as output:
-        program = (sys.executable, "-m", "firstlight_client._run", "supervisor")
-        return subprocess.Popen(
-            [*program, "--state-dir", str(state.root)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            # Ctrl-C is for this process alone; it stops the others in their order.
-            start_new_session=True,
-        )
+    return SupervisorProcess(state)
 
 
 def _end_leftover(state: State) -> None:
@@ -121,7 +113,7 @@ def _end_leftover(state: State) -> None:
 
 
 def _wait(
-    state: State, parts: tuple[Part, ...], started: subprocess.Popen[bytes], console: Console
+    state: State, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
 ) -> None:
     """Return when every part is healthy; say so, one line each.
 
@@ -139,9 +131,10 @@ def _wait(
                 waiting.remove(part)
                 console.done(part.name, time.monotonic() - began)
             line(", ".join(part.name for part in waiting))
-            if waiting and (time.monotonic() > end or started.poll() is not None):
-                name = waiting[0].name if started.poll() is None else "supervisor"
-                raise _does_not_come_up(state, name)
+            if started.ended:
+                raise _supervisor_ended(state, started)
+            if waiting and time.monotonic() > end:
+                raise _does_not_come_up(state, waiting[0].name)
             if waiting and time.monotonic() > began + _CRASH_LOOP_SECONDS:
                 known = Supervisor(state).processes() or {}
                 for part in waiting:
@@ -157,6 +150,13 @@ def _does_not_come_up(state: State, name: str) -> OperatorError:
     )
 
 
+def _supervisor_ended(state: State, started: SupervisorProcess) -> OperatorError:
+    return OperatorError(
+        "The supervisor ended unexpectedly. Its last words:\n" + started.last_words(),
+        f"What it did: firstlight logs supervisor --state-dir {state.root}",
+    )
+
+
 def _greet(plan: Plan, console: Console) -> None:
     body = {"user": "operator", "admin": True, "expires_in": _ADMIN_LINK_SECONDS}
     link = Hub(plan.state).call("POST", "/firstlight/links", body)["url"]
@@ -164,26 +164,26 @@ def _greet(plan: Plan, console: Console) -> None:
 
 
 def _watch(
-    state: State, parts: tuple[Part, ...], started: subprocess.Popen[bytes], console: Console
+    state: State, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
 ) -> None:
-    """Say when a part dies and when it is back, until told to stop."""
+    """Say when a part was away, and when the disk runs full, until told to stop."""
     supervisor = Supervisor(state)
     known = {name: process.pid for name, process in (supervisor.processes() or {}).items()}
     health = {part.name: part.health for part in parts}
-    while started.poll() is None:
+    said: str | None = None
+    while not started.ended:
         time.sleep(1)
+        if (short := shortage(state)) != said:
+            console.note(short or "there is room on the disk again")
+            said = short
         for name, process in (supervisor.processes() or {}).items():
             if process.pid and process.pid != known.get(name) and is_healthy(health[name]):
                 console.note(f"{name} had stopped; it is back")
                 known[name] = process.pid
-    raise OperatorError(
-        "The supervisor ended unexpectedly.", f"firstlight logs supervisor --state-dir {state.root}"
-    )
+    raise _supervisor_ended(state, started)
 
 
-def _stop_everything(
-    state: State, started: subprocess.Popen[bytes] | None, console: Console
-) -> None:
+def _stop_everything(state: State, started: SupervisorProcess | None, console: Console) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if started is None:
@@ -191,12 +191,12 @@ def _stop_everything(
     began = time.monotonic()
     click.echo()
     with suppress(ProcessLookupError):
-        started.send_signal(signal.SIGTERM)
+        started.process.terminate()
     try:
-        started.wait(12)
+        started.process.wait(12)
     except subprocess.TimeoutExpired:
-        started.kill()
-        started.wait()
+        started.process.kill()
+        started.process.wait()
     labs = stop_labs(state)
     state.supervisor_socket.unlink(missing_ok=True)
     stopped = f"stopped{f', and {labs} lab' + 's' * (labs > 1) if labs else ''}"

@@ -157,4 +157,4 @@ def _pages(c: Any, settings: Settings, runtime: Runtime) -> None:
     c.JupyterHub.template_vars = {"firstlight": pages.template_vars(settings, runtime)}
     if settings.branding.logo is not None:
         c.JupyterHub.logo_file = str(settings.branding.logo)
-    c.JupyterHub.extra_handlers = [*pages.handlers(), *link_handlers()]
+    c.JupyterHub.extra_handlers = [*pages.handlers(runtime.state_dir), *link_handlers()]

@@ -14,6 +14,8 @@ import requests
 from bs4 import BeautifulSoup
 
 CONFIG = """
+from pathlib import Path
+
 from firstlight_hub.pages import handlers, template_paths
 from jupyterhub.auth import DummyAuthenticator
 from jupyterhub.spawner import SimpleLocalProcessSpawner
@@ -28,7 +30,7 @@ c.Authenticator.admin_users = {{"vera"}}
 c.JupyterHub.base_url = "/nb/"
 c.JupyterHub.hub_port = {hub}
 c.JupyterHub.template_paths = template_paths()
-c.JupyterHub.extra_handlers = handlers()
+c.JupyterHub.extra_handlers = handlers(Path("."))
 c.JupyterHub.template_vars = {{"firstlight": {{"site": "Real", "contact": "us@real.example"}}}}
 c.JupyterHub.db_url = "sqlite:///:memory:"
 c.ConfigurableHTTPProxy.should_start = False
@@ -101,7 +103,7 @@ def test_state_counts_and_names_nobody(hub: str, vera: requests.Session) -> None
 
     assert answer.ok
     state = answer.json()
-    assert set(state) == {"labs_running", "people_active", "hub", "version"}
+    assert set(state) == {"labs_running", "people_active", "hub", "disk_full", "version"}
     assert (state["labs_running"], state["hub"]) == (0, "up")
     assert "vera" not in answer.text
     assert "Set-Cookie" not in answer.headers

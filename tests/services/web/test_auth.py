@@ -173,6 +173,18 @@ async def test_while_the_hub_is_away_strangers_get_a_503(
     assert raised.value.kind is Kind.UNAVAILABLE
 
 
+async def test_a_hub_that_cannot_write_refuses_nobody_for_good(
+    checker: TokenChecker, hub: FakeHub, clock: Clock
+) -> None:
+    await checker.check("vera-token")
+    hub.disk_full = True
+    clock.now += 45
+    assert await checker.check("vera-token"), "people go on for a minute"
+    with pytest.raises(ServiceError, match="disk is full") as refused:
+        await checker.check("another-token")
+    assert refused.value.kind is Kind.UNAVAILABLE
+
+
 async def test_while_the_hub_is_away_people_go_on_for_a_minute(
     checker: TokenChecker, hub: FakeHub, clock: Clock
 ) -> None:

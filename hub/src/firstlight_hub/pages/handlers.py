@@ -13,6 +13,8 @@ from jupyterhub import orm
 from jupyterhub.utils import utcnow
 from tornado.web import RequestHandler, StaticFileHandler
 
+from firstlight_hub.pages.site import disk_is_full
+
 __all__ = ["StateHandler", "StaticHandler", "handlers", "template_paths"]
 
 _HERE = Path(__file__).parent
@@ -24,10 +26,10 @@ def template_paths() -> list[str]:
     return [str(_HERE / "templates")]
 
 
-def handlers() -> list[tuple[Any, ...]]:
+def handlers(state_dir: Path) -> list[tuple[Any, ...]]:
     """Return the routes for ``c.JupyterHub.extra_handlers``; the hub adds its prefix."""
     return [
-        (r"/firstlight/state", StateHandler),
+        (r"/firstlight/state", StateHandler, {"state_dir": state_dir}),
         (r"/firstlight-static/(.*)", StaticHandler, {"path": str(_HERE / "static")}),
     ]
 
@@ -44,6 +46,10 @@ class StateHandler(RequestHandler):
 
     _seconds: ClassVar[float] = 1.0
     _answer: ClassVar[tuple[float, dict[str, object]] | None] = None
+
+    def initialize(self, state_dir: Path) -> None:
+        """Take the folder whose disk the hub writes to."""
+        self._state_dir = state_dir
 
     def set_default_headers(self) -> None:
         """Set the headers of a public JSON answer."""
@@ -71,6 +77,7 @@ class StateHandler(RequestHandler):
             "labs_running": labs,
             "people_active": people,
             "hub": "up",
+            "disk_full": disk_is_full(self._state_dir),
             "version": version("firstlight-hub"),
         }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
     from firstlight_hub.settings.runtime import Runtime
     from firstlight_hub.spawner.models import Guarantee
 
-__all__ = ["template_vars"]
+__all__ = ["disk_is_full", "template_vars"]
 
 
 def template_vars(
@@ -34,5 +37,11 @@ def template_vars(
         "portal": settings.services.portal.enabled and settings.services.tap.enabled,
         "demo": runtime.demo,
         "version": runtime.version,
+        "disk_is_full": partial(disk_is_full, runtime.state_dir),
         "isolation": list(isolation),
     }
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Tell whether a folder's disk has no room even for a session."""
+    return shutil.disk_usage(folder).free < 1024**2

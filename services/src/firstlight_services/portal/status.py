@@ -79,13 +79,15 @@ class StatusBoard:
                 for name, _ in wanted
             ),
         )
-        parts = [Part("hub", "Notebooks", hub is not None)]
+        # A hub that cannot write lets nobody in.
+        hub_works = hub is not None and not hub.get("disk_full")
+        parts = [Part("hub", "Notebooks", hub_works)]
         parts += [
             Part(name, title, health is not None)
             for (name, title), health in zip(wanted, healths, strict=True)
         ]
         state = SiteState(
-            hub_up=hub is not None,
+            hub_up=hub_works,
             labs_running=_count(hub, "labs_running"),
             people_active=_count(hub, "people_active"),
             parts=tuple(parts),

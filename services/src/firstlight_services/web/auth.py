@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
@@ -84,6 +85,7 @@ class TokenChecker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = f"{api_url.rstrip('/')}/user"
+        self._state_url = f"{api_url.rstrip('/').removesuffix('/api')}/firstlight/state"
         self._scopes = frozenset({"access:services", f"access:services!service={service}"})
         self._trust = min(max(trust.total_seconds(), 0.0), _LONGEST_TRUST)
         self._max_entries = max_entries
@@ -168,24 +170,15 @@ class TokenChecker:
     async def _ask(self, token: str) -> _Answer:
         if self._client is None:
             self._client = AsyncHTTPClient(force_instance=True, max_clients=50)
-        request = HTTPRequest(
-            self._url,
-            headers={"Authorization": f"token {token}", "Accept": "application/json"},
-            connect_timeout=3,
-            request_timeout=10,
-            follow_redirects=False,
-        )
-        try:
-            response = await self._client.fetch(request, raise_error=False)
-            code = response.code
-            model = json.loads(response.body) if code == 200 else None
-        except (OSError, ValueError, HTTPClientError) as error:
-            _log.warning("hub did not answer: %s", type(error).__name__)
-            raise _hub_away() from error
+        code, model = await self._get(self._client, self._url, {"Authorization": f"token {token}"})
         at = self._clock()
         if code in (401, 403, 404):
+            # A hub that cannot write refuses everybody, for it notes when a token was used.
+            _, state = await self._get(self._client, self._state_url, {})
+            if state.get("disk_full"):
+                raise _disk_full()
             return _Answer(None, False, at)
-        if not isinstance(model, dict):
+        if code != 200:
             _log.warning("hub answered %d", code)
             raise _hub_away()
         if model.get("kind") != "user" or not isinstance(model.get("name"), str):
@@ -196,6 +189,28 @@ class TokenChecker:
             admin=bool(model.get("admin")),
         )
         return _Answer(person, not self._scopes.isdisjoint(model.get("scopes") or ()), at)
+
+    @staticmethod
+    async def _get(
+        client: AsyncHTTPClient, url: str, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        """Ask the hub; the document is empty unless it answers 200."""
+        request = HTTPRequest(
+            url,
+            headers={"Accept": "application/json", **headers},
+            connect_timeout=3,
+            request_timeout=10,
+            follow_redirects=False,
+        )
+        try:
+            response = await client.fetch(request, raise_error=False)
+            model = json.loads(response.body) if response.code == 200 else {}
+        except (OSError, ValueError, HTTPClientError) as error:
+            _log.warning("hub did not answer: %s", type(error).__name__)
+            raise _hub_away() from error
+        if not isinstance(model, dict):
+            raise _hub_away()
+        return response.code, model
 
 
 def tokens_in_header(header: str) -> tuple[str, ...]:
@@ -218,6 +233,15 @@ def tokens_in_header(header: str) -> tuple[str, ...]:
     except (binascii.Error, UnicodeDecodeError):
         return ()
     return tuple(part for part in (password, user) if part)
+
+
+def _disk_full() -> ServiceError:
+    return ServiceError(
+        "disk_full",
+        "The site's disk is full, so we cannot check who you are.",
+        hint="Tell the operator of this site, and try again when there is room.",
+        kind=Kind.UNAVAILABLE,
+    )
 
 
 def _hub_away() -> ServiceError:

@@ -30,11 +30,14 @@ class FakeHub:
         How often it was asked whose token one is.
     away
         While true, every answer is a 503.
+    disk_full
+        While true, it knows nobody, as JupyterHub when it cannot write.
     """
 
     def __init__(self) -> None:
         self.asked = 0
         self.away = False
+        self.disk_full = False
         self.url = ""
         self._tokens: dict[str, dict[str, Any]] = {}
         self._codes: dict[str, tuple[str, str]] = {}
@@ -82,7 +85,7 @@ class FakeHub:
             def get(self) -> None:
                 hub.asked += 1
                 token = self.request.headers.get("Authorization", "").removeprefix("token ")
-                if token not in hub._tokens:
+                if token not in hub._tokens or hub.disk_full:
                     self.send_error(403)
                 else:
                     self.write(json.dumps(hub._tokens[token]))
@@ -101,7 +104,8 @@ class FakeHub:
 
         class State(Base):
             def get(self) -> None:
-                self.write({"labs_running": 3, "people_active": 2, "hub": "up", "version": "0"})
+                counts = {"labs_running": 3, "people_active": 2}
+                self.write({**counts, "hub": "up", "disk_full": hub.disk_full})
 
         return Application(
             [
