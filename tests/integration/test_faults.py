@@ -65,6 +65,37 @@ def test_labs_outlive_a_killed_hub_and_people_are_where_they_were(platform: Plat
     assert is_ready(platform, "mira-member")
 
 
+def test_a_killed_proxy_leads_everywhere_again(platform: Platform) -> None:
+    session = platform.login("mira-member")
+    token = platform.token("mira-member")
+    start_lab(platform, "mira-member")
+    session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30)
+    addresses = ("/nb/hub/home", "/nb/user/mira-member/api/status", "/portal/app")
+
+    def codes() -> set[int]:
+        try:
+            found = {
+                session.get(platform.url + address, timeout=30).status_code for address in addresses
+            }
+            return found | {platform.get("/api/tap/availability", token).status_code}
+        except requests.ConnectionError:
+            return {503}  # nobody listens yet
+
+    assert codes() == {200}
+    old = platform.pid_of("proxy")
+    os.kill(old, signal.SIGKILL)
+    seen: set[int] = set()
+
+    def mended() -> bool:
+        now = codes()
+        seen.update(now)
+        return now == {200}
+
+    wait_for(mended, seconds=15, what="the routes")
+    assert platform.pid_of("proxy") != old
+    assert seen <= {200, 503}
+
+
 def hub_is_up(platform: Platform) -> bool:
     try:
         return requests.get(f"{platform.url}/nb/hub/health", timeout=5).status_code == 200

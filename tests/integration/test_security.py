@@ -287,6 +287,21 @@ def test_secret_files_are_the_operators_alone(platform: Platform) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
 
 
+def test_databases_and_logs_are_the_operators_alone(platform: Platform) -> None:
+    for name in ("hub", "logs", "run/labs"):
+        folder = platform.state_dir / name
+        assert folder.stat().st_mode & 0o077 == 0, folder
+    written = [
+        path
+        for name in ("hub", "logs", "run")
+        for path in (platform.state_dir / name).rglob("*")
+        if path.is_file()
+    ]
+    assert {"jupyterhub.sqlite", "people.sqlite", "hub.log"} <= {path.name for path in written}
+    open_to_others = [path for path in written if path.stat().st_mode & 0o077]
+    assert not open_to_others
+
+
 def test_who_is_taken_off_the_list_loses_access_tokens_and_lab(platform: Platform) -> None:
     platform.login("theo-teammate")
     token = platform.token("theo-teammate", "--for", "10m")

@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--state-dir", type=Path, required=True)
     options = parser.parse_args(arguments)
     state = State(options.state_dir)
+    # What the parts write, databases and logs above all, is for their own account alone. The
+    # supervisor's `umask` setting would do nothing: it is for a supervisor in the background.
+    os.umask(0o077)
     # Whoever started this is its only master: without it, nobody would ever stop this process.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     clean = {

@@ -76,13 +76,20 @@ class State:
         return folder / "supervisor.sock"
 
     def make(self) -> None:
-        """Create the directories that are missing; only their owner may look into secrets."""
+        """Create the directories that are missing, each open only to whom it has to be.
+
+        Labs have other accounts than the platform: they have to get through to homes, data and,
+        where they have no view of their own, ``run``.
+        """
         try:
-            for folder in (self.root, self.run, self.logs, self.data, self.root / "hub"):
-                folder.mkdir(parents=True, exist_ok=True)
-            for private in (self.secrets, self.run / "labs", self.root / "homes"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            for passable in (self.run, self.root / "homes"):
+                passable.mkdir(exist_ok=True)
+                passable.chmod(0o711)
+            self.data.mkdir(exist_ok=True)
+            for private in (self.secrets, self.logs, self.run / "labs", self.root / "hub"):
                 private.mkdir(exist_ok=True)
-            self.secrets.chmod(0o700)
+                private.chmod(0o700)
         except OSError as error:
             raise OperatorError(
                 f"The state directory {self.root} cannot be made: {error.strerror}.",

@@ -28,7 +28,6 @@ logfile = {logs}/supervisor.log
 logfile_maxbytes = 5MB
 logfile_backups = 1
 pidfile = {run}/supervisor.pid
-umask = 077
 silent = true
 strip_ansi = true
 {user}

@@ -76,8 +76,9 @@ def _proxy(c: Any, settings: Settings, runtime: Runtime) -> None:
     ports = runtime.ports
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = _local(ports.proxy_api)
-    # A proxy that was restarted has no routes until the hub's next look.
-    c.JupyterHub.proxy_check_interval = 5
+    # A proxy that was restarted has no routes until the hub's next look. Upstream's
+    # `proxy_check_interval` is only for a proxy that the hub starts; this one compares routes too.
+    c.JupyterHub.last_activity_interval = 3
     routes = {"/": _local(ports.portal)}
     routes |= {
         path: _local(getattr(ports, name))

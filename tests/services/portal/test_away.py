@@ -68,3 +68,13 @@ async def test_the_address_asked_for_is_not_repeated(site: Any) -> None:
 
 async def test_odd_codes_become_a_503(site: Any) -> None:
     assert (await _error(site, "/", 200)).code == 503
+
+
+async def test_a_proxy_without_routes_leads_nobody_to_a_page_that_is_not_there(site: Any) -> None:
+    page = await fetch(f"{site.url}/nb/hub/home")
+    assert page.code == 503
+    assert "The hub is restarting" in page.body.decode()
+    query = await fetch(f"{site.url}/api/tap/sync?QUERY=SELECT%201")
+    assert query.code == 503
+    assert query.headers["Content-Type"] == "application/x-votable+xml"
+    assert (await fetch(f"{site.url}/nbx")).code == 404

@@ -9,7 +9,7 @@ from typing import Any
 from tornado.web import Application
 
 from firstlight_services import web
-from firstlight_services.portal.away import AwayHandler
+from firstlight_services.portal.away import AwayHandler, LostRouteHandler
 from firstlight_services.portal.browser import (
     CallbackHandler,
     CatalogHandler,
@@ -55,6 +55,12 @@ def routes(context: web.ServiceContext) -> list[web.Route]:
         (r"/assets/([a-z]+\.(?:css|svg))", AssetHandler, {"path": str(_SHARED)}),
         (r"/(favicon)\.ico", FaviconHandler),
     ]
+    services = context.settings.services
+    parts = [
+        "nb",
+        *(f"api/{name}" for name in ("tap", "butler") if getattr(services, name).enabled),
+    ]
+    found.append((rf"/(?:{'|'.join(parts)})(?:/.*)?", LostRouteHandler))
     if context.settings.branding.logo:
         found.append((r"/assets/logo", LogoHandler, {"path": str(context.settings.branding.logo)}))
     return found

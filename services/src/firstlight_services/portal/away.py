@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from firstlight_services.portal.pages import PageHandler
 from firstlight_services.web import Kind, ServiceError
 
-__all__ = ["Absence", "AwayHandler", "describe"]
+__all__ = ["Absence", "AwayHandler", "LostRouteHandler", "describe"]
 
 _VOTABLE = """<?xml version="1.0" encoding="UTF-8"?>
 <VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
@@ -86,7 +86,11 @@ class AwayHandler(PageHandler):
         """Answer in the language of whoever asked."""
         # Anybody may call this address; it says fixed sentences only.
         status = int(code) if code in ("404", "502", "503", "504") else 503
-        absence = describe(urlsplit(self.get_query_argument("url", "/")).path)
+        self.say_absent(urlsplit(self.get_query_argument("url", "/")).path, status)
+
+    def say_absent(self, path: str, status: int) -> None:
+        """Write the answer to a request of a path whose part is away."""
+        absence = describe(path)
         self.set_status(status)
         self.set_header("Retry-After", "3")
         if absence.form == "votable":
@@ -107,3 +111,12 @@ class AwayHandler(PageHandler):
                 reference="",
                 reload_after=3,
             )
+
+
+class LostRouteHandler(AwayHandler):
+    """Addresses of other parts; the proxy leads here while it restarts and knows no route yet."""
+
+    async def prepare(self) -> None:
+        """Answer, whatever the method."""
+        self.say_absent(self.request.path, 503)
+        await self.finish()
