@@ -28,11 +28,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def note(state: State, pid: int, start_ticks: int) -> Path:
+def note(state: State, pid: int, start_ticks: int, groups: list[str] | None = None) -> Path:
     record = state.run / "labs" / "ada.json"
     record.write_text(
         json.dumps(
-            {"user": "ada", "pid": pid, "start_ticks": start_ticks, "port": 1, "cgroup": None}
+            {"user": "ada", "pid": pid, "start_ticks": start_ticks, "port": 1, "cgroup": groups}
         )
     )
     return record
@@ -44,7 +44,9 @@ def test_a_stubborn_lab_and_its_kernels_are_stopped(state: State) -> None:
     )
     assert lab.stdout
     assert lab.stdout.readline() == "ready\n"
-    record = note(state, lab.pid, ticks(lab.pid))
+    group = state.root / "cgroup" / "firstlight-1" / "ada"
+    group.mkdir(parents=True)
+    record = note(state, lab.pid, ticks(lab.pid), [str(group)])
     (found,) = live_labs(state)
     members = found.members()
     assert len(members) == 2
@@ -52,6 +54,7 @@ def test_a_stubborn_lab_and_its_kernels_are_stopped(state: State) -> None:
     lab.wait(5)
     lab.stdout.close()
     assert not record.exists()
+    assert not group.parent.exists()
     assert not any(is_running(pid) for pid in members)
 
 

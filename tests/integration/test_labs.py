@@ -238,6 +238,9 @@ def test_a_lab_that_does_not_start_says_what_to_do(tmp_path: Path, labs_python: 
             assert "help@observatory.example" in shown
             assert "Traceback" not in shown
             assert ("ModuleNotFoundError" in shown) == (person == "ada-admin")
+        # An administrator sees the reason on other people's pages too.
+        shown = session.get(f"{site.url}/nb/hub/spawn-pending/mira-member", timeout=60).text
+        assert "ModuleNotFoundError" in shown
         assert "ModuleNotFoundError" in site.cli("logs", "lab/mira-member").stdout
         assert not list((site.state_dir / "run" / "labs").glob("*.json"))
     finally:

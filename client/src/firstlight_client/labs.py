@@ -22,7 +22,7 @@ class Lab:
     user: str
     pid: int
     start_ticks: int
-    cgroup: str | None
+    cgroup: tuple[Path, ...]
     record: Path
 
     def alive(self) -> bool:
@@ -40,11 +40,17 @@ class Lab:
             and int(fields[3]) == self.pid
             and fields[0] != "Z"
         }
-        if self.cgroup:
-            for folder in self.cgroup.split(os.pathsep):
-                with suppress(OSError):
-                    found |= {int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()}
+        for folder in self.cgroup:
+            with suppress(OSError):
+                found |= {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}
         return found
+
+    def remove_groups(self) -> None:
+        """Remove the lab's control groups, and the platform's own with its last lab."""
+        for folder in self.cgroup:
+            with suppress(OSError):
+                folder.rmdir()
+                folder.parent.rmdir()
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -61,12 +67,11 @@ def live_labs(state: State) -> list[Lab]:
     for record in sorted((state.run / "labs").glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             noted = json.loads(record.read_text())
-            cgroup = noted.get("cgroup")
             lab = Lab(
                 str(noted["user"]),
                 int(noted["pid"]),
                 int(noted["start_ticks"]),
-                os.pathsep.join(cgroup) if isinstance(cgroup, list) else cgroup,
+                tuple(map(Path, noted.get("cgroup") or ())),
                 record,
             )
             if lab.alive():
@@ -85,6 +90,7 @@ def stop_labs(state: State, *, patience: float = 4) -> int:
         _signal(lab.members(), signal.SIGKILL)
     _wait_until_gone(labs, 1)
     for lab in labs:
+        lab.remove_groups()
         lab.record.unlink(missing_ok=True)
     return len(labs)
 

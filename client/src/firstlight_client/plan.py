@@ -17,7 +17,7 @@ from firstlight_client.errors import OperatorError
 from firstlight_client.paths import Installation, State, write_private
 from firstlight_client.ports import choose_ports, is_free
 
-__all__ = ["Plan", "ask_hub_settings", "merge", "read_runtime", "write_plan"]
+__all__ = ["Plan", "ask_hub_settings", "merge", "read_runtime", "settings_for", "write_plan"]
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,21 @@ def write_plan(
         "version": __version__,
     }
     if demo:
-        settings = _with_demo(state, config, runtime)
+        settings = settings_for(state, config, runtime)
     write_private(state.runtime, json.dumps(runtime, indent=1) + "\n")
     write_private(state.settings, json.dumps(settings, indent=1) + "\n")
     return Plan(state, runtime, settings)
+
+
+def settings_for(state: State, config: Path | None, runtime: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run: what the file means, with the demo laid over it if asked for.
+
+    Raises
+    ------
+    OperatorError
+        With every problem that the file has.
+    """
+    return _with_demo(state, config, runtime) if runtime["demo"] else resolve(config)
 
 
 def _with_demo(state: State, config: Path | None, runtime: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from firstlight_client.logs import tail
 from firstlight_client.parts import Part, parts_of
 from firstlight_client.paths import State, write_private
 from firstlight_client.plan import Plan, read_runtime, write_plan
+from firstlight_client.reload import ConfigWatch
 from firstlight_client.sampledata import ensure_sample_data
 from firstlight_client.secrets import ensure_secrets
 from firstlight_client.supervise import Supervisor, SupervisorProcess, render_configuration
@@ -67,7 +68,7 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
             started = _start(state, parts)
             _wait(state, parts, started, console)
             _greet(plan, console)
-            _watch(state, parts, started, console)
+            _watch(plan, parts, started, console)
         except _Stop:
             pass
         finally:
@@ -164,9 +165,10 @@ def _greet(plan: Plan, console: Console) -> None:
 
 
 def _watch(
-    state: State, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
+    plan: Plan, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
 ) -> None:
-    """Say when a part was away, and when the disk runs full, until told to stop."""
+    """Say what changes, until told to stop: parts that died, the disk, the configuration."""
+    state, config = plan.state, ConfigWatch(plan)
     supervisor = Supervisor(state)
     known = {name: process.pid for name, process in (supervisor.processes() or {}).items()}
     health = {part.name: part.health for part in parts}
@@ -176,6 +178,8 @@ def _watch(
         if (short := shortage(state)) != said:
             console.note(short or "there is room on the disk again")
             said = short
+        if told := config.look():
+            console.note(told)
         for name, process in (supervisor.processes() or {}).items():
             if process.pid and process.pid != known.get(name) and is_healthy(health[name]):
                 console.note(f"{name} had stopped; it is back")

@@ -7,13 +7,14 @@ test can call it with a bare ``Config()`` and look at what comes out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from firstlight_hub import pages
 from firstlight_hub.auth import configure_authenticator
 from firstlight_hub.auth.links import handlers as link_handlers
-from firstlight_hub.spawner import configure_spawner
+from firstlight_hub.spawner import configure_spawner, end_leftovers
 
 if TYPE_CHECKING:
     from firstlight_hub.settings import Runtime, Settings
@@ -53,6 +54,7 @@ def configure(c: Any, settings: Settings, runtime: Runtime, secrets: Mapping[str
     _roles(c)
     _pages(c, settings, runtime)
     configure_authenticator(c, settings, runtime)
+    c.PeopleAuthenticator.after_start = partial(end_leftovers, state_dir=runtime.state_dir)
     configure_spawner(c, settings, runtime, scopes=[_access(name) for name in DATA_SERVICES])
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from tornado.web import HTTPError
 
 from firstlight_hub.auth import FirstLightGitHubAuthenticator, Lists
-from firstlight_hub.auth.github_api import GitHubApi, GitHubAway
+from firstlight_hub.auth.github_api import GitHubApi, GitHubAway, GitHubRefused
 
 TEAM = Lists(
     teams=frozenset({"lsst:dp0"}),
@@ -27,6 +28,9 @@ class User:
 
     async def get_auth_state(self) -> dict[str, Any] | None:
         return self.state
+
+    async def save_auth_state(self, state: dict[str, Any] | None) -> None:
+        self.state = state
 
 
 @pytest.fixture
@@ -277,3 +281,25 @@ async def test_an_endless_list_is_given_up(small: Any) -> None:
     token = small.add(7, "mona", teams=["x:a", "x:b", "x:c"])
     with pytest.raises(GitHubAway, match="pages"):
         await GitHubApi(f"{small.url}/api", AsyncHTTPClient()).teams(token)
+
+
+async def test_two_checks_at_once_do_not_use_a_refresh_token_twice(
+    authenticator: FirstLightGitHubAuthenticator, small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = small.add(7, "mona", teams=["lsst:dp0"])
+    user = User(await log_in(authenticator, account))
+    assert user.state
+    user.state |= {"refresh_token": "once", "token_response": {"access_token": "too old"}}
+    used: list[str] = []
+
+    async def exchange(_: Any, params: dict[str, str]) -> dict[str, Any]:
+        used.append(params["refresh_token"])
+        await asyncio.sleep(0)
+        if used.count("once") > 1:
+            raise GitHubRefused("bad_refresh_token")
+        return {"access_token": account, "token_type": "bearer", "refresh_token": "next"}
+
+    monkeypatch.setattr(authenticator, "get_token_info", exchange)
+    results = await asyncio.gather(*(authenticator.refresh_user(user) for _ in range(2)))
+    assert all(results)
+    assert used == ["once"]

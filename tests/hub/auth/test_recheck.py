@@ -179,3 +179,14 @@ def test_who_the_operator_made_is_left_alone(hub: Any) -> None:
     token = hub.call("POST", "/users/robot/tokens", {}).json()["token"]
     hub.wait_until(lambda: "Left alone: robot" in hub.log)
     assert works(hub, token)
+
+
+def test_who_is_new_does_not_become_the_hubs_user_of_that_name(
+    hub: Any, github: Any, browser: requests.Session
+) -> None:
+    hub.call("POST", "/users/robot")
+    token = hub.call("POST", "/users/robot/tokens", {}).json()["token"]
+    log_in(hub, github, browser, github.add(30, "robot", teams=["lsst:dp0"]))
+    assert hub.who_is(browser) == "robot-30"
+    assert hub.call("GET", "/user", token=token).json()["name"] == "robot"
+    assert hub.call("GET", "/users/robot").json()["groups"] == []

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
+from jupyterhub import orm
 from jupyterhub.auth import Authenticator
+from tornado.ioloop import IOLoop
+from traitlets import Callable as TraitCallable
 from traitlets import Instance, Unicode, default
 
 from firstlight_hub.auth import links
+from firstlight_hub.auth.lists import ListsFile
 from firstlight_hub.auth.models import Decision, Lists
 from firstlight_hub.auth.policy import decide_local
 from firstlight_hub.auth.recheck import Recheck, evict
@@ -39,6 +45,14 @@ class PeopleAuthenticator(Authenticator):
     lists = Instance(
         Lists, args=(), config=True, help="Who is let in, blocked, administers; default: nobody."
     )
+    settings_file = Unicode(
+        "",
+        config=True,
+        help="The run's settings; when they change, the lists are taken from there.",
+    )
+    after_start = TraitCallable(
+        None, allow_none=True, config=True, help="Awaited with the hub once it has started."
+    )
     contact = Unicode(
         "the operator of this site", config=True, help="Whom somebody turned away should ask."
     )
@@ -54,6 +68,8 @@ class PeopleAuthenticator(Authenticator):
         self._people: PeopleStore | None = None
         self._evictions: dict[str, asyncio.Task[None]] = {}
         self._recheck: Recheck | None = None
+        self._lists_file = ListsFile(Path(self.settings_file)) if self.settings_file else None
+        self._checking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.checked: dict[str, float] = {}
 
     @default("enable_auth_state")
@@ -89,15 +105,24 @@ class PeopleAuthenticator(Authenticator):
         if self._recheck is None and self.auth_refresh_age:
             self._recheck = Recheck(app, self, self.auth_refresh_age)
             self._recheck.start()
+        if self.after_start is not None:
+            IOLoop.current().call_later(1, self.after_start, app)
         return [*super().get_handlers(app), *links.handlers()]
 
     async def authenticate(
         self, handler: Any, data: dict[str, str] | None = None, **kwargs: Any
     ) -> dict[str, Any] | None:
         """Log somebody in, by a one-time link if there is one."""
+        self.take_up_lists()
         if data and LINK_FIELD in data:
             return self._use_link(data[LINK_FIELD])
         return await super().authenticate(handler, data, **kwargs)
+
+    def take_up_lists(self) -> None:
+        """Decide by the lists as they are now."""
+        if self._lists_file and (lists := self._lists_file.changed()) not in (None, self.lists):
+            self.log.info("The lists of who is let in have changed")
+            self.lists = lists
 
     def check_blocked_users(
         self, username: str, authentication: dict[str, Any] | None = None
@@ -128,8 +153,11 @@ class PeopleAuthenticator(Authenticator):
         bool or dict
             As JupyterHub wants it: false for out, a model to apply, or true for no change.
         """
-        self.checked[user.name] = time.monotonic()
-        result = await self._check_again(user, handler)
+        self.take_up_lists()
+        # One at a time: a provider's refresh token works once, and the second would use it again.
+        async with self._checking[user.name]:
+            self.checked[user.name] = time.monotonic()
+            result = await self._check_again(user, handler)
         if not result:
             self._evict(user)
         return result
@@ -150,6 +178,10 @@ class PeopleAuthenticator(Authenticator):
             model = self._local_model(person)
             return model if model["decision"].allowed else False
         return await self.refresh_from_provider(user, person, handler)
+
+    def is_hub_user(self, name: str) -> bool:
+        """Tell whether the hub has a user of a name, whom perhaps the operator made there."""
+        return self.app is not None and orm.User.find(self.app.db, name) is not None
 
     def _use_link(self, token: str) -> dict[str, Any]:
         person = self.people.use_link(token)

@@ -5,26 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from firstlight_hub.auth.github import FirstLightGitHubAuthenticator
+from firstlight_hub.auth.lists import lists_of
 from firstlight_hub.auth.local import LocalLinkAuthenticator
-from firstlight_hub.auth.models import Lists
 from firstlight_hub.settings import Runtime, Settings
-from firstlight_hub.settings.model import Access
 
-__all__ = ["configure_authenticator", "lists_of"]
+__all__ = ["configure_authenticator"]
 
 BASE_URL = "/nb/"
-
-
-def lists_of(access: Access) -> Lists:
-    """Turn the lists of ``platform.yaml`` into those that the policy reads."""
-    return Lists(
-        users=access.users,
-        organizations=access.organizations,
-        teams=access.teams,
-        blocked=access.blocked,
-        admin_users=access.administrators.users,
-        admin_teams=access.administrators.teams,
-    )
 
 
 def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> None:
@@ -48,6 +35,7 @@ def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> Non
     people = c.PeopleAuthenticator
     people.people_url = f"sqlite:///{runtime.state_dir / 'hub' / 'people.sqlite'}"
     people.lists = lists_of(settings.access)
+    people.settings_file = str(runtime.state_dir / "run" / "settings.json")
     people.contact = settings.site.contact
     people.public_origin = runtime.public_url
     if identity.provider == "github":

@@ -128,7 +128,11 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
                 self.people.remember_blocked(GITHUB, identity.subject, identity.login)
             return auth_model
         person = self.people.admit(
-            GITHUB, identity.subject, identity.login, str(user.get("name") or "")
+            GITHUB,
+            identity.subject,
+            identity.login,
+            str(user.get("name") or ""),
+            taken=self.is_hub_user,
         )
         auth_model["name"] = person.username
         auth_model["auth_state"] = {
@@ -161,7 +165,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         if person.provider != GITHUB or not state or not state.get("access_token"):
             return False
         try:
-            model = await self._ask(state, handler)
+            model = await self._ask(user, state, handler)
         except GitHubAway as error:
             return self._bridge(user.name, state, error)
         except GitHubRefused as error:
@@ -172,7 +176,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
             return False
         return model if model["name"] == user.name else False
 
-    async def _ask(self, state: dict[str, Any], handler: Any) -> dict[str, Any]:
+    async def _ask(self, user: Any, state: dict[str, Any], handler: Any) -> dict[str, Any]:
         """Ask GitHub about somebody, with a fresh token if the old one ran out."""
         if time.monotonic() < self._ask_again:
             raise GitHubAway("it was a moment ago")
@@ -184,10 +188,14 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
                     raise
             params = self.build_refresh_token_request_params(state["refresh_token"])
             info = await self.get_token_info(handler, params)
-            return await self.model_of({"refresh_token": state["refresh_token"]} | info)
+            model = await self.model_of({"refresh_token": state["refresh_token"]} | info)
         except GitHubAway:
             self._ask_again = time.monotonic() + _PAUSE
             raise
+        # The old ones are of no use any more, to whoever checks this person next.
+        if model["decision"].allowed:
+            await user.save_auth_state(model["auth_state"])
+        return model
 
     async def model_of(self, token_info: dict[str, Any]) -> dict[str, Any]:
         """Ask GitHub about a token's owner, and decide."""

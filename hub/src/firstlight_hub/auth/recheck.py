@@ -53,6 +53,7 @@ class Recheck:
 
     async def run(self) -> None:
         """Check all who are due."""
+        self._authenticator.take_up_lists()
         names = [user.name for user in self._active() if self._is_due(user.name)]
         await asyncio.gather(*(self._check(name) for name in names))
 
@@ -107,3 +108,5 @@ async def evict(app: Any, user: Any) -> None:
         if spawner.active and not spawner.pending:
             await app.proxy.delete_user(user, name)
             await user.stop(name)
+        elif end_leftover := getattr(spawner, "end_leftover", None):
+            await end_leftover()

@@ -99,7 +99,15 @@ class PeopleStore:
             row = _by_identity(session, provider, subject)
             return row.record() if row else None
 
-    def admit(self, provider: str, subject: str, login: str, display_name: str = "") -> Person:
+    def admit(
+        self,
+        provider: str,
+        subject: str,
+        login: str,
+        display_name: str = "",
+        *,
+        taken: Callable[[str], bool] = lambda _: False,
+    ) -> Person:
         """Note that somebody has been let in; a new person gets a name and a number.
 
         Parameters
@@ -110,11 +118,13 @@ class PeopleStore:
             What they are called there now.
         display_name
             Their name for people to read; the login when empty.
+        taken
+            Tells whether a name is somebody else's elsewhere: who is new does not inherit it.
         """
 
         def work(session: Session) -> Person:
             row = _by_identity(session, provider, subject)
-            row = row or self._new_person(session, provider, subject, login)
+            row = row or self._new_person(session, provider, subject, login, taken)
             row.last_seen, row.display_name = self._now(), (display_name or login)[:255]
             self._see(session, provider, subject, login, admitted=True)
             session.flush()
@@ -250,9 +260,16 @@ class PeopleStore:
         with self._session() as session:
             return session.scalar(select(func.count()).select_from(PersonRow)) or 0
 
-    def _new_person(self, session: Session, provider: str, subject: str, login: str) -> PersonRow:
+    def _new_person(
+        self,
+        session: Session,
+        provider: str,
+        subject: str,
+        login: str,
+        taken: Callable[[str], bool] = lambda _: False,
+    ) -> PersonRow:
         for name in username_candidates(login, subject):
-            if _by_username(session, name) is None:
+            if _by_username(session, name) is None and not taken(name):
                 break
         now = self._now()
         row = PersonRow(

@@ -2,6 +2,7 @@
 
 from firstlight_hub.spawner.configure import configure_spawner
 from firstlight_hub.spawner.form import options_form
+from firstlight_hub.spawner.leftovers import end_leftovers
 from firstlight_hub.spawner.machine import inspect, probe
 from firstlight_hub.spawner.policy import guarantees
 from firstlight_hub.spawner.spawner import LabSpawner
@@ -9,6 +10,7 @@ from firstlight_hub.spawner.spawner import LabSpawner
 __all__ = [
     "LabSpawner",
     "configure_spawner",
+    "end_leftovers",
     "guarantees",
     "inspect",
     "options_form",

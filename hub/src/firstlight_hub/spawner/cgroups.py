@@ -59,15 +59,26 @@ class Hierarchy:
         folders = []
         for controller, root in self.roots.items():
             folder = root / name
-            if self.unified:
-                _delegate(root, folder, self.roots)
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make(root, folder)
             files = _limits(controller, self.unified, memory, cpu, processes)
             for file, value in files.items():
                 _write(folder / file, value)
             if folder not in folders:
                 folders.append(folder)
         return tuple(folders)
+
+    def _make(self, root: Path, folder: Path) -> None:
+        for attempt in range(5):
+            try:
+                if self.unified:
+                    _delegate(root, folder, self.roots)
+                folder.mkdir(parents=True, exist_ok=True)
+            except FileNotFoundError:
+                # Another lab ended, and was the last one of the folder above.
+                if attempt == 4:
+                    raise
+            else:
+                return
 
 
 def find_hierarchy(root: Path = Path("/sys/fs/cgroup")) -> Hierarchy:

@@ -19,6 +19,7 @@ __all__ = [
     "guarantees",
     "hidden_directories",
     "shown_paths",
+    "wanted_size",
 ]
 
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 (these are hidden, not used)
@@ -43,17 +44,31 @@ def choose_size(labs: Labs, options: Mapping[str, Any]) -> LabSize:
     UnknownSize
         With a sentence for the person.
     """
-    wanted = options.get("size") or labs.default_size
-    if isinstance(wanted, list | tuple):
-        wanted = wanted[0]
+    wanted = wanted_size(options)
+    if wanted is None:
+        wanted = labs.default_size
     names = [size.name for size in labs.sizes]
     if wanted not in names:
-        near = get_close_matches(str(wanted)[:40], names, n=1)
+        near = get_close_matches(wanted[:40], names, n=1)
         asked = f" Did you mean {near[0]}?" if near else ""
         raise UnknownSize(
-            f"There is no lab size {str(wanted)[:40]!r}.{asked} There are: {', '.join(names)}."
+            f"There is no lab size {wanted[:40]!r}.{asked} There are: {', '.join(names)}."
         )
     return labs.sizes[names.index(wanted)]
+
+
+def wanted_size(options: Mapping[str, Any] | None) -> str | None:
+    """Return the name of the size that somebody asked for; None if they did not.
+
+    Parameters
+    ----------
+    options
+        The hub's user options, of whatever a client sent or a database kept: a form sends lists.
+    """
+    wanted = (options or {}).get("size") or None
+    if isinstance(wanted, list | tuple):
+        wanted = wanted[0]
+    return None if wanted is None else str(wanted)
 
 
 @dataclass(frozen=True)

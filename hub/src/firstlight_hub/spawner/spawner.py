@@ -29,7 +29,13 @@ from firstlight_hub.spawner.homes import ensure_home, write_private_files
 from firstlight_hub.spawner.launch import Launched, LaunchError, launch, tail
 from firstlight_hub.spawner.machine import closed_directories
 from firstlight_hub.spawner.models import Capabilities, LabInstallation, LabSpec
-from firstlight_hub.spawner.policy import Isolation, UnknownSize, choose_size, decide_isolation
+from firstlight_hub.spawner.policy import (
+    Isolation,
+    UnknownSize,
+    choose_size,
+    decide_isolation,
+    wanted_size,
+)
 from firstlight_hub.spawner.record import LabRecord
 
 __all__ = ["LabSpawner"]
@@ -66,6 +72,7 @@ class LabSpawner(Spawner):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.record: LabRecord | None = None
+        self.failure_log = ""
         self._launched: Launched | None = None
         self._steps: list[tuple[int, str]] = []
         self._stepped = asyncio.Event()
@@ -74,8 +81,8 @@ class LabSpawner(Spawner):
 
     async def get_options_form(self) -> str:
         """Return the form's fields, the person's last choice made beforehand."""
-        last = (self.orm_spawner.user_options or {}).get("size") if self.orm_spawner else None
-        return options_form(self.labs, last)
+        last = self.orm_spawner.user_options if self.orm_spawner else None
+        return options_form(self.labs, wanted_size(last))
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up a lab that outlived the hub."""
@@ -124,10 +131,12 @@ class LabSpawner(Spawner):
     async def start(self) -> tuple[str, int]:
         """Start the lab; return its address when it answers."""
         self._steps.clear()
+        self.failure_log = ""
         size = self._size()
         isolation = self._isolation()
         self._step(10, "Preparing your home")
-        await self._end_leftover()
+        if leftover := LabRecord.read(self._record_file):
+            await self._remove_leftover(leftover)
         owner = self._owner(isolation)
         try:
             _, new = ensure_home(self._state / "homes", self.user.name, owner)
@@ -224,9 +233,10 @@ class LabSpawner(Spawner):
         if not isolation.controllers:
             return ()
         hierarchy = cgroups.find_hierarchy()
+        state = self._state.stat()
         try:
             folders = hierarchy.create(
-                f"firstlight-{self._state.stat().st_ino:x}/{self.user.name}",
+                f"firstlight-{state.st_dev:x}-{state.st_ino:x}/{self.user.name}",
                 memory=size.memory,
                 cpu=size.cpu,
                 processes=size.processes,
@@ -295,13 +305,23 @@ class LabSpawner(Spawner):
 
     # --- ends
 
-    async def _end_leftover(self) -> None:
-        """End a lab that an earlier hub left behind while it was starting."""
+    async def end_leftover(self) -> None:
+        """End a lab that an earlier hub left behind while it was starting.
+
+        Notes
+        -----
+        The hub writes down that a lab runs only when its start has ended. If it is killed before,
+        only the lab's own note tells of it.
+        """
         leftover = LabRecord.read(self._record_file)
-        if leftover and leftover.alive:
-            self.log.warning("Ending a lab of %s that nobody knew", self.user.name)
-            await self._end(leftover)
-            cgroups.remove(leftover.cgroup)
+        if leftover and not (self.record or self.orm_spawner.server or self.pending):
+            self.log.warning("Ending a lab of %s that the hub did not know", self.user.name)
+            await self._remove_leftover(leftover)
+
+    async def _remove_leftover(self, record: LabRecord) -> None:
+        if record.alive:  # else its numbers may be somebody else's by now
+            await self._end(record)
+        await self._forget(record)
 
     async def _gone(self, record: LabRecord, seconds: float) -> None:
         """Wait for a lab to end by itself."""
@@ -327,13 +347,15 @@ class LabSpawner(Spawner):
     async def _clean_up(self) -> None:
         """Remove what a lab leaves: its groups, its note, its token."""
         record, self._launched = self.record, None
-        if record is None:
-            return
-        await self._end(record)
+        if record is not None:
+            await self._end(record)
+            await self._forget(record)
+            self.clear_state()
+
+    async def _forget(self, record: LabRecord) -> None:
         await asyncio.to_thread(cgroups.remove, record.cgroup)
         self._record_file.unlink(missing_ok=True)
         self._revoke(record.token_id)
-        self.clear_state()
 
     def _revoke(self, token_id: str) -> None:
         """Revoke the lab's token for the data services."""
@@ -347,10 +369,11 @@ class LabSpawner(Spawner):
     ) -> LabFailure:
         """Say what failed and what to do; administrators also see the end of the log."""
         detail = f" ({cause})" if cause else ""
+        self.failure_log = tail(self.log_file)
         details = ""
         if self.user.admin:
             details = f"<p>{escape(sentence + detail)} The end of the lab's log:</p>"
-            details += f'<pre class="fl-code">{escape(tail(self.log_file))}</pre>'
+            details += f'<pre class="fl-code">{escape(self.failure_log)}</pre>'
         return LabFailure(
             f"{sentence} Try again; if it keeps failing, ask {self.contact}.",
             reason=reason,

@@ -1,0 +1,84 @@
+"""What happens to people and their labs while the platform runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.lab_client import is_ready, start_lab
+from tests.platform_under_test import Platform, wait_for
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+def test_the_form_starts_a_lab_again_and_remembers_the_size(platform: Platform) -> None:
+    session = platform.login("theo-teammate")
+    address = f"{platform.url}/nb/hub/spawn/theo-teammate"
+    for _ in range(2):
+        form = session.get(f"{platform.url}/nb/hub/spawn", timeout=30)
+        assert form.status_code == 200, form.text
+        action = re.search(r'id="spawn_form"[^>]*action="([^"]+)"', form.text)
+        assert action
+        target = f"{platform.url}{action[1].replace('&amp;', '&')}"
+        answer = session.post(
+            target, data={"size": "medium"}, timeout=60, headers={"Referer": address}
+        )
+        assert answer.status_code == 200, answer.text
+        wait_for(lambda: is_ready(platform, "theo-teammate"), what="the lab")
+        platform.hub("DELETE", "/users/theo-teammate/server")
+        wait_for(lambda: not platform.hub("GET", "/users/theo-teammate").json()["servers"])
+    form = session.get(f"{platform.url}/nb/hub/spawn", timeout=30)
+    checked = re.findall(r'value="(\w+)" checked', form.text)
+    assert checked == ["medium"]
+
+
+def test_a_lab_that_a_killed_hub_was_starting_is_ended(platform: Platform) -> None:
+    platform.login("theo-teammate")
+    note = platform.state_dir / "run" / "labs" / "theo-teammate.json"
+    assert not note.exists()
+    hub = platform.pid_of("hub")
+    platform.hub("POST", "/users/theo-teammate/server", json={"size": "small"})
+    wait_for(note.exists, what="the start of the lab")
+    os.kill(hub, signal.SIGKILL)
+    left = re.search(r'"pid": (\d+)', note.read_text())
+    assert left
+    wait_for(lambda: not note.exists(), seconds=60, what="the lab to be ended")
+    ended = Path(f"/proc/{left[1]}/cmdline")
+    assert not ended.exists() or not ended.read_bytes(), "it may wait for init, but it does not run"
+    tokens = platform.hub("GET", "/users/theo-teammate/tokens").json()["api_tokens"]
+    assert not [entry for entry in tokens if "Your lab" in entry["note"]]
+    start_lab(platform, "theo-teammate")
+    platform.hub("DELETE", "/users/theo-teammate/server")
+
+
+def test_who_is_taken_off_the_list_in_the_file_is_out(platform: Platform, tmp_path: Path) -> None:
+    config = tmp_path / "platform.yaml"
+    config.write_text("identity: {refresh: 3s}\nservices: {token_cache: 1s}\n")
+    site = Platform(tmp_path / "state", config=config)
+    site.state_dir.mkdir()
+    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site.start()
+    try:
+        for person in ("vera", "gone"):
+            assert site.hub("POST", f"/users/{person}").status_code == 201
+        tokens = {person: site.token(person) for person in ("vera", "gone")}
+        assert site.get("/api/tap/tables", tokens["gone"]).status_code == 200
+        config.write_text(config.read_text() + "access: {blockd: [gone]}\n")
+        wait_for(lambda: "did you mean" in site.output.lower(), what="the mistake to be told")
+        assert site.get("/api/tap/tables", tokens["gone"]).status_code == 200
+        config.write_text(config.read_text().replace("blockd", "blocked"))
+        wait_for(
+            lambda: site.get("/api/tap/tables", tokens["gone"]).status_code == 401,
+            what="the token to be revoked",
+        )
+        assert "Who has access is taken up" in site.output
+        assert site.get("/api/tap/tables", tokens["vera"]).status_code == 200
+        config.write_text(config.read_text() + "site: {name: Other}\n")
+        wait_for(lambda: "To take up site, start" in site.output, what="the advice")
+    finally:
+        site.stop()
