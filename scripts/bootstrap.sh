@@ -89,8 +89,8 @@ else
 fi
 
 # --- Python: 3.13, else 3.12 or newer; nothing is downloaded
-python=$("$uv" python find --no-python-downloads 3.13 2>/dev/null ||
-  "$uv" python find --no-python-downloads --no-project '>=3.12' 2>/dev/null) ||
+python=$("$uv" python find --system --no-python-downloads 3.13 2>/dev/null ||
+  "$uv" python find --system --no-python-downloads --no-project '>=3.12' 2>/dev/null) ||
   fail "Python 3.12 or newer is missing; install it (Debian: apt-get install python3 python3-venv) and try again."
 
 # --- both environments, side by side

@@ -73,6 +73,16 @@ class Platform:
 
     def start(self, *, seconds: float = 240) -> None:
         """Start, and return when the address and the administrator's link are printed."""
+        process = self.run_in_background()
+        end = time.monotonic() + seconds
+        while not self.admin_link():
+            if process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise AssertionError(f"firstlight up did not come up:\n{self.output}")
+            time.sleep(0.1)
+
+    def run_in_background(self) -> subprocess.Popen[bytes]:
+        """Run ``firstlight up``, and return at once."""
         self.state_dir.parent.mkdir(parents=True, exist_ok=True)
         command = ["up", "--port", str(self.port), "--state-dir", str(self.state_dir)]
         if self.config:
@@ -88,12 +98,7 @@ class Platform:
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "240", **self.environment},
             start_new_session=True,
         )
-        end = time.monotonic() + seconds
-        while not self.admin_link():
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.stop()
-                raise AssertionError(f"firstlight up did not come up:\n{self.output}")
-            time.sleep(0.1)
+        return self.process
 
     def admin_link(self) -> str | None:
         """Return the one-time administrator link, once it is printed."""

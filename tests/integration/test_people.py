@@ -82,3 +82,26 @@ def test_who_is_taken_off_the_list_in_the_file_is_out(platform: Platform, tmp_pa
         wait_for(lambda: "To take up site, start" in site.output, what="the advice")
     finally:
         site.stop()
+
+
+def test_log_out_is_from_everything_also_after_the_browser_was_closed(platform: Platform) -> None:
+    session = platform.login("theo-teammate")
+    catalogs = f"{platform.url}/portal/app"
+    assert session.get(catalogs, timeout=30).url == catalogs
+    copied = dict(session.cookies.items())
+    # A closed browser forgets what has no date of its own: the session's number.
+    session.cookies.clear_session_cookies()
+    page = session.get(f"{platform.url}/nb/hub/logout", timeout=30)
+    assert page.url.endswith("/nb/hub/login")
+    name = f"firstlight-portal-{platform.port}"
+    assert name in copied
+    assert name not in {cookie.name for cookie in session.cookies}
+    assert session.get(catalogs, timeout=30).url != catalogs
+    # Nor does a copy of the cookies open the catalogs, once services ask the hub again.
+    portal = {name: copied[name]}
+    wait_for(
+        lambda: (
+            platform.get("/portal/app", cookies=portal, allow_redirects=False).status_code == 302
+        ),
+        what="the portal to ask the hub",
+    )

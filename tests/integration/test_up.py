@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.lab_client import start_lab
-from tests.platform_under_test import Platform
+from tests.platform_under_test import Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -66,3 +66,20 @@ def test_an_empty_configuration_is_a_working_platform_beside_another_and_ctrl_c_
     assert code in {0, 130}
     assert processes_that_know(second.state_dir) == []
     assert requests.get(platform.url, timeout=10).status_code == 200
+
+
+def test_ctrl_c_while_the_sample_data_are_made_leaves_nothing_half_done(tmp_path: Path) -> None:
+    site = Platform(tmp_path / "state")
+    with pytest.raises(AssertionError, match="did not come up"):
+        site.start(seconds=0)  # presses Ctrl-C at once
+    assert "Traceback" not in site.output
+    assert processes_that_know(site.state_dir) == []
+    site.log_file.write_text("")
+    process = site.run_in_background()
+    wait_for(lambda: "coadds of" in site.output, what="the sample data to be under way")
+    assert site.stop() in {0, 130}
+    assert process.returncode is not None
+    assert "the next start makes" in site.output
+    assert "Traceback" not in site.output
+    assert processes_that_know(site.state_dir) == []
+    assert not list(site.state_dir.rglob(".making-*"))

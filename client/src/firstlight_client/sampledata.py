@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -28,9 +29,15 @@ def ensure_sample_data(state: State) -> None:
 
 def _run(what: str, *command: str) -> None:
     """Run one of the programs; its progress lines go to the terminal."""
-    done = subprocess.run(command, check=False)
-    if done.returncode:
+    # A session of its own: Ctrl-C is for this process, which then lets the program clean up.
+    with subprocess.Popen(command, start_new_session=True) as running:
+        try:
+            code = running.wait()
+        except BaseException:
+            running.send_signal(signal.SIGINT)
+            raise
+    if code:
         raise OperatorError(
-            f"The sample {what} could not be made (exit code {done.returncode}); see above.",
+            f"The sample {what} could not be made (exit code {code}); see above.",
             "Free disk space if that is what it says, then run the command again.",
         )

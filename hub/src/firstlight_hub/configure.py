@@ -54,6 +54,7 @@ def configure(c: Any, settings: Settings, runtime: Runtime, secrets: Mapping[str
     _roles(c)
     _pages(c, settings, runtime)
     configure_authenticator(c, settings, runtime)
+    c.PeopleAuthenticator.after_logout_url = f"{DATA_SERVICES['portal']}logout?from=hub"
     c.PeopleAuthenticator.after_start = partial(end_leftovers, state_dir=runtime.state_dir)
     configure_spawner(c, settings, runtime, scopes=[_access(name) for name in DATA_SERVICES])
 

@@ -217,6 +217,8 @@ async def test_logging_out_forgets_the_person_and_goes_on_to_the_hub(site: Any) 
     answer = await browser.get("/portal/logout")
 
     assert answer.headers["Location"] == "/nb/hub/logout"
+    back = await browser.get("/portal/logout?from=hub")
+    assert back.headers["Location"] == "/nb/hub/login"
     assert "firstlight-portal-8000" not in browser.cookies
     assert (await browser.get("/portal/app")).code == 302
 

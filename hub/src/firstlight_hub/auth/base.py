@@ -16,6 +16,7 @@ from traitlets import Instance, Unicode, default
 
 from firstlight_hub.auth import links
 from firstlight_hub.auth.lists import ListsFile
+from firstlight_hub.auth.logout import LogoutHandler
 from firstlight_hub.auth.models import Decision, Lists
 from firstlight_hub.auth.policy import decide_local
 from firstlight_hub.auth.recheck import Recheck, evict
@@ -49,6 +50,9 @@ class PeopleAuthenticator(Authenticator):
         "",
         config=True,
         help="The run's settings; when they change, the lists are taken from there.",
+    )
+    after_logout_url = Unicode(
+        "", config=True, help="Where a browser goes on after it is logged out of the hub."
     )
     after_start = TraitCallable(
         None, allow_none=True, config=True, help="Awaited with the hub once it has started."
@@ -107,7 +111,8 @@ class PeopleAuthenticator(Authenticator):
             self._recheck.start()
         if self.after_start is not None:
             IOLoop.current().call_later(1, self.after_start, app)
-        return [*super().get_handlers(app), *links.handlers()]
+        # The first that matches is taken: ours before an identity provider's.
+        return [(r"/logout", LogoutHandler), *super().get_handlers(app), *links.handlers()]
 
     async def authenticate(
         self, handler: Any, data: dict[str, str] | None = None, **kwargs: Any

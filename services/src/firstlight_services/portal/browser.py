@@ -131,7 +131,9 @@ class LogoutHandler(SessionHandler):
         for token in self.credentials():
             self.checker.forget(token)
         self.drop_cookie(self.login.cookie_name)
-        self.redirect(f"{self.context.hub_base_url}hub/logout")
+        # The hub sends browsers here when it has logged them out itself.
+        done = self.get_query_argument("from", "") == "hub"
+        self.redirect(f"{self.context.hub_base_url}hub/{'login' if done else 'logout'}")
 
 
 class CatalogPage(SessionHandler):

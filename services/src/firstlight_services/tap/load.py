@@ -248,6 +248,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         load(arguments.parquet, arguments.out, say=say)
+    except KeyboardInterrupt:
+        sys.stderr.write("catalog: stopped; the next start makes it.\n")
+        return 130
     except (LoadError, ValueError, OSError, duckdb.Error) as error:
         sys.stderr.write(f"catalog: {_first_line(error)}.\n")
         return 1

@@ -20,11 +20,14 @@ def main() -> int:
     stamps = Stamps(out, seed=options.seed, quick=options.quick)
     if not stamps.missing():
         return 0
-    # What makes them takes a second to load, at every start of the platform.
-    from firstlight_lab.sampledata.build import build
-
     try:
+        # What makes them takes a second to load, at every start of the platform.
+        from firstlight_lab.sampledata.build import build
+
         build(out, stamps, say=_say)
+    except KeyboardInterrupt:
+        _say("Stopped; the next start makes the rest.")
+        return 130
     except OSError as error:
         sys.stderr.write(f"The sample data could not be written: {error}\n")
         return 1
