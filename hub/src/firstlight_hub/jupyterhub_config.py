@@ -6,6 +6,7 @@ from pathlib import Path
 from traitlets.config import get_config
 
 from firstlight_hub.configure import configure
+from firstlight_hub.settings.extra import run_extra_files
 from firstlight_hub.settings.runtime import load_runtime, load_settings_of, read_secrets
 from firstlight_hub.spawner import guarantees, inspect, probe
 
@@ -24,5 +25,4 @@ c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
 
 # The escape hatch: what stands beside platform.yaml in jupyterhub_config.d/ has the last word.
 if _runtime.config is not None:
-    for _file in sorted((_runtime.config.parent / "jupyterhub_config.d").glob("*.py")):
-        exec(compile(_file.read_text(), str(_file), "exec"), {"c": c, "__file__": str(_file)})  # noqa: S102
+    run_extra_files(_runtime.config.parent, c)

@@ -129,7 +129,9 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(key: str) -> None:
         ("site: {public_url: 'http://x/y'}", "site.public_url", "no path"),
         ("site: {public_url: 'ftp://x'}", "site.public_url", "http://"),
         ("identity: {provider: gitlab}", "identity.provider", "none of the choices"),
-        ("identity: {provider: github}", "identity", "client_id"),
+        ("network: {bind: '127.0.0.1:80'}", "network.bind", "without a port"),
+        ("network: {bind: 300.1.1.1}", "network.bind", "neither an IP address"),
+        ("network: {bind: '[::1]'}", "network.bind", "neither an IP address"),
         ("identity: {refresh: soon}", "identity.refresh", "no duration"),
         ("identity: {refresh: 0s}", "identity.refresh", "at least 1 second"),
         ("services: {token_cache: 2m}", "services.token_cache", "at most 1 minute"),
@@ -137,7 +139,6 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(key: str) -> None:
         ("services: {tap: {enabled: 7}}", "services.tap.enabled", "true or false"),
         ("spawner: {kind: container}", "spawner.kind", "not available yet"),
         ("labs: {sizes: []}", "labs.sizes", "1 at least"),
-        ("labs: {default_size: huge}", "labs", "none of the sizes"),
         ("labs: {sizes: [{name: a, title: A, cpu: 1}]}", "labs.sizes[0].memory", "missing"),
         ("branding: {accent: red}", "branding.accent", "right form"),
     ],
@@ -147,6 +148,100 @@ def test_a_wrong_value_is_named(text: str, key: str, words: str) -> None:
     assert problem.key == key
     assert words in problem.message
     assert problem.line == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "words", "example"),
+    [
+        (
+            "identity:\n  refresh: 5m\n  provider: github\n",
+            3,
+            "identity.github",
+            "which OAuth application",
+            "github: {client_id: ",
+        ),
+        (
+            "labs:\n  token_lifetime: 7d\n  default_size: huge\n",
+            3,
+            "labs.default_size",
+            '"huge" is none of the sizes: small, medium, large',
+            "default_size: small",
+        ),
+        (
+            "labs:\n  sizes:\n    - {name: small, title: A, cpu: 1, memory: 1Gi}\n"
+            "    - {name: small, title: B, cpu: 1, memory: 1Gi}\n",
+            4,
+            "labs.sizes[1].name",
+            "Two lab sizes",
+            "name: small-2",
+        ),
+        (
+            "identity:\n  token_lifetime: 10d\nlabs:\n  token_lifetime: 20d\n",
+            4,
+            "labs.token_lifetime",
+            "no token lives longer than 10d",
+            "token_lifetime: 10d",
+        ),
+        (
+            "services:\n  tap:\n    max_rows: 10\n    default_rows: 11\n",
+            4,
+            "services.tap.default_rows",
+            "11 rows",
+            "default_rows: 10",
+        ),
+        (
+            "site: {name: X}\nnetwork:\n  bind: 0.0.0.0\n",
+            3,
+            "site.public_url",
+            "all addresses",
+            "public_url: https://",
+        ),
+        ("site: {}\nquotas:\n  users: 5\n", 3, "quotas.users", "reserved", "quotas: {}"),
+        ("site: {}\nquotas: 5\n", 2, "quotas", "not available yet", "quotas: {}"),
+    ],
+)
+def test_what_does_not_fit_is_named_by_its_key_with_line_example_and_what_to_do(
+    text: str, line: int, key: str, words: str, example: str
+) -> None:
+    problem = only(text)
+    assert (problem.line, problem.key) == (line, key)
+    assert words in problem.message
+    assert problem.hint
+    assert problem.example.startswith(example)
+
+
+@pytest.mark.parametrize(
+    "bind", ["127.0.0.1", "::1", "192.0.2.7", "localhost", "data-1.example.org"]
+)
+def test_an_address_or_a_name_can_be_listened_on(bind: str) -> None:
+    assert parse_settings(f"network: {{bind: '{bind}'}}").network.bind == bind
+
+
+def test_all_addresses_can_be_listened_on_where_the_public_one_is_said() -> None:
+    text = "site: {public_url: 'https://data.example.org'}\nnetwork: {bind: '::'}"
+    assert parse_settings(text).network.is_everywhere
+
+
+def test_a_default_follows_the_limit_that_is_set() -> None:
+    text = "identity: {token_lifetime: 2d}\nservices: {tap: {max_rows: 10}}"
+    settings = parse_settings(text)
+    assert settings.labs.token_lifetime == timedelta(days=2)
+    assert settings.services.tap.default_rows == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 30),
+        ("identity: {refresh: 10s}", 1),
+        ("identity: {refresh: 10s}\nservices: {token_cache: 60s}", 1),
+        ("services: {token_cache: 0s}", 0),
+    ],
+)
+def test_tokens_are_trusted_for_a_tenth_of_the_time_between_checks_at_most(
+    text: str, seconds: float
+) -> None:
+    assert parse_settings(text).services.token_cache == timedelta(seconds=seconds)
 
 
 def test_all_problems_are_reported_at_once_in_the_order_of_the_file() -> None:

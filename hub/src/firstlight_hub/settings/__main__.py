@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
         return 0
     try:
-        settings = load_settings(options.config)
+        settings = load_settings(
+            options.config or options.file, surroundings=os.environ if options.outside else None
+        )
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -40,15 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m firstlight_hub.settings", description="Look at platform.yaml."
-    )
+    parser = argparse.ArgumentParser(prog="firstlight config", description="Look at platform.yaml.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="say OK, or everything that is wrong")
     show = commands.add_parser("show", help="print all settings with their values")
+    check.set_defaults(outside=True)
     show.add_argument("--format", choices=["yaml", "json"], default="yaml")
+    show.add_argument(
+        "--outside", action="store_true", help="also look for what the file names, as check does"
+    )
     for command in (check, show):
-        command.add_argument("--config", type=Path, metavar="FILE", help="default: no file")
+        where = command.add_mutually_exclusive_group()
+        where.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: no file")
+        where.add_argument("--config", type=Path, metavar="FILE", help="the same")
     commands.add_parser("schema", help="print the JSON Schema of platform.yaml")
     commands.add_parser("reference", help="print the reference page in Markdown")
     return parser

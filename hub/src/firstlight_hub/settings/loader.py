@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from pydantic_core import ErrorDetails
 
 from firstlight_hub.settings.keys import keys, section_of
 from firstlight_hub.settings.messages import example_of, sentence
-from firstlight_hub.settings.model import Section, Settings
+from firstlight_hub.settings.model import Settings
+from firstlight_hub.settings.outside import Outside, look_outside
+from firstlight_hub.settings.section import MISFIT, Section
 from firstlight_hub.settings.tree import Place, Tree, YamlProblem, read_tree
 
 __all__ = ["Problem", "SettingsError", "load_settings", "parse_settings"]
@@ -80,13 +82,16 @@ class SettingsError(Exception):
         return "\n\n".join([f"{head} with the configuration.", *map(str, self.problems)])
 
 
-def load_settings(path: Path | None) -> Settings:
+def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None = None) -> Settings:
     """Read the configuration file.
 
     Parameters
     ----------
     path
         The file; ``None`` means that there is none, which gives the defaults.
+    surroundings
+        The environment's variables. If given, what the file names on this machine is looked for
+        too: files, secrets, addresses.
 
     Raises
     ------
@@ -106,7 +111,12 @@ def load_settings(path: Path | None) -> Settings:
         hint = "Check the path after --config, and who may read it."
         problem = Problem(str(path), 0, 0, "", f"The file cannot be read: {reason}.", hint)
         raise SettingsError([problem]) from error
-    return parse_settings(text, file=str(path), folder=path.resolve().parent)
+    settings, tree = _parse(text, str(path), path.resolve().parent)
+    if surroundings is not None:
+        found = look_outside(settings, path.resolve().parent, surroundings)
+        if problems := [_from_outside(str(path), tree, item) for item in found]:
+            raise SettingsError(problems)
+    return settings
 
 
 def parse_settings(
@@ -123,6 +133,10 @@ def parse_settings(
     folder
         Where relative paths count from.
     """
+    return _parse(text, file, folder)[0]
+
+
+def _parse(text: str, file: str, folder: Path | None) -> tuple[Settings, Tree]:
     try:
         tree = read_tree(text, is_known=lambda path: _field(path) is not None)
     except YamlProblem as error:
@@ -136,7 +150,7 @@ def parse_settings(
         raise SettingsError(problems) from error
     if problems:
         raise SettingsError(problems)
-    return settings
+    return settings, tree
 
 
 def _is_real(error: ErrorDetails, found: list[ErrorDetails]) -> bool:
@@ -155,6 +169,12 @@ def _from_pydantic(file: str, tree: Tree, error: ErrorDetails) -> Problem:
     path = tuple(error["loc"])
     place, key = tree.place(path), _dotted(path)
     match error["type"]:
+        case str(kind) if kind == MISFIT:
+            about = error["ctx"]
+            place = tree.place((*path, *_path(about["at"])))
+            key = _dotted((*path, *_path(about["key"])))
+            words = (about["message"], about["hint"], about["example"])
+            return Problem(file, place.line, place.column, key, *words)
         case "extra_forbidden":
             hint, example = _unknown(path)
             secret = _SECRET.search(str(path[-1])) is not None
@@ -167,6 +187,14 @@ def _from_pydantic(file: str, tree: Tree, error: ErrorDetails) -> Problem:
             return _problem(file, place, key, message, path)
         case _:
             return _problem(file, place, key, sentence(error), path)
+
+
+def _from_outside(file: str, tree: Tree, found: Outside) -> Problem:
+    words = (found.message, found.hint, found.example)
+    if found.file is not None:
+        return Problem(str(found.file), found.line, 1 if found.line else 0, "", *words)
+    place = tree.place(_path(found.at))
+    return Problem(file, place.line, place.column, found.key, *words)
 
 
 def _problem(
@@ -194,9 +222,7 @@ def _unknown(path: tuple[int | str, ...]) -> tuple[str, str]:
     elsewhere = [key.path for key in keys() if key.path.rsplit(".", 1)[-1] == name]
     if elsewhere:
         return f"Did you mean {' or '.join(elsewhere)}?", ""
-    if siblings:
-        return f"What can be set here: {', '.join(siblings)}.", ""
-    return "Nothing can be set here yet.", ""
+    return f"What can be set here: {', '.join(siblings)}.", ""
 
 
 def _field(path: tuple[int | str, ...]) -> FieldInfo | None:
@@ -220,6 +246,11 @@ def _section(path: tuple[int | str, ...]) -> type[Section] | None:
 def _names(path: tuple[int | str, ...]) -> tuple[str, ...]:
     """Drop the positions in lists."""
     return tuple(item for item in path if isinstance(item, str))
+
+
+def _path(key: str) -> tuple[int | str, ...]:
+    """Take a dotted key apart."""
+    return tuple(int(part) if part.isdigit() else part for part in key.split(".") if part)
 
 
 def _dotted(path: tuple[int | str, ...]) -> str:

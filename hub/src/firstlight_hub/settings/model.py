@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     HttpUrl,
     ValidationInfo,
@@ -17,7 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from firstlight_hub.settings.units import Bytes, Duration
+from firstlight_hub.settings.section import Section, misfit
+from firstlight_hub.settings.units import Bytes, Duration, format_duration
 
 __all__ = [
     "Access",
@@ -31,7 +33,6 @@ __all__ = [
     "Network",
     "Portal",
     "Quotas",
-    "Section",
     "Services",
     "Settings",
     "Site",
@@ -62,12 +63,6 @@ FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 """A file; a relative path counts from the configuration file's folder."""
 
 
-class Section(BaseModel):
-    """One mapping of ``platform.yaml``; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
 class Site(Section):
     """Who runs this platform, and where the world finds it."""
 
@@ -84,7 +79,8 @@ class Site(Section):
     )
     public_url: HttpUrl | None = Field(
         None,
-        description="The address people type, without a path. Unset: http://127.0.0.1:PORT.",
+        description="The address people type, without a path. Unset: `http://`, `network.bind` and "
+        "the port; needed where `network.bind` is all addresses.",
         examples=["https://data.lsst.cloud"],
     )
     contact: str = Field(
@@ -107,15 +103,35 @@ class Site(Section):
         return url
 
 
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*")
+
+
 class Network(Section):
     """Where the platform listens."""
 
     bind: str = Field(
         "127.0.0.1",
-        description="The address the proxy listens on. Anything but loopback is reachable from "
-        "outside.",
+        description="The address the proxy listens on: an IP address of this machine, a name of "
+        "it, or `0.0.0.0` or `::` for all. Anything but loopback is reachable from outside.",
         examples=["192.0.2.7"],
     )
+
+    @field_validator("bind")
+    @classmethod
+    def _is_an_address(cls, bind: str) -> str:
+        with suppress(ValueError):
+            return str(ip_address(bind))
+        if not _HOST_NAME.fullmatch(bind) or not re.search("[A-Za-z]", bind):
+            raise ValueError(
+                f'"{bind}" is neither an IP address nor the name of a machine; write it without a '
+                "port, which is given to `make up PORT=` or `firstlight up --port`"
+            )
+        return bind
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it listens on all addresses of the machine."""
+        return self.bind in {"0.0.0.0", "::"}  # noqa: S104
 
 
 class GitHub(Section):
@@ -175,8 +191,14 @@ class Identity(Section):
     @model_validator(mode="after")
     def _github_is_configured(self) -> Self:
         if self.provider == "github" and self.github is None:
-            raise ValueError(
-                "provider is github, but identity.github is missing; add its client_id"
+            raise misfit(
+                "The provider is GitHub, and nothing says which OAuth application to use.",
+                "github",
+                at="provider",
+                hint="Add identity.github with the application's client_id, or use "
+                "`provider: local`.",
+                example="github: {client_id: Iv1.8a61f9b3a7aba766, "
+                "client_secret_file: /etc/firstlight/github-client-secret}",
             )
         return self
 
@@ -285,20 +307,30 @@ class Labs(Section):
         "small", description="The choice made beforehand.", examples=["small"]
     )
     token_lifetime: Duration = Field(
-        timedelta(days=7),
-        description="Lifetime of a lab's token for the data services.",
-        examples=["7d"],
+        timedelta(days=30),
+        description="Lifetime, at most, of a lab's token for the data services; the token also "
+        "ends with its lab. Unset: no more than `identity.token_lifetime`.",
+        examples=["30d"],
+        ge=timedelta(hours=1),
     )
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
         names = [size.name for size in self.sizes]
-        if len(set(names)) != len(names):
-            raise ValueError(f"two lab sizes share a name: {', '.join(names)}")
+        for position, name in enumerate(names):
+            if name in names[:position]:
+                raise misfit(
+                    f'Two lab sizes have the name "{name}".',
+                    f"sizes.{position}.name",
+                    hint="Give each size a name of its own.",
+                    example=f"name: {name[:29]}-2",
+                )
         if self.default_size not in names:
-            raise ValueError(
-                f"default_size is {self.default_size}, which is none of the sizes: "
-                f"{', '.join(names)}"
+            raise misfit(
+                f'"{self.default_size}" is none of the sizes: {", ".join(names)}.',
+                "default_size",
+                hint="Name one of them.",
+                example=f"default_size: {names[0]}",
             )
         return self
 
@@ -309,7 +341,10 @@ class Tap(Section):
     enabled: bool = Field(True, description="Whether the service runs.")
     engine: Literal["duckdb"] = Field("duckdb", description="What executes the queries.")
     default_rows: int = Field(
-        100_000, description="Rows in an answer when the query names no limit.", gt=0
+        100_000,
+        description="Rows in an answer when the query names no limit. Unset: no more than "
+        "`services.tap.max_rows`.",
+        gt=0,
     )
     max_rows: int = Field(5_000_000, description="Rows in an answer at most.", gt=0)
     timeout: Duration = Field(
@@ -317,6 +352,21 @@ class Tap(Section):
     )
     threads: int = Field(2, description="Threads of the query engine.", gt=0)
     memory: Bytes = Field(2 * 1024**3, description="Memory of the query engine.", examples=["2Gi"])
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        if self.default_rows <= self.max_rows:
+            return self
+        if "default_rows" in self.model_fields_set:
+            raise misfit(
+                f"A query that names no limit would get {self.default_rows} rows, and no answer "
+                f"may have more than {self.max_rows} (max_rows).",
+                "default_rows",
+                hint="Make default_rows smaller, or max_rows larger.",
+                example=f"default_rows: {self.max_rows}",
+            )
+        object.__setattr__(self, "default_rows", self.max_rows)  # a default follows its limit
+        return self
 
 
 class ButlerService(Section):
@@ -341,7 +391,8 @@ class Services(Section):
     portal: Portal = Field(default_factory=Portal, description="Catalog pages.")
     token_cache: Duration = Field(
         timedelta(seconds=30),
-        description="How long a service trusts the hub's last answer about a token, at most 60 s.",
+        description="How long a service trusts the hub's last answer about a token, at most 60 s, "
+        "and never longer than a tenth of `identity.refresh`.",
         examples=["30s"],
         le=timedelta(seconds=60),
     )
@@ -349,6 +400,18 @@ class Services(Section):
 
 class Quotas(Section):
     """Reserved: caps on concurrent users, per-user and per-group quotas."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_reserved(cls, given: Any) -> Any:
+        if given and not isinstance(given, Quotas):
+            raise misfit(
+                "Quotas are not available yet; this section is reserved for them.",
+                str(next(iter(given))) if isinstance(given, dict) else "",
+                hint="Leave it out for now.",
+                example="quotas: {}",
+            )
+        return given
 
 
 class Branding(Section):
@@ -379,3 +442,41 @@ class Settings(Section):
     services: Services = Field(default_factory=Services, description="The data services.")
     quotas: Quotas = Field(default_factory=Quotas, description="Reserved; nothing can be set yet.")
     branding: Branding = Field(default_factory=Branding, description="The site's look.")
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if self.network.is_everywhere and self.site.public_url is None:
+            raise misfit(
+                "The platform listens on all addresses, and nothing says which of them people "
+                "type: every link and login would lead them to their own machine.",
+                "site.public_url",
+                at="network.bind",
+                hint="Set site.public_url, or let network.bind be one address of this machine.",
+                example="public_url: https://data.example.org",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lab_tokens_end_in_time(self) -> Self:
+        lab, most = self.labs.token_lifetime, self.identity.token_lifetime
+        if lab <= most:
+            return self
+        if "token_lifetime" in self.labs.model_fields_set:
+            raise misfit(
+                f"A lab's token would live for {format_duration(lab)}, and no token lives longer "
+                f"than {format_duration(most)} (identity.token_lifetime).",
+                "labs.token_lifetime",
+                hint="Make labs.token_lifetime shorter, or identity.token_lifetime longer.",
+                example=f"token_lifetime: {format_duration(most)}",
+            )
+        labs = self.labs.model_copy(update={"token_lifetime": most})
+        object.__setattr__(self, "labs", labs)  # a default follows its limit
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_are_asked_for_in_time(self) -> Self:
+        """Leave the hub nine tenths of `identity.refresh` to find who is off the lists."""
+        trust = min(self.services.token_cache, self.identity.refresh / 10)
+        services = self.services.model_copy(update={"token_cache": trust})
+        object.__setattr__(self, "services", services)
+        return self

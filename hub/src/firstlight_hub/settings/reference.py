@@ -9,7 +9,8 @@ from typing import Any
 
 from firstlight_hub.settings.keys import Key, keys, section_of
 from firstlight_hub.settings.messages import inline
-from firstlight_hub.settings.model import Section, Settings
+from firstlight_hub.settings.model import Settings
+from firstlight_hub.settings.section import Section
 
 __all__ = ["json_schema", "reference"]
 

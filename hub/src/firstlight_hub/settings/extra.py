@@ -1,0 +1,56 @@
+"""The escape hatch: Python beside ``platform.yaml`` that has the last word on the hub."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FOLDER", "extra_files", "run_extra_files"]
+
+FOLDER = "jupyterhub_config.d"
+
+
+def extra_files(folder: Path) -> list[Path]:
+    """List the files of ``jupyterhub_config.d`` beside a configuration, in their order."""
+    return sorted((folder / FOLDER).glob("*.py"))
+
+
+def run_extra_files(folder: Path, c: Any) -> None:
+    """Run each file with the hub's configuration, ``c``, in its hands.
+
+    Parameters
+    ----------
+    folder
+        The folder of ``platform.yaml``.
+    c
+        A traitlets ``Config``, filled in already.
+
+    Raises
+    ------
+    SystemExit
+        If a file fails: the sentence names file and line. The hub does not start with half of a
+        configuration.
+    """
+    for path in extra_files(folder):
+        try:
+            program = compile(path.read_bytes(), str(path), "exec")
+            exec(program, {"c": c, "__file__": str(path)})  # noqa: S102
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            raise SystemExit(_sentence(path, error)) from error
+
+
+def _sentence(path: Path, error: Exception) -> str:
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    line = error.lineno if isinstance(error, SyntaxError) else (lines[-1] if lines else None)
+    place = f"{path}:{line}" if line else str(path)
+    return (
+        f"{place}: this file of {FOLDER} failed: {type(error).__name__}: {error}. "
+        "Mend it, or take it out of the folder."
+    )

@@ -1,0 +1,141 @@
+"""What ``platform.yaml`` names on this machine, and whether it is there and can be used."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from firstlight_hub.settings.extra import FOLDER, extra_files
+from firstlight_hub.settings.model import Settings
+
+__all__ = ["Outside", "look_outside"]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Something that is not as the configuration needs it.
+
+    Parameters
+    ----------
+    key
+        The dotted key that names it.
+    message, hint, example
+        What is wrong, what to do, and a line that would be right.
+    at
+        The key whose line to name, if `key` is not in the file.
+    file, line
+        The file that is wrong, if that is not ``platform.yaml``.
+    """
+
+    key: str
+    message: str
+    hint: str
+    example: str = ""
+    at: str = ""
+    file: Path | None = None
+    line: int = 0
+
+
+def look_outside(
+    settings: Settings, folder: Path, environment: Mapping[str, str]
+) -> Iterator[Outside]:
+    """Look for everything that a configuration needs of this machine.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    folder
+        Where its file is.
+    environment
+        The variables of the process that will start the platform.
+    """
+    yield from _secret(settings, environment)
+    yield from _logo(settings)
+    yield from _address(settings)
+    yield from _extra(folder)
+
+
+def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outside]:
+    github = settings.identity.github
+    if settings.identity.provider != "github" or github is None:
+        return
+    key = "identity.github.client_secret_file"
+    path = github.client_secret_file
+    if path is None:
+        if not environment.get("GITHUB_CLIENT_SECRET", "").strip():
+            yield Outside(
+                key,
+                "Nobody could log in: no file holds GitHub's client secret, and "
+                "GITHUB_CLIENT_SECRET is not set in the environment.",
+                "Write the secret into a file that only you can read, and name it here.",
+                "client_secret_file: /etc/firstlight/github-client-secret",
+                at="identity.github",
+            )
+    elif reason := _unreadable(path):
+        yield Outside(
+            key,
+            f"Nobody could log in: the file with GitHub's client secret, {path}, {reason}.",
+            "Write the secret into it, for the account that runs the platform to read, or name "
+            "another file.",
+            "client_secret_file: /etc/firstlight/github-client-secret",
+            at=key,
+        )
+
+
+def _logo(settings: Settings) -> Iterator[Outside]:
+    path = settings.branding.logo
+    if path is not None and (reason := _unreadable(path)):
+        yield Outside(
+            "branding.logo",
+            f"The logo, {path}, {reason}.",
+            "Put an SVG or PNG file there, or name another.",
+            "logo: /etc/firstlight/logo.svg",
+            at="branding.logo",
+        )
+
+
+def _address(settings: Settings) -> Iterator[Outside]:
+    bind = settings.network.bind
+    try:
+        ip_address(bind)
+    except ValueError:
+        try:
+            socket.getaddrinfo(bind, None)
+        except (OSError, UnicodeError):
+            yield Outside(
+                "network.bind",
+                f'"{bind}" is no IP address, and no machine of this name is known here.',
+                "Write an IP address of this machine.",
+                "bind: 127.0.0.1",
+                at="network.bind",
+            )
+
+
+def _extra(folder: Path) -> Iterator[Outside]:
+    for path in extra_files(folder):
+        try:
+            compile(path.read_bytes(), str(path), "exec")
+        except SyntaxError as error:
+            message = f"This is not Python: {error.msg}."
+            hint = f"Mend this line, or take the file out of {FOLDER}."
+            yield Outside("", message, hint, file=path, line=error.lineno or 0)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            message = f"The file cannot be read: {reason.lower()}."
+            yield Outside("", message, f"Mend it, or take it out of {FOLDER}.", file=path)
+
+
+def _unreadable(path: Path) -> str:
+    """Say why a file is of no use; nothing if it can be read and holds something."""
+    try:
+        return "" if path.read_bytes().strip() else "is empty"
+    except FileNotFoundError:
+        return "does not exist"
+    except IsADirectoryError:
+        return "is a folder"
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or type(error).__name__).lower()}"
