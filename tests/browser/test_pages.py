@@ -110,6 +110,9 @@ def test_a_page_is_whole_and_usable(
     assert browser.title
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width <= SCREENS[screen][0]
+    if name == "login":
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+        assert height <= SCREENS[screen][1], "it is short, and yet it scrolls"
     broken = broken_rules(browser, NOT_OURS.get(name, []))
     assert not broken, json.dumps(broken, indent=1)
     errors = [
@@ -119,6 +122,25 @@ def test_a_page_is_whole_and_usable(
         and "the server responded with a status of 4" not in line["message"]
     ]
     assert not errors
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_cone_search_finds_something_as_it_stands(
+    platform: Platform, browsers: Callable[[str], Chrome], screen: str
+) -> None:
+    browser = browsers("mira-member")
+    resize(browser, *SCREENS[screen])
+    browser.get(f"{platform.url}/portal/app")
+    form = wait(browser).until(lambda b: b.find_element(By.CSS_SELECTOR, "form[action*=cone]"))
+    form.find_element(By.CSS_SELECTOR, "button").click()
+    wait(browser).until(lambda b: b.find_elements(By.ID, "adql"))
+    browser.save_screenshot(str(ARTIFACTS / f"page-cone-{screen}.png"))
+    assert browser.find_elements(By.CSS_SELECTOR, ".fl-scroll tbody tr")
+    assert "TOP" not in browser.find_element(By.ID, "adql").text
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+    assert width <= SCREENS[screen][0]
+    broken = broken_rules(browser, [])
+    assert not broken, json.dumps(broken, indent=1)
 
 
 def test_the_way_to_a_lab_can_be_gone_by_keyboard(

@@ -35,11 +35,13 @@ class Console:
         with self._console.status("starting") as status:
             yield lambda text: status.update(f"starting {text}")
 
-    def greet(self, url: str, link: str, *, demo: bool) -> None:
-        """Print the address and the administrator's link, each whole on a line of its own."""
+    def greet(self, url: str, link: str, *, listens: str, demo: bool) -> None:
+        """Print the addresses and the administrator's link, each whole on a line of its own."""
         show = self._console.print
         show()
         show(Text.assemble("  First Light is up:   ", (url + "/", "bold cyan")))
+        if listens not in url:
+            show(Text.assemble("  It listens on:       ", (listens, "cyan")))
         show(Text.assemble("  Administrator, once: ", (link, "cyan")))
         if demo:
             show(Text("  Demo: people log in through a pretend GitHub.", "yellow"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["OperatorError"]
+__all__ = ["MisunderstoodError", "OperatorError"]
 
 
 class OperatorError(click.ClickException):
@@ -27,3 +27,9 @@ class OperatorError(click.ClickException):
         click.secho(f"✗ {self.message}", fg="red", err=True)
         if self.fix:
             click.echo(f"  {self.fix}", err=True)
+
+
+class MisunderstoodError(OperatorError):
+    """What was typed makes no sense: exit code 2, as for an unknown option."""
+
+    exit_code = 2

@@ -28,7 +28,8 @@ class HubRefusalError(OperatorError):
     """The hub answered, and said no."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"The hub refused: {message} ({status}).")
+        number = f" ({status})" if status >= 500 else ""
+        super().__init__(f"The hub refused: {message.rstrip('.')}{number}.")
         self.status = status
 
 

@@ -27,7 +27,7 @@ def log_file(state: State, name: str) -> Path:
     known |= {f"lab/{path.stem}": path for path in sorted((state.logs / "labs").glob("*.log"))}
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=1, cutoff=0.4)
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
     listed = ", ".join(known) or "none yet; start the platform with `firstlight up`"
     raise OperatorError(
         f"There is no log of {name!r}." + (f" Did you mean {near[0]}?" if near else ""),

@@ -15,7 +15,7 @@ import yaml
 from firstlight_client import __version__
 from firstlight_client.errors import OperatorError
 from firstlight_client.paths import Installation, State, write_private
-from firstlight_client.ports import choose_ports, is_free
+from firstlight_client.ports import choose_ports, is_free, why_taken
 
 __all__ = ["Plan", "ask_hub_settings", "merge", "read_runtime", "settings_for", "write_plan"]
 
@@ -44,15 +44,21 @@ def ask_hub_settings(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def resolve(config: Path | None) -> dict[str, Any]:
+def resolve(config: Path | None, *, outside: bool) -> dict[str, Any]:
     """Return the settings that a file means, with every default filled in.
+
+    Parameters
+    ----------
+    outside
+        Whether to look for what the file names on this machine: secrets, files, addresses.
 
     Raises
     ------
     OperatorError
         With every problem that the file has.
     """
-    done = ask_hub_settings("show", "--format", "json", *(("--config", str(config)) * bool(config)))
+    named = ("--config", str(config)) if config else ()
+    done = ask_hub_settings("show", "--format", "json", *named, *(("--outside",) * outside))
     if done.returncode:
         raise OperatorError((done.stderr.strip() or done.stdout.strip()).removeprefix("✗ "))
     settings: dict[str, Any] = json.loads(done.stdout)
@@ -90,10 +96,16 @@ def write_plan(
     """
     installation = Installation.find()
     installation.require()
-    settings = resolve(config)
+    # The demo brings its own identity provider, so a secret of the real one may be missing.
+    settings = resolve(config, outside=not demo)
     address = bind or settings["network"]["bind"]
+    if demo and address not in {"127.0.0.1", "::1", "localhost"}:
+        raise OperatorError(
+            "The demo lets everybody in as anybody, so it listens on loopback only.",
+            "Leave out --demo, or set network.bind to 127.0.0.1.",
+        )
+    public = _public_url(settings, address, port)
     _require_port(port, address)
-    public = (settings["site"]["public_url"] or f"http://127.0.0.1:{port}").rstrip("/")
     before = read_runtime(state).get("ports", {})
     runtime = {
         "state_dir": str(state.root),
@@ -122,18 +134,13 @@ def settings_for(state: State, config: Path | None, runtime: Mapping[str, Any]) 
     OperatorError
         With every problem that the file has.
     """
-    return _with_demo(state, config, runtime) if runtime["demo"] else resolve(config)
+    return _with_demo(state, config, runtime) if runtime["demo"] else resolve(config, outside=True)
 
 
 def _with_demo(state: State, config: Path | None, runtime: Mapping[str, Any]) -> dict[str, Any]:
     """Let people log in through the pretend GitHub, whatever the file says of identity."""
     from firstlight_client.demo_github import DEMO_ACCESS
 
-    if runtime["bind"] not in {"127.0.0.1", "::1", "localhost"}:
-        raise OperatorError(
-            "The demo lets everybody in as anybody, so it listens on loopback only.",
-            "Leave out --demo, or set network.bind to 127.0.0.1.",
-        )
     written = (yaml.safe_load(config.read_text()) if config else None) or {}
     places = {
         "url": f"{runtime['public_url']}/demo-github",
@@ -143,17 +150,28 @@ def _with_demo(state: State, config: Path | None, runtime: Mapping[str, Any]) ->
     merged = merge(merge(written, DEMO_ACCESS), {"identity": {"github": places}})
     target = state.run / "demo.yaml"
     write_private(target, yaml.safe_dump(merged, allow_unicode=True, sort_keys=False))
-    return resolve(target)
+    return resolve(target, outside=False)
+
+
+def _public_url(settings: Mapping[str, Any], address: str, port: int) -> str:
+    """Return the address that people type, without a slash at its end."""
+    if configured := settings["site"]["public_url"]:
+        return str(configured).rstrip("/")
+    if address in {"0.0.0.0", "::"}:  # noqa: S104
+        raise OperatorError(
+            f"The platform would listen on all addresses ({address}), and nothing says which of "
+            "them people type: every link and login would lead them to their own machine.",
+            "Set site.public_url in platform.yaml, or --bind to one address of this machine.",
+        )
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 def _require_port(port: int, address: str) -> None:
-    try:
-        free = is_free(port, address)
-    except OverflowError:
-        free = False
-    if not free:
-        other = next((n for n in range(port + 1, min(port + 100, 65536)) if is_free(n)), 8080)
+    if not (reason := why_taken(port, address)):
+        return
+    if not reason.startswith("Port"):
         raise OperatorError(
-            f"Port {port} of {address} is taken (or not this user's to take).",
-            f"Stop what listens there, or choose another: make up PORT={other}",
+            reason, "Set network.bind (or --bind) to an address of this machine, such as 127.0.0.1."
         )
+    other = next((n for n in range(port + 1, min(port + 100, 65536)) if is_free(n)), 8080)
+    raise OperatorError(reason, f"Stop what listens there, or choose another: make up PORT={other}")

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Mapping
 from contextlib import closing
 
-__all__ = ["NAMES", "choose_ports", "is_free"]
+__all__ = ["NAMES", "choose_ports", "is_free", "why_taken"]
 
 NAMES = ("proxy_api", "hub", "tap", "butler", "portal", "demo_github")
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
     """Tell whether a server could listen on a port now."""
+    return not why_taken(port, address)
+
+
+def why_taken(port: int, address: str = "127.0.0.1") -> str:
+    """Say why a server could not listen on a port now; nothing if it could."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with closing(socket.socket(family)) as probe:
         # What a server does: connections in TIME_WAIT do not hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
-        except OSError:
-            return False
-        return True
+        except (OSError, OverflowError, UnicodeError) as error:
+            return _reason(error, port, address)
+        return ""
+
+
+def _reason(error: Exception, port: int, address: str) -> str:
+    match error:
+        case socket.gaierror() | UnicodeError():
+            return f"{address} is no IP address, and no machine of this name is known here."
+        case OSError(errno=errno.EADDRNOTAVAIL):
+            return f"{address} is no address of this machine."
+        case OSError(errno=errno.EACCES):
+            return f"Port {port} of {address} is not this user's to take."
+        case _:
+            return f"Port {port} of {address} is taken."
 
 
 def choose_ports(before: Mapping[str, int], *, taken: int) -> dict[str, int]:

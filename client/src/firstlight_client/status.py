@@ -120,9 +120,14 @@ def show_status(status: Mapping[str, Any]) -> None:
     if status["people"] is not None:
         labs = status["labs"]
         named = f": {', '.join(labs)}" if labs else ""
-        console.print(f"{status['people']} people known, {len(labs)} labs running{named}")
+        known = _count_of(status["people"], "person", "people")
+        console.print(f"{known} known, {_count_of(len(labs), 'lab', 'labs')} running{named}")
     if status["shortage"]:
         console.print(Text(f"✗ {status['shortage']}", "red"), soft_wrap=True)
+
+
+def _count_of(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _human(seconds: int) -> str:

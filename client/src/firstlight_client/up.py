@@ -161,7 +161,8 @@ def _supervisor_ended(state: State, started: SupervisorProcess) -> OperatorError
 def _greet(plan: Plan, console: Console) -> None:
     body = {"user": "operator", "admin": True, "expires_in": _ADMIN_LINK_SECONDS}
     link = Hub(plan.state).call("POST", "/firstlight/links", body)["url"]
-    console.greet(plan.url, link, demo=bool(plan.runtime["demo"]))
+    listens = f"{plan.runtime['bind']}:{plan.runtime['port']}"
+    console.greet(plan.url, link, listens=listens, demo=bool(plan.runtime["demo"]))
 
 
 def _watch(

@@ -170,7 +170,7 @@ async def test_a_cone_search_shows_rows_and_how_to_take_them_along(site: Any) ->
     assert adql is not None
     assert python is not None
     assert site.catalog.queries == [adql.text]
-    assert adql.text.startswith("SELECT TOP 100 objectId, ra, dec, mag_i\n")
+    assert adql.text.startswith("SELECT objectId,\n       ra,\n       dec,\n       mag_i\n")
     assert adql.text in python.text
 
 

@@ -31,7 +31,7 @@ __all__ = [
 HOME = "/portal/app"
 _SESSION_SECONDS = 24 * 3600
 _ATTEMPT_SECONDS = 600
-_DEFAULTS = {"table": "", "ra": "61.9", "dec": "-36.4", "radius": "0.02"}
+_DEFAULTS = {"table": "", "ra": "56.655", "dec": "-36.436", "radius": "0.02"}
 
 
 class SessionHandler(PageHandler):

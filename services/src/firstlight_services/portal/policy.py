@@ -95,7 +95,7 @@ def cone_adql(cone: Cone, table: Table) -> str:
                 "bad_name", f"{name!r} cannot be asked for.", hint="", kind=Kind.INVALID
             )
     return (
-        f"SELECT TOP {MAX_ROWS} {', '.join(names)}\n"
+        f"SELECT {',\n       '.join(names)}\n"
         f"FROM {table.name}\n"
         f"WHERE CONTAINS(POINT('ICRS', {ra}, {dec}),\n"
         f"               CIRCLE('ICRS', {cone.ra!r}, {cone.dec!r}, {cone.radius!r})) = 1"
