@@ -105,3 +105,24 @@ def test_log_out_is_from_everything_also_after_the_browser_was_closed(platform: 
         ),
         what="the portal to ask the hub",
     )
+
+
+def test_files_beside_the_configuration_have_the_last_word(
+    platform: Platform, tmp_path: Path
+) -> None:
+    config, extra = tmp_path / "platform.yaml", tmp_path / "jupyterhub_config.d"
+    config.write_text("")
+    extra.mkdir()
+    name = 'c.JupyterHub.template_vars["firstlight"]["site"] = "Extra"\n'
+    (extra / "10-name.py").write_text(name)
+    site = Platform(tmp_path / "state", config=config)
+    site.state_dir.mkdir()
+    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site.start()
+    try:
+        assert "Log in to Extra" in site.get("/nb/hub/login").text
+    finally:
+        site.stop()
+    (extra / "20-broken.py").write_text("\nc.JupyterHub = nothing\n")
+    with pytest.raises(AssertionError, match=r"20-broken\.py:2: .* failed: NameError"):
+        site.start(seconds=60)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,8 @@ _ADMIN_LINK_SECONDS = 86400
 _START_SECONDS = 90
 _CRASH_LOOP_SECONDS = 12
 """A part that still ends right after its start by then has a reason that does not go away."""
+_TRIES = 3
+"""Processes of a part that were seen to end after that; one of them may be none at all."""
 
 
 class _Stop(Exception):  # noqa: N818 (a request, not an error)
@@ -126,6 +129,7 @@ def _wait(
     end = time.monotonic() + _START_SECONDS
     waiting = list(parts)
     began = time.monotonic()
+    tries: defaultdict[str, set[int]] = defaultdict(set)
     with console.waiting() as line:
         while waiting:
             for part in [part for part in waiting if is_healthy(part.health)]:
@@ -138,8 +142,10 @@ def _wait(
                 raise _does_not_come_up(state, waiting[0].name)
             if waiting and time.monotonic() > began + _CRASH_LOOP_SECONDS:
                 known = Supervisor(state).processes() or {}
-                for part in waiting:
-                    if part.name in known and known[part.name].state == "backoff":
+                for part in (part for part in waiting if part.name in known):
+                    # It ends within a second of its start, or later, but again and again.
+                    tries[part.name].add(known[part.name].pid)
+                    if known[part.name].state == "backoff" or len(tries[part.name]) > _TRIES:
                         raise _does_not_come_up(state, part.name)
             time.sleep(0.1)
 
