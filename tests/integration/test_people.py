@@ -40,7 +40,8 @@ def test_the_form_starts_a_lab_again_and_remembers_the_size(platform: Platform) 
 def test_a_lab_that_a_killed_hub_was_starting_is_ended(platform: Platform) -> None:
     platform.login("theo-teammate")
     note = platform.state_dir / "run" / "labs" / "theo-teammate.json"
-    assert not note.exists()
+    platform.hub("DELETE", "/users/theo-teammate/server")
+    wait_for(lambda: not note.exists(), what="the lab of an earlier test to end")
     hub = platform.pid_of("hub")
     platform.hub("POST", "/users/theo-teammate/server", json={"size": "small"})
     wait_for(note.exists, what="the start of the lab")
