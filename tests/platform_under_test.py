@@ -102,7 +102,7 @@ class Platform:
 
     def admin_link(self) -> str | None:
         """Return the one-time administrator link, once it is printed."""
-        match = re.search(r"http://\S+/nb/hub/link\?token=[\w.~-]+", self.output)
+        match = re.search(r"https?://\S+/nb/hub/link\?token=[\w.~-]+", self.output)
         return match[0] if match else None
 
     def stop(self, *, seconds: float = 30) -> int:

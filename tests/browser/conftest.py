@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium import webdriver
@@ -16,6 +17,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.platform_under_test import Platform
 
+AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
 
 
@@ -52,6 +54,25 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     driver.quit()
 
 
+@pytest.fixture(scope="module")
+def browsers(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], webdriver.Chrome]]:
+    """Return a function that gives a person's own browser, logged in."""
+    open_ones: dict[str, webdriver.Chrome] = {}
+
+    def browser_of(person: str) -> webdriver.Chrome:
+        if person not in open_ones:
+            open_ones[person] = start_browser(tmp_path_factory.mktemp(person))
+            if person != "nobody":
+                log_in(open_ones[person], platform, person)
+        return open_ones[person]
+
+    yield browser_of
+    for browser in open_ones.values():
+        browser.quit()
+
+
 @pytest.fixture
 def picture(browser: webdriver.Chrome, request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Return a function that keeps a screenshot as ``<test>-<number>-<name>.png``."""
@@ -81,3 +102,32 @@ def log_in(browser: webdriver.Chrome, platform: Platform, person: str) -> None:
     browser.find_element(By.ID, f"person-{person}").click()
     # Going on to another page before the hub's answer would give up the login.
     wait(browser).until(lambda b: "/nb/" in b.current_url and "oauth_login" not in b.current_url)
+
+
+def resize(browser: webdriver.Chrome, width: int, height: int) -> None:
+    """Set the size of the page itself, as a telephone has it."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+
+
+def broken_rules(browser: webdriver.Chrome, without: list[str]) -> list[dict[str, Any]]:
+    """Return what axe-core finds: WCAG 2.1, levels A and AA."""
+    browser.execute_script(AXE.read_text())
+    found: dict[str, Any] = browser.execute_async_script(
+        """
+        const [without, done] = arguments;
+        const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+        axe.run({exclude: without}, {runOnly: rules}).then(done);
+        """,
+        without,
+    )
+    return [
+        {
+            "rule": rule["id"],
+            "help": rule["help"],
+            "where": [n["html"][:200] for n in rule["nodes"]],
+        }
+        for rule in found["violations"]
+    ]

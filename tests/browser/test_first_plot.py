@@ -79,10 +79,32 @@ def test_from_login_to_a_plotted_galaxy(
 
     browser.get(f"{platform.url}/nb/hub/home")
     picture("home")
-    browser.get(f"{platform.url}/nb/hub/logout")
+    start_again(browser)
+    wait(browser, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
+    assert "01-first-light" in browser.current_url
+    picture("tutorial-again")
+
+    browser.get(f"{platform.url}/nb/hub/home")
+    browser.find_element(By.ID, "logout").click()
+    wait(browser).until(lambda b: b.current_url.endswith("/nb/hub/login"))
     picture("logged-out")
     browser.get(f"{platform.url}/nb/user/mira-member/lab")
     wait(browser).until(lambda b: "login" in b.current_url)
+
+
+def start_again(browser: Chrome) -> None:
+    """Stop the lab, start it by the form, and open the tutorial from the home page."""
+    home = browser.current_url
+    browser.find_element(By.ID, "stop").click()
+    wait(browser, 60).until(lambda b: b.find_element(By.ID, "start").text == "Start your lab")
+    browser.find_element(By.ID, "start").click()
+    wait(browser).until(lambda b: b.find_elements(By.ID, "size-small"))
+    assert browser.find_element(By.ID, "size-small").is_selected()
+    browser.find_element(By.CSS_SELECTOR, "form [type=submit]").click()
+    wait(browser, 90).until(lambda b: "/user/mira-member/lab" in b.current_url)
+    browser.get(home)
+    wait(browser).until(lambda b: b.find_elements(By.ID, "tutorial"))
+    browser.find_element(By.ID, "tutorial").click()
 
 
 def run_all_cells(browser: Chrome) -> None:

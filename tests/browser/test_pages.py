@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import ARTIFACTS, log_in, start_browser, wait
+from tests.browser.conftest import ARTIFACTS, broken_rules, resize, wait
 from tests.lab_client import start_lab
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
-
-AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 
 #: JupyterHub's own administration page is a program of its own, which we only frame.
 NOT_OURS = {"admin": ["#react-admin-hook"]}
@@ -35,59 +32,12 @@ PAGES = {
     "tokens": ("mira-member", "/nb/hub/token", "Tokens"),
     "no-such-page": ("mira-member", "/nb/hub/nothing", "There is nothing here"),
     "not-for-you": ("mira-member", "/nb/hub/admin", "You may not go there"),
+    "used-link": ("mira-member", "/nb/hub/link?token=used", "This link works no more"),
     "catalogs": ("mira-member", "/portal/app", "Catalogs"),
     "no-such-catalog-page": ("mira-member", "/portal/nothing", "There is nothing here"),
     "admin": ("ada-admin", "/nb/hub/admin", "Admin"),
 }
 SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
-
-
-@pytest.fixture(scope="module")
-def browsers(
-    platform: Platform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Chrome]]:
-    """Return a function that gives a person's own browser, logged in."""
-    open_ones: dict[str, Chrome] = {}
-
-    def browser_of(person: str) -> Chrome:
-        if person not in open_ones:
-            open_ones[person] = start_browser(tmp_path_factory.mktemp(person))
-            if person != "nobody":
-                log_in(open_ones[person], platform, person)
-        return open_ones[person]
-
-    yield browser_of
-    for browser in open_ones.values():
-        browser.quit()
-
-
-def resize(browser: Chrome, width: int, height: int) -> None:
-    """Set the size of the page itself, as a telephone has it."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-
-
-def broken_rules(browser: Chrome, without: list[str]) -> list[dict[str, Any]]:
-    """Return what axe-core finds: WCAG 2.1, levels A and AA."""
-    browser.execute_script(AXE.read_text())
-    found: dict[str, Any] = browser.execute_async_script(
-        """
-        const [without, done] = arguments;
-        const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
-        axe.run({exclude: without}, {runOnly: rules}).then(done);
-        """,
-        without,
-    )
-    return [
-        {
-            "rule": rule["id"],
-            "help": rule["help"],
-            "where": [n["html"][:200] for n in rule["nodes"]],
-        }
-        for rule in found["violations"]
-    ]
 
 
 @pytest.mark.parametrize("screen", SCREENS)

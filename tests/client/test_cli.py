@@ -97,10 +97,20 @@ def test_the_demo_keeps_the_sites_own_settings(tmp_path: Path) -> None:
     state.make()
     plan = write_plan(state, port=_unused(), config=config, demo=True, bind=None)
     assert plan.settings["site"]["name"] == "Mine"
+    assert plan.settings["site"]["contact"] == "help@observatory.example"
     assert plan.settings["identity"]["refresh"] == 7
     assert plan.settings["identity"]["provider"] == "github"
     assert plan.settings["access"]["blocked"] == ["bob-blocked"]
     assert json.loads(state.runtime.read_text())["config"] == str(config)
+
+
+def test_the_demo_assumes_a_contact_only_where_the_site_names_none(tmp_path: Path) -> None:
+    config = tmp_path / "platform.yaml"
+    config.write_text("site: {contact: me@site.example}\n")
+    state = State(tmp_path / "var")
+    state.make()
+    plan = write_plan(state, port=_unused(), config=config, demo=True, bind=None)
+    assert plan.settings["site"]["contact"] == "me@site.example"
 
 
 def test_the_demo_is_not_shown_to_the_network(tmp_path: Path) -> None:

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
-from firstlight_client.parts import parts_of
-from firstlight_client.paths import State
+import pytest
+from click.testing import CliRunner
+
+from firstlight_client.cli import command
+from firstlight_client.errors import OperatorError
+from firstlight_client.parts import find_node, parts_of
+from firstlight_client.paths import Installation, State
 from firstlight_client.supervise import render_configuration
 
 
@@ -59,3 +66,30 @@ def test_a_percent_sign_in_the_path_survives_the_supervisors_syntax(
     odd = State(state.root.parent / "a%b")
     text = render_configuration(odd, parts_of(odd, runtime, settings))
     assert f'--state-dir "{state.root.parent}/a%%b"' in text
+
+
+def test_without_any_node_the_fix_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        OperatorError, match=r"^Node\.js is missing; the proxy needs it\.$"
+    ) as raised:
+        find_node(Installation(tmp_path))
+    assert "make environments" in raised.value.fix
+
+
+def test_the_doctor_says_what_to_do_about_a_missing_node(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = Installation(tmp_path).proxy
+    proxy.parent.mkdir(parents=True)
+    proxy.touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("FIRSTLIGHT_HOME", str(tmp_path))
+    done = CliRunner().invoke(command, ["doctor", "--json", "--state-dir", str(state.root)])
+    assert done.exit_code == 1
+    findings = [finding for finding in json.loads(done.stdout) if "Node.js" in finding["detail"]]
+    assert [(finding["what"], finding["verdict"]) for finding in findings] == [
+        ("Node.js", "fail"),
+        ("proxy", "fail"),
+    ]
+    assert all("make environments" in finding["fix"] for finding in findings)

@@ -65,7 +65,7 @@ def test_runs_with_the_kernel_that_labs_have(notebook: dict[str, Any]) -> None:
     assert "version" not in notebook["metadata"]["language_info"]
 
 
-def test_says_something_before_each_cell_of_code_but_the_last(notebook: dict[str, Any]) -> None:
+def test_says_something_before_each_cell_of_code(notebook: dict[str, Any]) -> None:
     kinds = [cell["cell_type"] for cell in notebook["cells"]]
 
     assert kinds[0] == "markdown"
@@ -79,7 +79,8 @@ def test_code_is_python_without_secrets_or_addresses(notebook: dict[str, Any]) -
         assert "token" not in source.lower()
 
 
-def test_ends_by_saying_that_it_is_done(notebook: dict[str, Any], path: Path) -> None:
-    if path.stem == "01-first-light":
-        assert "First light" in code(notebook)[-1]
-        assert "done" in code(notebook)[-1]
+def test_the_first_one_has_ten_cells_and_says_when_it_is_done() -> None:
+    cells = code(json.loads(TUTORIALS[0].read_text(encoding="utf-8")))
+
+    assert len(cells) == 10
+    assert "First light: done" in cells[-1].splitlines()[-1]

@@ -130,7 +130,11 @@ def _proxy(installation: Installation) -> Finding:
     """Start the proxy's program, which an older Node cannot."""
     if not installation.proxy.exists():
         return _fail("proxy", "not installed", "Run `make environments`.")
-    command = [find_node(installation), str(installation.proxy), "--version"]
+    try:
+        node = find_node(installation)
+    except OperatorError as error:
+        return _fail("proxy", error.message, error.fix)
+    command = [node, str(installation.proxy), "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     if done.returncode:
         fix = "Install Node.js 22 or newer, or run `make environments`."

@@ -50,13 +50,14 @@ def follow(path: Path) -> None:
     file.seek(0, 2)
     try:
         while True:
-            line = file.readline()
-            if line:
+            # Asked first: what was written to the old file until then is still read.
+            rotated = path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino
+            for line in file:
                 click.echo(line, nl=False)
-                continue
-            time.sleep(0.2)
-            if path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            if rotated:
                 file.close()
                 file = path.open(errors="replace")
+            else:
+                time.sleep(0.2)
     except KeyboardInterrupt:
         file.close()

@@ -139,7 +139,7 @@ def settings_for(state: State, config: Path | None, runtime: Mapping[str, Any]) 
 
 def _with_demo(state: State, config: Path | None, runtime: Mapping[str, Any]) -> dict[str, Any]:
     """Let people log in through the pretend GitHub, whatever the file says of identity."""
-    from firstlight_client.demo_github import DEMO_ACCESS
+    from firstlight_client.demo_github import DEMO_ACCESS, DEMO_SITE
 
     written = (yaml.safe_load(config.read_text()) if config else None) or {}
     places = {
@@ -147,7 +147,8 @@ def _with_demo(state: State, config: Path | None, runtime: Mapping[str, Any]) ->
         "api_url": f"http://127.0.0.1:{runtime['ports']['demo_github']}/demo-github/api",
         "client_secret_file": str(state.secrets / "demo_github_client_secret"),
     }
-    merged = merge(merge(written, DEMO_ACCESS), {"identity": {"github": places}})
+    merged = merge(merge(DEMO_SITE, written), DEMO_ACCESS)
+    merged = merge(merged, {"identity": {"github": places}})
     target = state.run / "demo.yaml"
     write_private(target, yaml.safe_dump(merged, allow_unicode=True, sort_keys=False))
     return resolve(target, outside=False)

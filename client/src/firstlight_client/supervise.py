@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.client import HTTPException
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -139,6 +141,7 @@ class SupervisorProcess:
 
     def __init__(self, state: State) -> None:
         program = (sys.executable, "-m", "firstlight_client._run", "supervisor")
+        self._state = state
         self.process = subprocess.Popen(
             [*program, "--state-dir", str(state.root)],
             stdin=subprocess.DEVNULL,
@@ -159,7 +162,40 @@ class SupervisorProcess:
         """Whether it does not run any more."""
         return self.process.poll() is not None
 
+    def stop(self, *, patience: float = 12) -> None:
+        """Have it stop the parts and itself; then make it.
+
+        Notes
+        -----
+        It sends each part one SIGTERM, and waits. A part that it has just forked is still
+        supervisor's program, which takes the signal and is gone: so this waits for that to pass.
+        """
+        end = time.monotonic() + 3
+        while not (self.ended or self._parts_hear()) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.process.terminate()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _parts_hear(self) -> bool:
+        """Tell whether all parts were started, and are programs of their own by now."""
+        known = Supervisor(self._state).processes() or {}
+        return bool(known) and all(
+            process.state not in {"stopped", "starting"} or _hears(process.pid)
+            for process in known.values()
+        )
+
     def last_words(self) -> str:
         """Return its last lines; it has ended."""
         self._reader.join(1)
         return b"".join(self._lines).decode(errors="replace").rstrip()
+
+
+def _hears(pid: int) -> bool:
+    try:
+        return bool(pid) and b"supervisord" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True  # it has ended already

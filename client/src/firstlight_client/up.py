@@ -5,11 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -38,6 +37,8 @@ _CRASH_LOOP_SECONDS = 12
 _TRIES = 3
 """Processes of a part that were seen to end after that; one of them may be none at all."""
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class _Stop(Exception):  # noqa: N818 (a request, not an error)
     """Ctrl-C, or SIGTERM from a service manager."""
@@ -60,7 +61,7 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
     require_room(state)
     state.make()
     with _own(state):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _STOPPING:
             signal.signal(number, _raise_stop)
         started: SupervisorProcess | None = None
         try:
@@ -68,7 +69,9 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
             plan = write_plan(state, port=port, config=config, demo=demo, bind=bind)
             ensure_sample_data(state)
             parts = parts_of(state, plan.runtime, plan.settings)
-            started = _start(state, parts)
+            _prepare(state, parts)
+            with _undisturbed():  # or there might be a supervisor that nobody knows
+                started = SupervisorProcess(state)
             _wait(state, parts, started, console)
             _greet(plan, console)
             _watch(plan, parts, started, console)
@@ -99,11 +102,20 @@ def _own(state: State) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _start(state: State, parts: tuple[Part, ...]) -> SupervisorProcess:
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a Ctrl-C wait; what is started meanwhile has to unblock it for itself."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare(state: State, parts: tuple[Part, ...]) -> None:
     _end_leftover(state)
     write_private(state.supervisor_conf, render_configuration(state, parts))
     state.supervisor_socket.unlink(missing_ok=True)
-    return SupervisorProcess(state)
 
 
 def _end_leftover(state: State) -> None:
@@ -195,19 +207,13 @@ def _watch(
 
 
 def _stop_everything(state: State, started: SupervisorProcess | None, console: Console) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
     if started is None:
         return
     began = time.monotonic()
     click.echo()
-    with suppress(ProcessLookupError):
-        started.process.terminate()
-    try:
-        started.process.wait(12)
-    except subprocess.TimeoutExpired:
-        started.process.kill()
-        started.process.wait()
+    started.stop()
     labs = stop_labs(state)
     state.supervisor_socket.unlink(missing_ok=True)
     stopped = f"stopped{f', and {labs} lab' + 's' * (labs > 1) if labs else ''}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from traitlets.config import get_config
 
 from firstlight_hub.configure import configure
+from firstlight_hub.logs import keep_secrets_out
 from firstlight_hub.settings.extra import run_extra_files
 from firstlight_hub.settings.runtime import load_runtime, load_settings_of, read_secrets
 from firstlight_hub.spawner import guarantees, inspect, probe
@@ -15,6 +16,7 @@ _state = Path(os.environ["FIRSTLIGHT_STATE_DIR"])
 _runtime = load_runtime(_state)
 _settings = load_settings_of(_state)
 configure(c, _settings, _runtime, read_secrets(_state))
+keep_secrets_out()
 
 # What this machine can do is found out here, once, and shown to administrators.
 c.LabSpawner.machine = probe()

@@ -109,6 +109,23 @@ def test_state_counts_and_names_nobody(hub: str, vera: requests.Session) -> None
     assert "Set-Cookie" not in answer.headers
 
 
+def test_a_browser_is_told_who_it_is_logged_in_as(hub: str, vera: requests.Session) -> None:
+    answer = vera.get(f"{hub}/firstlight/me")
+
+    assert answer.json() == {"name": "vera"}
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert answer.headers["Vary"] == "Cookie"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_stranger_is_told_of_nobody(hub: str) -> None:
+    answer = requests.get(f"{hub}/firstlight/me")
+
+    assert answer.json() == {"name": None}
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_the_stylesheet_comes_from_the_hub_itself(hub: str) -> None:
     page = BeautifulSoup(requests.get(f"{hub}/login").text, "html.parser")
     sheet = page.select_one('link[href*="firstlight-static"][rel="stylesheet"]')

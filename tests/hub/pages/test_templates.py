@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,6 +162,82 @@ def test_who_is_denied_sees_the_reason_and_whom_to_ask() -> None:
     assert reason is not None
     assert reason.text.strip() == "mallory is blocked here."
     assert "ask help@observatory.example" in " ".join(page.text.split())
+
+
+@pytest.mark.parametrize("contact", ["help@observatory.example", "the staff"])
+def test_an_error_says_once_whom_to_ask(contact: str) -> None:
+    message = f"mallory is not listed. If you should be, ask {contact}."
+    page = render("error.html", firstlight=SITE | {"contact": contact}, message=message)
+
+    assert page.text.count(contact) == 1
+    assert render("error.html", firstlight=SITE | {"contact": contact}).text.count(contact) == 1
+
+
+def test_a_used_link_speaks_of_links_only() -> None:
+    error = SimpleNamespace(used_link=True)
+    message = "This link has been used. Ask help@observatory.example for a new one."
+    values = {"firstlight": SITE, "message": message, "exception": error}
+    known, stranger = render("error.html", **values), render("error.html", user=None, **values)
+
+    assert known.h1 is not None
+    assert known.h1.text == "This link works no more"
+    assert "have access" not in known.text + stranger.text
+    assert "another account" not in known.text + stranger.text
+    assert known.select_one("main a[href='/nb/hub/home']")
+    assert "firstlight link --user NAME" in stranger.text
+
+
+def test_an_error_of_somebody_who_is_logged_in_has_a_way_out() -> None:
+    known, stranger = render("error.html"), render("error.html", user=None)
+
+    out = known.select_one("header #logout")
+    assert out is not None
+    assert out["href"] == "/nb/hub/logout"
+    assert "vera" in known.select("header .fl-name")[0].text
+    assert stranger.select_one("#login_widget") is None
+
+
+def _token(note: str, minute: int, **values: Any) -> SimpleNamespace:
+    created = datetime(2026, 1, 1, 12, minute)  # as the hub has it: UTC without a zone
+    given = {"last_activity": None, "expires_at": None, "scopes": [], "api_id": f"a{minute}"}
+    return SimpleNamespace(note=note, created=created, **(given | values))
+
+
+def test_each_token_says_when_it_ends() -> None:
+    tokens = [
+        _token("Server at /nb/user/vera/", 1),
+        _token("TOPCAT", 2, expires_at=datetime(2026, 2, 1)),
+    ]
+    page = render("token.html", firstlight=SITE, api_tokens=tokens)
+    rows = [
+        (row.th.text if row.th else "", row.select(".time-col")[2].text)
+        for row in page.select("tr.token-row")
+    ]
+
+    assert rows == [
+        ("Your lab, for the hub", "when the lab stops"),
+        ("TOPCAT", "2026-02-01T00:00:00Z"),
+    ]
+
+
+def test_permissions_are_said_in_words() -> None:
+    token = _token(
+        "x", 1, scopes=["access:services!service=tap", "read:users:groups!user", "list:users"]
+    )
+    page = render("token.html", firstlight=SITE, api_tokens=[token])
+
+    words = [item.text for item in page.select("details li")]
+    assert words == ["use the catalogs", "know your groups", "list:users"]
+    assert "JupyterHub" not in page.select("main")[0].text
+
+
+def test_the_token_page_has_what_jupyterhubs_script_looks_for() -> None:
+    script = (UPSTREAM.parent / "static" / "js" / "token.js").read_text()
+    page = render("token.html", firstlight=SITE, api_tokens=[_token("x", 1)])
+    wanted = set(re.findall(r"\$\(\"([#.][\w-]+)\"\)", script))
+
+    assert len(wanted) > 5
+    assert [one for one in wanted if not page.select_one(one)] == []
 
 
 def test_an_internal_error_shows_nothing_of_its_inside() -> None:

@@ -21,7 +21,7 @@ SCOPES = ("access:services!service=portal", "access:services!service=tap")
 TABLES = """<?xml version="1.0"?>
 <vosi:tableset xmlns:vosi="http://www.ivoa.net/xml/VOSITables/v1.0">
  <schema><name>dp01_dc2_catalogs</name>
-  <table><name>dp01_dc2_catalogs.object</name><description>Measured &lt;objects&gt;.</description>
+  <table><name>dp01_dc2_catalogs.object</name><description>Measured &lt;objects&gt;. (5 columns)</description>
    <column><name>objectId</name><description>Its number</description>
     <ucd>meta.id;meta.main</ucd><dataType>long</dataType><flag>principal</flag></column>
    <column><name>ra</name><unit>deg</unit><ucd>pos.eq.ra;meta.main</ucd></column>

@@ -135,6 +135,27 @@ async def test_tables_and_columns_are_shown(site: Any) -> None:
     ]
 
 
+async def test_the_number_of_columns_is_said_once(site: Any) -> None:
+    browser = await site.log_in()
+    page = _page(await browser.get("/portal/app"))
+
+    words = [line.text for line in page.select("summary span")]
+    assert words == ["5 columns · Measured <objects>.", "1 column"]
+
+
+async def test_only_pages_that_do_not_know_the_person_ask_the_hub(site: Any) -> None:
+    browser = await site.log_in()
+    knows = _page(await browser.get("/portal/app")).select_one("#who")
+    asks = _page(await browser.get("/")).select_one("#who")
+
+    assert knows is not None
+    assert asks is not None
+    assert "vera" in knows.text
+    assert not knows.has_attr("data-ask")
+    assert asks["data-ask"] == "/nb/hub/firstlight/me"
+    assert "vera" not in asks.text
+
+
 async def test_the_catalog_is_asked_as_the_person(site: Any) -> None:
     browser = await site.log_in()
     await browser.get("/portal/app")

@@ -155,6 +155,19 @@ async def test_the_accent_is_the_sites(site: Any) -> None:
     assert b"--fl-accent: #3557d6" in (await fetch(site.url + "/assets/theme.css")).body
 
 
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/_error/503?url=/nb/hub/home"])
+async def test_light_or_dark_is_settled_before_anything_is_painted(site: Any, path: str) -> None:
+    page = BeautifulSoup((await fetch(site.url + path)).body, "html.parser")
+    script = page.select_one("head script[src='/assets/theme.js']")
+
+    assert script is not None
+    assert not script.has_attr("defer")
+    assert not script.has_attr("async")
+    assert script.find_next_sibling("link", rel="stylesheet")
+    assert page.find(id="dark-theme-toggle")
+    assert b"jupyterhub-bs-theme" in (await fetch(site.url + "/assets/theme.js")).body
+
+
 class TestLocalLogin:
     @pytest.fixture
     def settings(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CLIENT_ID", "DEMO_ACCESS"]
+__all__ = ["CLIENT_ID", "DEMO_ACCESS", "DEMO_SITE"]
 
 CLIENT_ID = "first-light-demo"
 
@@ -20,3 +20,6 @@ DEMO_ACCESS: dict[str, Any] = {
     },
 }
 """What ``firstlight up --demo`` lays over ``platform.yaml``."""
+
+DEMO_SITE: dict[str, Any] = {"site": {"contact": "help@observatory.example"}}
+"""What it assumes where ``platform.yaml`` says nothing."""

@@ -34,7 +34,9 @@ class OAuthError(Exception):
 
 
 class OAuth:
-    """Hands out codes and tokens; remembers nothing between runs.
+    """Hands out codes and tokens.
+
+    Nothing is kept between runs: a token says itself, sealed with the secret, what it stands for.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class OAuth:
         self._client_secret = client_secret
         self.callback = callback
         self._codes: dict[str, Grant] = {}
-        self._tokens: dict[str, Grant] = {}
+        self._revoked: dict[int, int] = {}
 
     def check_client(self, client_id: str, redirect_uri: str) -> None:
         """Refuse an application or callback that is not registered."""
@@ -88,17 +90,30 @@ class OAuth:
         proven = grant is not None and (not grant.challenge or _s256(verifier) == grant.challenge)
         if grant is None or not proven or grant.expires < time.time():
             raise OAuthError("bad_verification_code", "The code passed is incorrect or expired.")
-        token = "gho_" + secrets.token_urlsafe(27)
-        self._tokens[token] = grant
-        return token, grant
+        said = f"{grant.number} {time.time_ns()} {secrets.token_hex(4)} {' '.join(grant.scopes)}"
+        return f"gho_{said.encode().hex()}_{self._seal(said)}", grant
 
     def grant_of(self, token: str) -> Grant | None:
         """Return what a token stands for."""
-        return self._tokens.get(token)
+        kind, _, rest = token.partition("_")
+        body, _, seal = rest.partition("_")
+        try:
+            said = bytes.fromhex(body).decode()
+        except ValueError:
+            return None
+        if kind != "gho" or not hmac.compare_digest(self._seal(said).encode(), seal.encode()):
+            return None
+        number, made, _, *scopes = said.split()
+        if int(made) <= self._revoked.get(int(number), 0):
+            return None
+        return Grant(int(number), tuple(scopes))
 
     def revoke(self, number: int) -> None:
-        """Forget all tokens of a person, as when the person removes the application."""
-        self._tokens = {t: grant for t, grant in self._tokens.items() if grant.number != number}
+        """Refuse all tokens that a person has, as when the person removes the application."""
+        self._revoked[number] = time.time_ns()
+
+    def _seal(self, said: str) -> str:
+        return hmac.new(self._client_secret.encode(), said.encode(), "sha256").hexdigest()[:32]
 
 
 def _s256(verifier: str) -> str:

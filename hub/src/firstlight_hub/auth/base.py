@@ -20,7 +20,7 @@ from firstlight_hub.auth.logout import LogoutHandler
 from firstlight_hub.auth.models import Decision, Lists
 from firstlight_hub.auth.policy import decide_local
 from firstlight_hub.auth.recheck import Recheck, evict
-from firstlight_hub.auth.refusals import LINK_FIELD, refusal
+from firstlight_hub.auth.refusals import LINK_FIELD, refusal, used_link
 from firstlight_hub.people.models import LOCAL, Person
 from firstlight_hub.people.store import PeopleStore
 
@@ -191,11 +191,7 @@ class PeopleAuthenticator(Authenticator):
     def _use_link(self, token: str) -> dict[str, Any]:
         person = self.people.use_link(token)
         if person is None:
-            raise refusal(
-                403,
-                "This link has been used, or is too old. Links work once, for a short time: "
-                f"ask {self.contact} for a new one.",
-            )
+            raise used_link(self.contact)
         return self._local_model(person)
 
     def _local_model(self, person: Person) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jupyterhub.utils import url_path_join
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
-from firstlight_hub.auth.refusals import LINK_FIELD, refusal
+from firstlight_hub.auth.refusals import LINK_FIELD, refusal, used_link
 from firstlight_hub.people.models import NameTaken
 from firstlight_hub.people.names import clean_local_name
 
@@ -42,11 +42,7 @@ class LinkHandler(BaseHandler):
         token = self.get_argument("token", "")
         link = self.authenticator.people.find_link(token)
         if link is None:
-            raise refusal(
-                403,
-                "This link has been used, or is too old. Links work once, for a short time: "
-                f"ask {self.authenticator.contact} for a new one.",
-            )
+            raise used_link(self.authenticator.contact)
         html = await self.render_template(
             "link.html",
             link=link,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tornado import web
 
-__all__ = ["LINK_FIELD", "refusal"]
+__all__ = ["LINK_FIELD", "refusal", "used_link"]
 
 LINK_FIELD = "link_token"
 """The field of login data that holds a one-time link's token."""
@@ -14,4 +14,15 @@ def refusal(status: int, message: str) -> web.HTTPError:
     """Make an error whose page says ``message`` and nothing else."""
     error = web.HTTPError(status, message)
     error.jupyterhub_message = message  # type: ignore[attr-defined] # what the hub's page shows
+    return error
+
+
+def used_link(contact: str) -> web.HTTPError:
+    """Make the error of a one-time link that works no more; its page asks for no permission."""
+    error = refusal(
+        403,
+        "This link has been used, or is too old. Links work once, for a short time: "
+        f"ask {contact} for a new one.",
+    )
+    error.used_link = True  # type: ignore[attr-defined] # read by the template of errors
     return error

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jupyterhub import orm
+from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import utcnow
 from tornado.web import RequestHandler, StaticFileHandler
 
 from firstlight_hub.pages.site import disk_is_full
 
-__all__ = ["StateHandler", "StaticHandler", "handlers", "template_paths"]
+__all__ = ["MeHandler", "StateHandler", "StaticHandler", "handlers", "template_paths"]
 
 _HERE = Path(__file__).parent
 _ACTIVE = timedelta(minutes=30)
@@ -30,6 +31,7 @@ def handlers(state_dir: Path) -> list[tuple[Any, ...]]:
     """Return the routes for ``c.JupyterHub.extra_handlers``; the hub adds its prefix."""
     return [
         (r"/firstlight/state", StateHandler, {"state_dir": state_dir}),
+        (r"/firstlight/me", MeHandler),
         (r"/firstlight-static/(.*)", StaticHandler, {"path": str(_HERE / "static")}),
     ]
 
@@ -80,6 +82,29 @@ class StateHandler(RequestHandler):
             "disk_full": disk_is_full(self._state_dir),
             "version": version("firstlight-hub"),
         }
+
+
+class MeHandler(BaseHandler):
+    """``GET /nb/hub/firstlight/me``: the name of whoever this browser is logged in as, or null.
+
+    For pages outside of ``/nb/hub/``, where browsers do not send the hub's cookie.
+    """
+
+    _accept_token_auth = False
+
+    def set_default_headers(self) -> None:
+        """Keep the answer to this browser and to pages of this site."""
+        super().set_default_headers()
+        self.set_header("Cache-Control", "private, no-store")
+        self.set_header("Vary", "Cookie")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def get(self) -> None:
+        """Answer; who is not logged in is told so, and not sent to log in."""
+        user = self.current_user
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.write(json.dumps({"name": user.name if user else None}))
 
 
 class StaticHandler(StaticFileHandler):

@@ -26,6 +26,8 @@ class LabRecord:
         Its control groups' directories.
     token_id
         The hub's name for the token of the data services.
+    hub_token_id
+        And for the token with which the lab asks the hub who its visitors are.
     """
 
     user: str
@@ -34,6 +36,7 @@ class LabRecord:
     port: int
     cgroup: tuple[str, ...] = ()
     token_id: str = ""
+    hub_token_id: str = ""
 
     @classmethod
     def from_json(cls, noted: dict[str, Any]) -> Self:

@@ -252,20 +252,29 @@ class LabSpawner(Spawner):
             expires_in=int(self.labs.token_lifetime.total_seconds()),
             scopes=[*self.data_scopes, "read:users:name!user", "read:users:groups!user"],
         )
+        return token, self._id_of(token)
+
+    def _id_of(self, token: str) -> str:
         found = orm.APIToken.find(self._session, token)
-        return token, found.api_id
+        return str(found.api_id) if found else ""
 
     async def _launch(self, spec: LabSpec, groups: tuple[str, ...], token_id: str) -> None:
         """Make the process; return when it has become the lab's program."""
         try:
             launched = self._launched = launch(self.log_file)
         except OSError as error:
-            self._revoke(token_id)
+            self._revoke({token_id})
             raise self._failure(
                 "process", "This machine could not start another process.", error
             ) from error
         self.record = LabRecord(
-            self.user.name, launched.pid, launched.start_ticks, self.port, groups, token_id
+            self.user.name,
+            launched.pid,
+            launched.start_ticks,
+            self.port,
+            groups,
+            token_id,
+            self._id_of(self.api_token),
         )
         self.record.write(self._record_file)
         try:
@@ -355,14 +364,14 @@ class LabSpawner(Spawner):
     async def _forget(self, record: LabRecord) -> None:
         await asyncio.to_thread(cgroups.remove, record.cgroup)
         self._record_file.unlink(missing_ok=True)
-        self._revoke(record.token_id)
+        # The hub would revoke its own token, too, but no longer knows it after a restart.
+        self._revoke({record.token_id, record.hub_token_id})
 
-    def _revoke(self, token_id: str) -> None:
-        """Revoke the lab's token for the data services."""
+    def _revoke(self, token_ids: set[str]) -> None:
         for token in list(self.user.orm_user.api_tokens):
-            if token.api_id == token_id:
+            if token.api_id in token_ids:
                 self._session.delete(token)
-                self._session.commit()
+        self._session.commit()
 
     def _failure(
         self, reason: str, sentence: str, cause: BaseException | None = None

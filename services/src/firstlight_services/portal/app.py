@@ -50,7 +50,7 @@ def routes(context: web.ServiceContext) -> list[web.Route]:
         (r"/portal/logout", LogoutHandler),
         (CALLBACK, CallbackHandler),
         (r"/assets/theme\.css", ThemeHandler),
-        (r"/assets/(portal\.js)", AssetHandler, {"path": str(HERE / "static")}),
+        (r"/assets/((?:portal|theme)\.js)", AssetHandler, {"path": str(HERE / "static")}),
         (r"/assets/(preview\.png)", AssetHandler, {"path": str(context.state_dir / "data")}),
         (r"/assets/([a-z]+\.(?:css|svg))", AssetHandler, {"path": str(_SHARED)}),
         (r"/(favicon)\.ico", FaviconHandler),

@@ -1,6 +1,25 @@
 // Everything here only adds comfort: the pages work without it.
 "use strict";
 
+// Who is logged in at the hub: pages that anybody may see do not say it of themselves.
+const who = document.getElementById("who");
+const greet = (name) => {
+  const shown = Object.assign(document.createElement("span"), { className: "fl-name", textContent: name });
+  const out = Object.assign(document.createElement("a"), { href: "/portal/logout", textContent: "Log out" });
+  who.replaceChildren(shown, out);
+  const enter = document.getElementById("enter");
+  if (enter) enter.textContent = "Open your lab";
+};
+const ask = async (address) => {
+  try {
+    const { name } = await (await fetch(address, { signal: AbortSignal.timeout(10000) })).json();
+    if (name) greet(name);
+  } catch {
+    // The hub is away; logging in leads to it when it is back.
+  }
+};
+if (who.dataset.ask) ask(who.dataset.ask);
+
 // The landing page's live state; a hidden tab asks nothing.
 const live = document.getElementById("live");
 if (live) {
@@ -54,7 +73,7 @@ if (filter) {
       columns += hits;
     }
     document.getElementById("filter-result").textContent =
-      word === "" ? "" : `${shown} ${shown === 1 ? "table" : "tables"}, ${columns} ${columns === 1 ? "column" : "columns"}`;
+      word === "" ? "" : shown === 0 ? "Nothing matches." : `${shown} ${shown === 1 ? "table" : "tables"}, ${columns} ${columns === 1 ? "column" : "columns"}`;
   });
 }
 

@@ -1,0 +1,37 @@
+// Comfort around JupyterHub's own token.js, which asks for the token and puts it on the page.
+"use strict";
+
+// The hub marks the longest time; a month is enough for most, or else the next shorter that is offered.
+const expires = document.getElementById("token-expiration-seconds");
+const month = 30 * 86400;
+const moderate = [...expires.options].findLast(({ value }) => value !== "" && Number(value) <= month);
+if (moderate) moderate.selected = true;
+
+const area = document.getElementById("token-area");
+const result = document.getElementById("token-result");
+const copied = document.getElementById("token-copied");
+
+new MutationObserver(() => {
+  copied.textContent = "";
+  // token.js shows the area after it has filled it in.
+  requestAnimationFrame(() => {
+    area.focus({ preventScroll: true });
+    area.scrollIntoView({ block: "center" });
+  });
+}).observe(result, { childList: true });
+
+const select = () => getSelection().selectAllChildren(result);
+const button = document.getElementById("token-copy");
+button.hidden = false;
+button.addEventListener("click", async () => {
+  copied.textContent = "";
+  try {
+    await navigator.clipboard.writeText(result.textContent);
+    copied.textContent = "Copied.";
+  } catch {
+    // Over plain HTTP a browser does not let a page copy.
+    select();
+    copied.textContent = "Your browser does not let the page copy. The token is marked: press Ctrl+C.";
+  }
+});
+result.addEventListener("focus", select);
