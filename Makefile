@@ -34,7 +34,7 @@ lint: environments
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy $(sources)
-	@.venv/bin/lint-imports
+	@PYTHONPATH=lab-extensions/firstlight-lab/src .venv/bin/lint-imports
 
 bench: environments ## speed, side by side with named peers
 	$(python) -m benchmarks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from difflib import get_close_matches
 
-from firstlight_services.web import Kind, ServiceError
+from firstlight_services.web.errors import Kind, ServiceError
 
 __all__ = ["require_label"]
 

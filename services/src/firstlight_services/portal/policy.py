@@ -7,7 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from firstlight_services.portal.models import Column, Cone, Table
-from firstlight_services.web import Kind, ServiceError
+from firstlight_services.web.errors import Kind, ServiceError
 
 __all__ = ["MAX_ROWS", "cone_adql", "position_columns", "python_snippet", "read_cone", "safe_next"]
 

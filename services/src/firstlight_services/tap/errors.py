@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Protocol
 
-from firstlight_services.web import Kind, ServiceError
+from firstlight_services.web.errors import Kind, ServiceError
 
 __all__ = ["Place", "QueryError", "nearest"]
 

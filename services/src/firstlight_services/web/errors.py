@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import Enum
 
-from tornado.web import HTTPError
-
 __all__ = ["Kind", "ServiceError", "from_exception"]
 
 
@@ -77,6 +75,5 @@ def from_exception(exception: BaseException | None, status: int = 500) -> Servic
     """
     if isinstance(exception, ServiceError):
         return exception
-    if isinstance(exception, HTTPError):
-        status = exception.status_code
-    return _FRAMEWORK.get(status, _INTERNAL)
+    # Tornado's own errors carry the status.
+    return _FRAMEWORK.get(getattr(exception, "status_code", status), _INTERNAL)
