@@ -55,7 +55,7 @@ NOTES = {
 EXAMPLES = {
     "up": "firstlight up --port 8080 --state-dir /srv/firstlight --config platform.yaml",
     "status": "firstlight status --json",
-    "token": "firstlight token --user mira --for 7d --scope tap",
+    "token": "firstlight token --user mira-member --for 7d --scope tap",
     "link": "firstlight link --user grace --for 1h",
     "doctor": "firstlight doctor --config platform.yaml",
     "logs": "firstlight logs hub -f",

@@ -49,6 +49,7 @@ class Platform:
     demo: bool = False
     port: int = field(default_factory=free_port)
     environment: Mapping[str, str] = field(default_factory=dict)
+    prefix: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
     log_file: Path = field(init=False)
     _log: IO[bytes] | None = None
@@ -91,7 +92,7 @@ class Platform:
             command += ["--demo"]
         self._log = self.log_file.open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "firstlight_client", *command],
+            [*self.prefix, sys.executable, "-m", "firstlight_client", *command],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,

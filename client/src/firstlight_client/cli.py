@@ -81,7 +81,7 @@ def stop(state_dir: Path) -> None:
     click.echo("stopped")
 
 
-@command.command()
+@command.command(short_help="Say what runs, where, and how it is.")
 @_state_dir
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(state_dir: Path, as_json: bool) -> None:
@@ -124,7 +124,7 @@ def link(user: str, admin: bool, lifetime: str, state_dir: Path) -> None:
     click.echo(mint_link(State(state_dir), user, admin=admin, seconds=parse_duration(lifetime)))
 
 
-@command.command()
+@command.command(short_help="Look for what is wrong here, and say the fix.")
 @click.option("--port", type=int, default=8000, show_default=True, help="The port to look at.")
 @_state_dir
 @_config
@@ -149,7 +149,7 @@ def doctor(port: int, state_dir: Path, config: Path | None, as_json: bool) -> No
         raise SystemExit(1)
 
 
-@command.command()
+@command.command(short_help="Print the log of a part or of a lab.")
 @click.argument("name")
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on as the log grows.")
 @click.option("-n", "lines", type=int, default=50, show_default=True, help="How many lines.")
@@ -166,7 +166,8 @@ def logs(name: str, follows: bool, lines: int, state_dir: Path) -> None:
 
 
 @command.command(
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+    short_help="Check or show a platform.yaml, or its schema.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("action", type=click.Choice(["check", "show", "schema"]))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -11,7 +11,7 @@ from firstlight_client.errors import OperatorError
 __all__ = ["command"]
 
 
-@click.command("demo-github")
+@click.command("demo-github", short_help="Run the pretend GitHub of `up --demo`.")
 @click.option("--port", type=click.IntRange(1, 65535), required=True, help="Port on 127.0.0.1.")
 @click.option("--public-url", default="", help="Its address in a browser, to print.")
 @click.option("--callback-url", required=True, help="The hub's oauth_callback address.")

@@ -1,0 +1,83 @@
+"""The platform of an operator who is not root, also where the tests run as root."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab_client import Kernel, kernel_in_lab
+from tests.platform_under_test import Platform
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+#: Root becomes an ordinary user without any capability in a user namespace of its own.
+AS_ORDINARY = (
+    ("unshare", "--user", "--map-user=1000", "--map-group=1000") if os.geteuid() == 0 else ()
+)
+
+
+@pytest.fixture(scope="module")
+def site(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Start a platform as an ordinary user."""
+    tried = subprocess.run([*AS_ORDINARY, "id", "-u"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"this machine gives no user namespace: {tried.stderr.strip()}")
+    assert tried.stdout.strip() != "0"
+    site = Platform(tmp_path_factory.mktemp("ordinary") / "var", demo=True, prefix=AS_ORDINARY)
+    site.state_dir.mkdir()
+    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site.start()
+    yield site
+    assert site.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def kernel(site: Platform) -> Iterator[Kernel]:
+    """Start a person's lab, and a kernel in it."""
+    site.login("mira-member")
+    with kernel_in_lab(site, "mira-member") as kernel:
+        yield kernel
+
+
+def test_a_lab_runs_as_the_operator(kernel: Kernel) -> None:
+    assert kernel.run("import os; print(os.getuid() != 0, os.path.expanduser('~'))").split() == [
+        "True",
+        "/home/mira-member",
+    ]
+
+
+def test_a_lab_sees_the_data_and_none_of_the_hubs_files(site: Platform, kernel: Kernel) -> None:
+    seen = kernel.run(f"import os; print(sorted(os.listdir({str(site.state_dir)!r})))")
+    assert seen.strip() == "['data']"
+    said = kernel.run(
+        "import pathlib\n"
+        f"for path in pathlib.Path({str(site.state_dir / 'data')!r}).rglob('*'):\n"
+        "    assert not os.access(path, os.W_OK), path\n"
+        "print('read-only')"
+    )
+    assert said.strip() == "read-only"
+
+
+def test_a_lab_has_catalog_and_images(kernel: Kernel) -> None:
+    said = kernel.run(
+        "from lsst.rsp import get_tap_service\n"
+        "from lsst.daf.butler import Butler\n"
+        "query = 'SELECT COUNT(*) AS n FROM dp01_dc2_catalogs.object'\n"
+        "print(get_tap_service('tap').search(query)['n'][0] > 1000)\n"
+        "butler = Butler('dp01', collections='2.2i/runs/DP0.1')\n"
+        "print(butler.get(butler.query_datasets('deepCoadd')[0]).image.array.size > 1000)",
+        seconds=120,
+    )
+    assert said.split() == ["True", "True"]
+
+
+def test_administrators_are_told_what_is_not_enforced(site: Platform) -> None:
+    page = site.login("ada-admin").get(f"{site.url}/nb/hub/admin", timeout=30)
+    lines = re.findall(r"<strong>([^<]+)</strong>.*?data-up=\"(\w+)\"", page.text, re.DOTALL)
+    assert dict(lines)["Own account"] == "false"
+    assert dict(lines)["Private files"] == "true"
