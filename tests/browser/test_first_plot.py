@@ -84,6 +84,15 @@ def test_from_login_to_a_plotted_galaxy(
     assert "01-first-light" in browser.current_url
     picture("tutorial-again")
 
+    browser.get(f"{platform.url}/nb/user/mira-member/lab?reset")
+    card = ".jp-LauncherCard[title='First light']"
+    wait(browser, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, card))
+    wait(browser, 60).until(lambda b: not b.find_elements(By.ID, "jupyterlab-splash"))
+    picture("launcher")
+    browser.find_element(By.CSS_SELECTOR, card).click()
+    wait(browser, 60).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
+    assert browser.find_elements(By.CSS_SELECTOR, "[title*='Path: tutorials/01-first-light']")
+
     browser.get(f"{platform.url}/nb/hub/home")
     browser.find_element(By.ID, "logout").click()
     wait(browser).until(lambda b: b.current_url.endswith("/nb/hub/login"))

@@ -107,10 +107,10 @@ POST /nb/hub/api/firstlight/links               | 403 403 403 201 403           
 GET /nb/user/{name}/                            | login 200 403 200 login       | login 200 403 asks login
 GET /nb/user/{name}/lab                         | login 200 403 200 login       | login 200 403 asks login
 GET /nb/user/{name}/api/status                  | 403 200 403 200 403           | 403 200 403 403 403
-PUT /nb/user/{name}/api/contents/{file}         | 403 201 403 200 403           | 403 200 403 403 403
+PUT /nb/user/{name}/api/contents/{file}         | 403 200 403 200 403           | 403 200 403 403 403
 GET /nb/user/{name}/api/contents/{file}         | 403 200 403 200 403           | 403 200 403 403 403
 GET /nb/user/{name}/files/{file}                | login 200 403 200 login       | login 200 403 asks login
-DELETE /nb/user/{name}/api/contents/{file}      | 403 204 403 404 403           | 403 404 403 403 403
+DELETE /nb/user/{name}/api/contents/gone.txt    | 403 404 403 404 403           | 403 404 403 403 403
 POST /nb/user/{name}/api/kernels                | 403 201 403 201 403           | 403 201 403 403 403
 POST /nb/user/{name}/api/terminals              | 403 200 403 200 403           | 403 200 403 403 403
 
@@ -190,6 +190,13 @@ def people(platform: Platform) -> Iterator[People]:
         start_lab(platform, names[role])
         lab = browsers[role].get(f"{platform.url}/nb/user/{names[role]}/lab", timeout=30)
         assert lab.url.endswith("/lab"), lab.url
+    made = requests.put(
+        f"{platform.url}/nb/user/{USER}/api/contents/{SAMPLES['file']}",
+        headers={"Authorization": f"Bearer {tokens['user']}"},
+        json=BODIES["/contents/matrix.txt"],
+        timeout=30,
+    )
+    assert made.ok
     assert platform.get("/api/tap/tables", tokens["revoked"]).status_code == 200
     platform.control_github(set_person={"login": GUEST, "teams": []})
     try:

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 def test_the_form_starts_a_lab_again_and_remembers_the_size(platform: Platform) -> None:
     session = platform.login("theo-teammate")
     address = f"{platform.url}/nb/hub/spawn/theo-teammate"
+    platform.hub("DELETE", "/users/theo-teammate/server")
+    wait_for(lambda: not platform.hub("GET", "/users/theo-teammate").json()["servers"])
     for _ in range(2):
         form = session.get(f"{platform.url}/nb/hub/spawn", timeout=30)
         assert form.status_code == 200, form.text

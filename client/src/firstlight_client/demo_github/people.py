@@ -77,7 +77,7 @@ class People:
         teams: Iterable[str] | None = None,
         number: int | None = None,
     ) -> Person:
-        """Rename a person, set the teams, or give the login to a new account with another id.
+        """Rename a person, set the teams, or make a new account, with another id, like theirs.
 
         Raises
         ------
@@ -93,7 +93,8 @@ class People:
             teams=old.teams if teams is None else tuple(teams),
             number=old.number if number is None else number,
         )
-        del self._now[old.number]
+        if number is None:
+            del self._now[old.number]
         self._now[new.number] = new
         return new
 

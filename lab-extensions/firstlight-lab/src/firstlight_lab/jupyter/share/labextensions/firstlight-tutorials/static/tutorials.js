@@ -1,0 +1,81 @@
+// A card in JupyterLab's launcher for each tutorial of the site.
+//
+// Written by hand as what a build would make of it: a container of webpack's module federation, which
+// is how JupyterLab loads extensions. So nothing has to be built, and nothing of JupyterLab is copied.
+"use strict";
+
+(() => {
+  const ID = "firstlight-tutorials";
+  const ORIGINALS = "tutorials-original"; // of the site, read-only
+  const COPIES = "tutorials"; // the person's own
+
+  // JupyterLab's own modules, once it has handed them out.
+  let modules;
+  const use = async (name) => (await Object.values(modules[name])[0].get())();
+
+  // "02-deep-sky.ipynb" is called "Deep sky".
+  const title = (file) => {
+    const words = file.replace(/\.ipynb$/, "").replace(/^\d+-/, "").replaceAll("-", " ");
+    return words.charAt(0).toUpperCase() + words.slice(1);
+  };
+
+  const tutorials = async (contents) => {
+    const { content } = await contents.get(ORIGINALS);
+    return content
+      .filter(({ type }) => type === "notebook")
+      .map(({ name }) => name)
+      .sort();
+  };
+
+  // Who has thrown a copy away gets to read the original.
+  const place = async (contents, file) => {
+    try {
+      await contents.get(`${COPIES}/${file}`, { content: false });
+      return `${COPIES}/${file}`;
+    } catch {
+      return `${ORIGINALS}/${file}`;
+    }
+  };
+
+  const STAR =
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="19" fill="#141b3d"/>' +
+    '<path d="M20 5.5Q21.4 17.6 32 19.6Q21.4 21.6 20 33.7Q18.6 21.6 8 19.6Q18.6 17.6 20 5.5Z" fill="#ffc46b"/></svg>';
+
+  const plugin = async () => {
+    const { ILauncher } = await use("@jupyterlab/launcher");
+    return {
+      id: `${ID}:launcher`,
+      autoStart: true,
+      requires: [ILauncher],
+      activate: async ({ commands, serviceManager: { contents } }, launcher) => {
+        const command = `${ID}:open`;
+        commands.addCommand(command, {
+          label: ({ file }) => title(file ?? "Tutorial"),
+          caption: ({ file }) => `Open the tutorial ${title(file ?? "")}`,
+          execute: async ({ file }) =>
+            commands.execute("docmanager:open", { path: await place(contents, file), factory: "Notebook" }),
+        });
+        for (const [number, file] of (await tutorials(contents)).entries()) {
+          // The first group of the launcher, after the kernels: it is seen without scrolling.
+          launcher.add({
+            command,
+            args: { file },
+            category: "Notebook",
+            rank: 100 + number,
+            kernelIconUrl: `data:image/svg+xml,${encodeURIComponent(STAR)}`,
+          });
+        }
+      },
+    };
+  };
+
+  (window._JUPYTERLAB ??= {})[ID] = {
+    init: (shared) => {
+      modules = shared;
+    },
+    get: async () => {
+      const found = await plugin();
+      return () => ({ __esModule: true, default: found });
+    },
+  };
+})();
