@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 from urllib.parse import urljoin
 
 import requests
@@ -56,6 +57,12 @@ class Platform:
 
     def __post_init__(self) -> None:
         self.log_file = self.state_dir.parent / "up.log"
+
+    def take_data_of(self, other: Platform) -> Self:
+        """Copy another instance's sample data, so that the start need not make them."""
+        self.state_dir.mkdir()
+        shutil.copytree(other.state_dir / "data", self.state_dir / "data")
+        return self
 
     @property
     def url(self) -> str:

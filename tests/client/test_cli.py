@@ -15,7 +15,7 @@ from firstlight_client.access import parse_duration
 from firstlight_client.cli import command
 from firstlight_client.disk import require_room, shortage
 from firstlight_client.errors import OperatorError
-from firstlight_client.http import Hub
+from firstlight_client.http import Hub, HubRefusalError
 from firstlight_client.paths import State, write_private
 from firstlight_client.plan import merge, write_plan
 
@@ -136,7 +136,7 @@ def test_the_hubs_failures_on_a_full_disk_are_told_as_such(
     with HTTPServer(("127.0.0.1", 0), _Broken) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         write_private(state.runtime, json.dumps({"ports": {"hub": server.server_port}}))
-        with pytest.raises(OperatorError, match="hub refused"):
+        with pytest.raises(OperatorError, match=r"^The hub failed: [^.]+\.$"):
             Hub(state).call("GET", "/users")
         usage = namedtuple("usage", "total used free")
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 0))
@@ -173,3 +173,20 @@ def _unused() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("message", ["ada exists", "ada exists; choose another name."])
+def test_a_refusal_is_one_sentence_without_a_number(message: str) -> None:
+    said = HubRefusalError(409, message).message
+    assert said == f"The hub refused: {message.rstrip('.')}."
+
+
+def test_config_takes_the_file_by_position(tmp_path: Path) -> None:
+    config = tmp_path / "platform.yaml"
+    config.write_text("site: {name: Mine}\n")
+    done = run("config", "check", str(config))
+    assert (done.exit_code, done.output) == (0, "OK\n")
+    config.write_text("site: {nam: Mine}\n")
+    done = run("config", "check", str(config))
+    assert done.exit_code == 1
+    assert "platform.yaml:1" in done.output

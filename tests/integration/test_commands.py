@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -191,9 +190,7 @@ def hub_is_back(platform: Platform, old: int) -> bool:
 def test_ctrl_c_while_the_parts_are_being_started_is_quick(
     platform: Platform, tmp_path: Path
 ) -> None:
-    site = Platform(tmp_path / "state")
-    site.state_dir.mkdir()
-    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site = Platform(tmp_path / "state").take_data_of(platform)
     log = site.state_dir / "logs" / "supervisor.log"
     for moment in ("supervisord started", "spawned: 'proxy'", "spawned: 'portal'"):
         log.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 
@@ -28,9 +27,9 @@ def site(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     if tried.returncode:
         pytest.skip(f"this machine gives no user namespace: {tried.stderr.strip()}")
     assert tried.stdout.strip() != "0"
-    site = Platform(tmp_path_factory.mktemp("ordinary") / "var", demo=True, prefix=AS_ORDINARY)
-    site.state_dir.mkdir()
-    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site = Platform(
+        tmp_path_factory.mktemp("ordinary") / "var", demo=True, prefix=AS_ORDINARY
+    ).take_data_of(platform)
     site.start()
     yield site
     assert site.stop() == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 from pathlib import Path
 
@@ -62,9 +61,7 @@ def test_a_lab_that_a_killed_hub_was_starting_is_ended(platform: Platform) -> No
 def test_who_is_taken_off_the_list_in_the_file_is_out(platform: Platform, tmp_path: Path) -> None:
     config = tmp_path / "platform.yaml"
     config.write_text("identity: {refresh: 3s}\nservices: {token_cache: 1s}\n")
-    site = Platform(tmp_path / "state", config=config)
-    site.state_dir.mkdir()
-    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site = Platform(tmp_path / "state", config=config).take_data_of(platform)
     site.start()
     try:
         for person in ("vera", "gone"):
@@ -118,9 +115,7 @@ def test_files_beside_the_configuration_have_the_last_word(
     extra.mkdir()
     name = 'c.JupyterHub.template_vars["firstlight"]["site"] = "Extra"\n'
     (extra / "10-name.py").write_text(name)
-    site = Platform(tmp_path / "state", config=config)
-    site.state_dir.mkdir()
-    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site = Platform(tmp_path / "state", config=config).take_data_of(platform)
     site.start()
     try:
         assert "Log in to Extra" in site.get("/nb/hub/login").text

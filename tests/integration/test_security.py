@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,9 +85,7 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(
 def test_behind_https_cookies_are_for_https_alone(platform: Platform, tmp_path: Path) -> None:
     config = tmp_path / "platform.yaml"
     config.write_text("site: {public_url: 'https://data.example.org'}\n")
-    site = Platform(tmp_path / "state", config=config)
-    site.state_dir.mkdir()
-    shutil.copytree(platform.state_dir / "data", site.state_dir / "data")
+    site = Platform(tmp_path / "state", config=config).take_data_of(platform)
     site.start()
     try:
         link = urlsplit(site.cli("link", "--user", "vera").stdout.split()[-1])
@@ -358,6 +355,8 @@ def test_while_github_is_down_people_who_are_in_stay_in(
     session = platform.login("mira-member")
     token = platform.token("mira-member", "--for", "10m")
     start_lab(platform, "mira-member")
+    # The first page logs the browser in to the lab.
+    assert session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30).ok
     platform.control_github(fail={"path": "/user", "status": 503, "times": None})
     try:
         time.sleep(5)  # longer than identity.refresh

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -48,9 +47,7 @@ def test_an_empty_configuration_is_a_working_platform_beside_another_and_ctrl_c_
 ) -> None:
     config = tmp_path / "platform.yaml"
     config.write_text("")
-    second = Platform(tmp_path / "state", config=config)
-    second.state_dir.mkdir()
-    shutil.copytree(platform.state_dir / "data", second.state_dir / "data")
+    second = Platform(tmp_path / "state", config=config).take_data_of(platform)
     second.start()
     try:
         assert requests.get(second.url, timeout=10).status_code == 200

@@ -25,11 +25,14 @@ _opener = build_opener(ProxyHandler({}))
 
 
 class HubRefusalError(OperatorError):
-    """The hub answered, and said no."""
+    """The hub answered, and said no or that it could not."""
 
     def __init__(self, status: int, message: str) -> None:
-        number = f" ({status})" if status >= 500 else ""
-        super().__init__(f"The hub refused: {message.rstrip('.')}{number}.")
+        said = message.rstrip(".")
+        if status < 500:
+            super().__init__(f"The hub refused: {said}.")
+        else:
+            super().__init__(f"The hub failed: {said}.", "Its log: `firstlight logs hub`.")
         self.status = status
 
 
