@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.platform_under_test import Platform, wait_for
 
-__all__ = ["Kernel", "is_ready", "kernel_in_lab", "start_lab"]
+__all__ = ["Kernel", "is_ready", "kernel_in_lab", "start_lab", "tokens_of_lab"]
 
 
 def is_ready(platform: Platform, name: str) -> bool:
@@ -31,6 +31,13 @@ def start_lab(platform: Platform, name: str, size: str = "small") -> None:
         answer = platform.hub("POST", f"/users/{name}/server", json={"size": size})
         assert answer.status_code in {201, 202, 400}, answer.text
         wait_for(lambda: is_ready(platform, name), seconds=60, what=f"the lab of {name}")
+
+
+def tokens_of_lab(platform: Platform, name: str) -> list[str]:
+    """Return what somebody's lab has at the hub: a token for the data services, one for the hub."""
+    tokens = platform.hub("GET", f"/users/{name}/tokens").json()["api_tokens"]
+    notes = [str(token["note"]) for token in tokens]
+    return [note for note in notes if note.startswith(("Server at", "Your lab"))]
 
 
 class Kernel:

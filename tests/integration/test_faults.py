@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.lab_client import is_ready, start_lab
+from tests.lab_client import is_ready, start_lab, tokens_of_lab
 from tests.platform_under_test import Platform, free_port, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -76,15 +76,9 @@ def test_labs_outlive_a_killed_hub_and_people_are_where_they_were(platform: Plat
     assert home.url.endswith("/hub/home")
     assert is_ready(platform, "mira-member")
     # Nor does the hub forget what the lab had: with the lab, all of its tokens end.
-    assert len(tokens_of_a_lab(platform, "mira-member")) == 2
+    assert len(tokens_of_lab(platform, "mira-member")) == 2
     platform.hub("DELETE", "/users/mira-member/server")
-    wait_for(lambda: not tokens_of_a_lab(platform, "mira-member"), what="the tokens to end")
-
-
-def tokens_of_a_lab(platform: Platform, name: str) -> list[str]:
-    tokens = platform.hub("GET", f"/users/{name}/tokens").json()["api_tokens"]
-    notes = [str(token["note"]) for token in tokens]
-    return [note for note in notes if note.startswith(("Server at", "Your lab"))]
+    wait_for(lambda: not tokens_of_lab(platform, "mira-member"), what="the tokens to end")
 
 
 def test_a_killed_proxy_leads_everywhere_again(platform: Platform) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab_client import is_ready, start_lab
+from tests.lab_client import is_ready, start_lab, tokens_of_lab
 from tests.platform_under_test import Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -52,8 +52,7 @@ def test_a_lab_that_a_killed_hub_was_starting_is_ended(platform: Platform) -> No
     wait_for(lambda: not note.exists(), seconds=60, what="the lab to be ended")
     ended = Path(f"/proc/{left[1]}/cmdline")
     assert not ended.exists() or not ended.read_bytes(), "it may wait for init, but it does not run"
-    tokens = platform.hub("GET", "/users/theo-teammate/tokens").json()["api_tokens"]
-    assert not [entry for entry in tokens if "Your lab" in entry["note"]]
+    assert not tokens_of_lab(platform, "theo-teammate")
     start_lab(platform, "theo-teammate")
     platform.hub("DELETE", "/users/theo-teammate/server")
 

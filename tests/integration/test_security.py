@@ -21,16 +21,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def people(platform: Platform) -> Iterator[dict[str, requests.Session]]:
-    """Log in a user, another user and an administrator; each has a token with all of their rights."""
-    sessions = {
-        "user": platform.login("mira-member"),
-        "other": platform.login("theo-teammate"),
-        "admin": platform.login("ada-admin"),
-    }
-    yield sessions
-    for session in sessions.values():
-        session.close()
+def mira(platform: Platform) -> Iterator[requests.Session]:
+    """Log a person in."""
+    with platform.login("mira-member") as session:
+        yield session
 
 
 @pytest.mark.parametrize("endpoint", ["/api/tap/tables", "/api/butler/repo/dp01/"])
@@ -42,9 +36,7 @@ def test_a_turned_away_client_is_told_how_to_authenticate(
     assert "bearer" in answer.headers["WWW-Authenticate"].lower()
 
 
-def test_a_user_cannot_act_on_another_user(
-    platform: Platform, people: dict[str, requests.Session]
-) -> None:
+def test_a_user_cannot_act_on_another_user(platform: Platform, mira: requests.Session) -> None:
     made = platform.hub("POST", "/users/mira-member/tokens", json={"expires_in": 600})
     for method, path, status in (
         ("POST", "/users/ada-admin/server", 404),
@@ -62,9 +54,9 @@ def test_a_user_cannot_act_on_another_user(
 
 
 def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(
-    platform: Platform, people: dict[str, requests.Session]
+    platform: Platform, mira: requests.Session
 ) -> None:
-    session = people["user"]
+    session = mira
     assert session.get(f"{platform.url}/portal/app", timeout=30).url.endswith("/portal/app")
     start_lab(platform, "mira-member")
     assert session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30).url.endswith("/lab")
@@ -123,11 +115,11 @@ def test_behind_https_cookies_are_for_https_alone(platform: Platform, tmp_path: 
     ],
 )
 def test_next_cannot_leave_the_site(
-    platform: Platform, people: dict[str, requests.Session], target: str
+    platform: Platform, mira: requests.Session, target: str
 ) -> None:
     for path in ("/nb/hub/login", "/nb/hub/oauth_login", "/portal/login"):
         address = f"{platform.url}{path}"
-        inside = people["user"].get(address, params={"next": target}, timeout=30)
+        inside = mira.get(address, params={"next": target}, timeout=30)
         with requests.Session() as newcomer:
             page = newcomer.get(address, params={"next": target}, timeout=30)
             button = re.search(r'href="([^"]*/oauth_login[^"]*)"', page.text)
@@ -143,7 +135,7 @@ def test_next_cannot_leave_the_site(
 
 
 def test_a_token_has_only_the_scopes_it_was_made_with(
-    platform: Platform, people: dict[str, requests.Session]
+    platform: Platform, mira: requests.Session
 ) -> None:
     token = platform.token("mira-member", "--scope", "tap", "--for", "10m")
     assert platform.get("/api/tap/tables", token).status_code == 200
@@ -151,7 +143,7 @@ def test_a_token_has_only_the_scopes_it_was_made_with(
     assert platform.hub("POST", "/users/mira-member/server", token).status_code in {403, 404}
 
 
-def test_a_token_expires(platform: Platform, people: dict[str, requests.Session]) -> None:
+def test_a_token_expires(platform: Platform, mira: requests.Session) -> None:
     token = platform.token("mira-member", "--for", "2s")
     assert platform.get("/api/tap/tables", token).status_code == 200
     wait_for(
@@ -161,7 +153,7 @@ def test_a_token_expires(platform: Platform, people: dict[str, requests.Session]
     )
 
 
-def test_no_token_is_without_end(platform: Platform, people: dict[str, requests.Session]) -> None:
+def test_no_token_is_without_end(platform: Platform, mira: requests.Session) -> None:
     path = "/users/mira-member/tokens"
     assert platform.hub("POST", path, json={}).json()["expires_at"]
     assert platform.hub("POST", path, json={"expires_in": 91 * 86400}).status_code == 400
@@ -171,7 +163,7 @@ def test_no_token_is_without_end(platform: Platform, people: dict[str, requests.
 
 
 def test_a_revoked_token_stops_working_within_the_cache_time(
-    platform: Platform, people: dict[str, requests.Session]
+    platform: Platform, mira: requests.Session
 ) -> None:
     made = platform.hub("POST", "/users/mira-member/tokens", json={"expires_in": 600}).json()
     assert platform.get("/api/tap/tables", made["token"]).status_code == 200
@@ -199,7 +191,7 @@ def follow_link(url: str) -> requests.Session:
     session = requests.Session()
     fields, action = form_of(session.get(url, timeout=30))
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-    target = requests.compat.urljoin(url, action)
+    target = urljoin(url, action)
     answer = session.post(
         target, data=fields, timeout=30, headers={"Origin": origin, "Referer": url}
     )
@@ -216,13 +208,13 @@ def form_of(page: requests.Response) -> tuple[dict[str, str], str]:
 
 
 def test_secrets_are_not_in_logs_process_lists_or_databases(
-    platform: Platform, people: dict[str, requests.Session]
+    platform: Platform, mira: requests.Session
 ) -> None:
     secrets = {
         path.name: path.read_text().strip() for path in (platform.state_dir / "secrets").iterdir()
     }
     assert {"proxy_token", "crypt_key", "cookie_secret", "service_tap"} <= set(secrets)
-    secrets |= secrets_of_a_persons_day(platform, people["user"])
+    secrets |= secrets_of_a_persons_day(platform, mira)
     assert all(len(secret) > 10 for secret in secrets.values()), secrets
     for place in places_where_secrets_must_not_be(platform.state_dir):
         content = place.read_bytes()
@@ -350,7 +342,7 @@ def test_a_renamed_account_stays_itself_and_its_old_name_inherits_nothing(
 
 
 def test_while_github_is_down_people_who_are_in_stay_in(
-    platform: Platform, people: dict[str, requests.Session]
+    platform: Platform, mira: requests.Session
 ) -> None:
     session = platform.login("mira-member")
     token = platform.token("mira-member", "--for", "10m")

@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     os.umask(0o077)
     # Whoever started this is its only master: without it, nobody would ever stop this process.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # `firstlight up` held them back while it started this.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    # `firstlight up` held signals back while it started this.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     clean = {
         name: value
         for name, value in os.environ.items()
