@@ -6,7 +6,8 @@ DEMO ?=
 PYTEST_ARGS ?=
 
 python := .venv/bin/python
-sources := hub/src services/src client/src lab-extensions/firstlight-lab/src benchmarks
+sources := common/src hub/src services/src cli/src demo/src lab-extensions/firstlight-lab/src \
+	sampledata/src benchmarks
 up_options = --port $(PORT) --state-dir $(STATE_DIR) \
 	$(if $(CONFIG),--config $(CONFIG)) $(if $(filter-out 0 no false,$(DEMO)),--demo)
 
@@ -20,7 +21,7 @@ environments: ## install both environments and the proxy
 	@scripts/bootstrap.sh
 
 up: environments ## install, make sample data, start, print the address (PORT= STATE_DIR= CONFIG= DEMO=1)
-	@exec $(python) -m firstlight_client up $(up_options)
+	@exec $(python) -m firstlight_cli up $(up_options)
 
 test: environments browser ## the whole suite, with a real browser
 	@$(MAKE) --no-print-directory lint
@@ -34,7 +35,7 @@ lint: environments
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy $(sources)
-	@PYTHONPATH=lab-extensions/firstlight-lab/src .venv/bin/lint-imports
+	@PYTHONPATH=lab-extensions/firstlight-lab/src:sampledata/src .venv/bin/lint-imports
 
 bench: environments ## speed, side by side with named peers
 	$(python) -m benchmarks

@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.measure import Comparison, interleave
 from benchmarks.running import RunningPlatform, running
 from benchmarks.session import Session
-from firstlight_client.paths import Installation
+from firstlight_cli.paths import Installation
 
 __all__ = ["run"]
 

@@ -18,9 +18,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
-from firstlight_client.access import mint_link, mint_token
-from firstlight_client.http import Hub
-from firstlight_client.paths import State
+from firstlight_cli.access import mint_link, mint_token
+from firstlight_cli.http import Hub
+from firstlight_cli.paths import State
 
 __all__ = ["PERSON", "RunningPlatform", "running"]
 
@@ -96,7 +96,7 @@ class RunningPlatform:
 def running(state: State, *, config: Path | None = None) -> Iterator[RunningPlatform]:
     """Start a platform, and stop it with all of its labs."""
     port = _free_port()
-    command = [sys.executable, "-m", "firstlight_client", "up"]
+    command = [sys.executable, "-m", "firstlight_cli", "up"]
     command += ["--port", str(port), "--state-dir", str(state.root)]
     command += ["--config", str(config)] if config else []
     log = state.root.parent / "up.log"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from firstlight_client.paths import Installation, State
+from firstlight_cli.paths import Installation, State
 
 __all__ = ["Session"]
 
@@ -21,8 +21,8 @@ _QUICK_ROUNDS = 2
 _SAMPLE_DATA = """\
 import sys
 from pathlib import Path
-from firstlight_client.paths import State
-from firstlight_client.sampledata import ensure_sample_data
+from firstlight_cli.paths import State
+from firstlight_cli.sampledata import ensure_sample_data
 state = State(Path(sys.argv[1]))
 state.make()
 ensure_sample_data(state)

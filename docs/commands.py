@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from firstlight_client.cli import command
+from firstlight_cli.cli import command
 
 HEAD = """\
 # Commands
@@ -49,7 +49,6 @@ NOTES = {
     "config": "`check` says OK, or everything that is wrong, each with its line. `show` prints all "
     "settings with their values, as `--format yaml` or `json`. `schema` prints JSON Schema. "
     "`check` and `show` take `--config FILE`; without it they speak of the defaults.",
-    "demo-github": "`firstlight up --demo` starts it for you.",
 }
 
 EXAMPLES = {
@@ -74,7 +73,9 @@ PROGRAMS = {
     "[the configuration reference](configuration.md)",
     "python docs/commands.py": "writes this page",
     "python -m firstlight_services.NAME --state-dir DIR": "runs one data service in the foreground",
-    "python -m firstlight_lab.sampledata --out DIR": "makes the sample images and catalogs, in the "
+    "python -m firstlight_demo --port N --callback-url URL": "runs the pretend GitHub, which "
+    "`firstlight up --demo` does for you; the secret is in `DEMO_GITHUB_CLIENT_SECRET`",
+    "python -m firstlight_sampledata --out DIR": "makes the sample images and catalogs, in the "
     "labs' environment; `--quick` a small field, `--seed N` another sky",
     "python -m firstlight_services.tap.load --parquet DIR --out FILE": "loads the sample catalogs",
 }

@@ -115,10 +115,10 @@ environment() { # FOLDER LOCK PACKAGE…; `set -e` is off in what `if` calls
   "$uv" pip install --python "$folder/bin/python" --no-deps --no-build-isolation $editable
 }
 pids=
-step platform .venv/bin/python "$python $(stamp_of requirements/platform.txt hub/pyproject.toml services/pyproject.toml client/pyproject.toml)" \
-  environment .venv requirements/platform.txt hub services client & pids="$pids $!"
-step labs .venv-labs/bin/python "$python $(stamp_of requirements/labs.txt lab-extensions/firstlight-lab/pyproject.toml)" \
-  environment .venv-labs requirements/labs.txt lab-extensions/firstlight-lab & pids="$pids $!"
+step platform .venv/bin/python "$python $(stamp_of requirements/platform.txt common/pyproject.toml hub/pyproject.toml services/pyproject.toml cli/pyproject.toml demo/pyproject.toml)" \
+  environment .venv requirements/platform.txt common hub services cli demo & pids="$pids $!"
+step labs .venv-labs/bin/python "$python $(stamp_of requirements/labs.txt lab-extensions/firstlight-lab/pyproject.toml sampledata/pyproject.toml)" \
+  environment .venv-labs requirements/labs.txt lab-extensions/firstlight-lab sampledata & pids="$pids $!"
 
 # --- Node, then the proxy; it needs require() of ES modules: Node 20.19, or 22.12 and newer
 node_is_new() {

@@ -99,7 +99,7 @@ class Platform:
             command += ["--demo"]
         self._log = self.log_file.open("wb")
         self.process = subprocess.Popen(
-            [*self.prefix, sys.executable, "-m", "firstlight_client", *command],
+            [*self.prefix, sys.executable, "-m", "firstlight_cli", *command],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -131,7 +131,7 @@ class Platform:
     ) -> subprocess.CompletedProcess[str]:
         """Run a ``firstlight`` command against this instance."""
         done = subprocess.run(
-            [sys.executable, "-m", "firstlight_client", *arguments, "--state-dir", self.state_dir],
+            [sys.executable, "-m", "firstlight_cli", *arguments, "--state-dir", self.state_dir],
             capture_output=True,
             text=True,
             timeout=seconds,

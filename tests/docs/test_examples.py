@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from firstlight_client.cli import command
+from firstlight_cli.cli import command
 from firstlight_hub.settings import parse_settings
 from tests.docs.conftest import Block, blocks, pages
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from traitlets.config import Config
 
-from firstlight_client.cli import command
-from firstlight_client.demo_github.app import make_app as make_demo_github
-from firstlight_client.secrets import NAMES as SECRETS
+from firstlight_cli.cli import command
+from firstlight_cli.secrets import NAMES as SECRETS
+from firstlight_demo.app import make_app as make_demo_github
 from firstlight_hub.configure import configure
 from firstlight_hub.settings import Settings
 from firstlight_hub.settings.keys import keys
@@ -48,7 +48,7 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [*command.commands, "demo-github"])
+@pytest.mark.parametrize("name", list(command.commands))
 def test_every_command_and_option_is_on_the_page(name: str) -> None:
     import click
 

@@ -80,6 +80,7 @@ GET /nb/hub/admin                               | login                         
 GET /nb/hub/firstlight/me                       | 200                           | 200
 GET /nb/hub/firstlight/state                    | 200                           | 200
 GET /nb/hub/firstlight-static/firstlight.css    | 200                           | 200
+GET /nb/hub/firstlight-static/hub/token.js      | 200                           | 200
 GET /nb/hub/metrics                             | 403 403 403 200 403           | 403 403 403 200 403
 GET /nb/hub/health                              | 200                           | 200
 

@@ -30,7 +30,7 @@ def test_make_up_passes_its_variables_through(repository: Path, demo: str) -> No
     variables = ("PORT=8123", "STATE_DIR=/a/place", "CONFIG=my.yaml", f"DEMO={demo}")
     up = made_of(repository, *variables)
     assert up.split()[1:] == [
-        *("-m", "firstlight_client", "up"),
+        *("-m", "firstlight_cli", "up"),
         *("--port", "8123", "--state-dir", "/a/place", "--config", "my.yaml"),
         *(["--demo"] if demo in {"1", "yes"} else []),
     ]
@@ -75,7 +75,7 @@ def test_logs_are_followed_until_ctrl_c(platform: Platform) -> None:
 @contextmanager
 def followed(platform: Platform, part: str) -> Iterator[list[str]]:
     """Run ``firstlight logs PART -f`` in the background; it has to end well with Ctrl-C."""
-    command = [sys.executable, "-m", "firstlight_client", "logs", part, "-f"]
+    command = [sys.executable, "-m", "firstlight_cli", "logs", part, "-f"]
     lines: list[str] = []
 
     def read(readline: Callable[[], str]) -> None:

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from firstlight_lab.env import lab_environment
-from tests.lab.conftest import RunInLab
 from tests.lab_client import start_lab
 from tests.platform_under_test import Platform
+from tests.simulated import RunInLab
 
 
 def test_every_variable_names_a_folder_with_something_in_it() -> None:

@@ -18,8 +18,8 @@ from firstlight_lab.formatters import (
 )
 from firstlight_lab.geometry import Box
 from firstlight_lab.images import ExposureF
-from firstlight_lab.sampledata.simulate import Simulation
 from firstlight_lab.skymap import SkyMap
+from firstlight_sampledata.simulate import Simulation
 
 
 @pytest.fixture(scope="module")

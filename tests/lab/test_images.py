@@ -5,7 +5,7 @@ import pytest
 
 from firstlight_lab.geometry import Box
 from firstlight_lab.images import MaskX, PhotoCalib
-from firstlight_lab.sampledata.simulate import Simulation
+from firstlight_sampledata.simulate import Simulation
 
 
 def test_magnitudes_and_nanojansky_agree_on_the_ab_system() -> None:

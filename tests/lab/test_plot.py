@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.lab.conftest import RunInLab
+from tests.simulated import RunInLab
 
 FIGURE = """
 import json

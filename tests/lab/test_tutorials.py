@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import RunInLab
+from tests.simulated import RunInLab
 
 TUTORIALS = sorted((Path(__file__).resolve().parents[2] / "tutorials").glob("*.ipynb"))
 

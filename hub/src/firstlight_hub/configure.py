@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from firstlight_common import paths
 from firstlight_hub import pages
 from firstlight_hub.auth import configure_authenticator
 from firstlight_hub.auth.links import handlers as link_handlers
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from firstlight_hub.settings import Runtime, Settings
 
 __all__ = ["DATA_SERVICES", "configure"]
-
-BASE_URL = "/nb/"
-"""The hub's path on the public origin; Rubin's clients expect it there."""
 
 DATA_SERVICES: Mapping[str, str] = {
     "tap": "/api/tap/",
@@ -69,8 +67,8 @@ def _local(port: int) -> str:
 
 def _addresses(c: Any, runtime: Runtime) -> None:
     host = f"[{runtime.bind}]" if ":" in runtime.bind else runtime.bind
-    c.JupyterHub.bind_url = f"http://{host}:{runtime.port}{BASE_URL}"
-    c.JupyterHub.public_url = f"{runtime.public_url}{BASE_URL}"
+    c.JupyterHub.bind_url = f"http://{host}:{runtime.port}{paths.HUB}"
+    c.JupyterHub.public_url = f"{runtime.public_url}{paths.HUB}"
     c.JupyterHub.hub_bind_url = f"{_local(runtime.ports.hub)}"
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def sample(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     out = tmp_path_factory.mktemp("data")
-    command = [str(labs_python), "-m", "firstlight_lab.sampledata", "--quick", "--out", str(out)]
+    command = [str(labs_python), "-m", "firstlight_sampledata", "--quick", "--out", str(out)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     return read(out / "butler" / "dp01", "dp01")
 

@@ -11,8 +11,9 @@ from astropy.io import votable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firstlight_common.errors import error_votable
 from firstlight_services.tap.errors import QueryError
-from firstlight_services.tap.formats import choose, error_document, make_writer
+from firstlight_services.tap.formats import choose, make_writer
 from firstlight_services.tap.models import Field, Type
 from tests.services.tap.conftest import status_of
 
@@ -124,7 +125,7 @@ def test_an_answer_that_breaks_off_says_so(name: str) -> None:
 
 def test_an_error_is_a_votable_whatever_its_words() -> None:
     words = "There is no <column>.\n  select \x07\n         ^ ]]> & ü"
-    status, said = status_of(error_document(words))
+    status, said = status_of(error_votable(words))
     assert status == "ERROR"
     assert said == words.replace("\x07", "\ufffd")
 

@@ -14,8 +14,8 @@ from astropy.io import votable
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.simple_httpclient import HTTPStreamClosedError
 
+from firstlight_common.errors import error_votable
 from firstlight_services.tap.app import build, routes
-from firstlight_services.tap.formats import error_document
 from firstlight_services.web import make_app
 from firstlight_services.web.auth import Person, TokenChecker
 from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
@@ -235,7 +235,7 @@ async def test_a_form_may_come_in_parts(tap: Tap) -> None:
 
 async def test_an_upload_is_refused_clearly(tap: Tap) -> None:
     parts = {"QUERY": "select * from tap_upload.t", "UPLOAD": "t,param:t"}
-    answer = await send_multipart(tap, parts, error_document("x"))
+    answer = await send_multipart(tap, parts, error_votable("x"))
     assert answer.code == 400
     assert "cannot be uploaded" in status_of(answer.body)[1]
 

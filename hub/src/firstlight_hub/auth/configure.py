@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from firstlight_common import paths
 from firstlight_hub.auth.github import FirstLightGitHubAuthenticator
 from firstlight_hub.auth.lists import lists_of
 from firstlight_hub.auth.local import LocalLinkAuthenticator
 from firstlight_hub.settings import Runtime, Settings
 
 __all__ = ["configure_authenticator"]
-
-BASE_URL = "/nb/"
 
 
 def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> None:
@@ -46,7 +45,7 @@ def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> Non
 
 
 def _github(github: Any, settings: Settings, runtime: Runtime) -> None:
-    github.oauth_callback_url = f"{runtime.public_url}{BASE_URL}hub/oauth_callback"
+    github.oauth_callback_url = f"{runtime.public_url}{paths.HUB}hub/oauth_callback"
     github.outage_grace = settings.identity.outage_grace.total_seconds()
     ours = settings.identity.github
     if ours is None:

@@ -14,6 +14,7 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import utcnow
 from tornado.web import RequestHandler, StaticFileHandler
 
+from firstlight_common.assets import STATIC
 from firstlight_hub.pages.site import disk_is_full
 
 __all__ = ["MeHandler", "StateHandler", "StaticHandler", "handlers", "template_paths"]
@@ -32,7 +33,8 @@ def handlers(state_dir: Path) -> list[tuple[Any, ...]]:
     return [
         (r"/firstlight/state", StateHandler, {"state_dir": state_dir}),
         (r"/firstlight/me", MeHandler),
-        (r"/firstlight-static/(.*)", StaticHandler, {"path": str(_HERE / "static")}),
+        (r"/firstlight-static/hub/(.*)", StaticHandler, {"path": str(_HERE / "static")}),
+        (r"/firstlight-static/(.*)", StaticHandler, {"path": str(STATIC)}),
     ]
 
 

@@ -12,9 +12,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, HttpUrl
 from pydantic.fields import FieldInfo
 
+from firstlight_common.section import Section
+from firstlight_common.units import format_bytes, format_duration, parse_bytes
 from firstlight_hub.settings.model import Settings
-from firstlight_hub.settings.section import Section
-from firstlight_hub.settings.units import format_bytes, format_duration, parse_bytes
 
 __all__ = ["Key", "human", "keys", "section_of"]
 

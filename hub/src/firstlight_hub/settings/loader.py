@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from firstlight_common.section import MISFIT, Section
 from firstlight_hub.settings.keys import keys, section_of
 from firstlight_hub.settings.messages import example_of, sentence
 from firstlight_hub.settings.model import Settings
 from firstlight_hub.settings.outside import Outside, look_outside
-from firstlight_hub.settings.section import MISFIT, Section
 from firstlight_hub.settings.tree import Place, Tree, YamlProblem, read_tree
 
 __all__ = ["Problem", "SettingsError", "load_settings", "parse_settings"]

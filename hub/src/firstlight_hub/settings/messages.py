@@ -9,9 +9,9 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from firstlight_common.units import format_duration
 from firstlight_hub.settings.keys import Key, section_of
 from firstlight_hub.settings.model import Settings
-from firstlight_hub.settings.units import format_duration
 
 __all__ = ["dump", "example_of", "inline", "sentence"]
 

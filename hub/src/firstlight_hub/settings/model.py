@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from firstlight_hub.settings.section import Section, misfit
-from firstlight_hub.settings.units import Bytes, Duration, format_duration
+from firstlight_common.section import Section, misfit
+from firstlight_common.units import Bytes, Duration, format_duration
 
 __all__ = [
     "Access",

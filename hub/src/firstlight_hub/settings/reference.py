@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
+from firstlight_common.section import Section
 from firstlight_hub.settings.keys import Key, keys, section_of
 from firstlight_hub.settings.messages import inline
 from firstlight_hub.settings.model import Settings
-from firstlight_hub.settings.section import Section
 
 __all__ = ["json_schema", "reference"]
 

@@ -1,4 +1,4 @@
-"""What runs inside a First Light lab: image types, storage classes, settings, sample data."""
+"""What runs inside a First Light lab: image types, storage classes, settings."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tornado.web import Application
 
+from firstlight_common.assets import STATIC
 from firstlight_services import web
 from firstlight_services.portal.away import AwayHandler, LostRouteHandler
 from firstlight_services.portal.browser import (
@@ -32,10 +32,6 @@ from firstlight_services.portal.status import StatusBoard
 
 __all__ = ["build", "main", "routes"]
 
-# In a checkout these files are links to the hub's, the only copy; tornado serves no file that
-# lies, in truth, outside of its folder.
-_SHARED = (Path(web.__file__).parent / "static" / "firstlight.css").resolve().parent
-
 
 def routes(context: web.ServiceContext) -> list[web.Route]:
     """Return the portal's routes: the landing page, its files, the catalog pages."""
@@ -52,7 +48,7 @@ def routes(context: web.ServiceContext) -> list[web.Route]:
         (r"/assets/theme\.css", ThemeHandler),
         (r"/assets/((?:portal|theme)\.js)", AssetHandler, {"path": str(HERE / "static")}),
         (r"/assets/(preview\.png)", AssetHandler, {"path": str(context.state_dir / "data")}),
-        (r"/assets/([a-z]+\.(?:css|svg))", AssetHandler, {"path": str(_SHARED)}),
+        (r"/assets/([a-z]+\.(?:css|svg))", AssetHandler, {"path": str(STATIC)}),
         (r"/(favicon)\.ico", FaviconHandler),
     ]
     services = context.settings.services

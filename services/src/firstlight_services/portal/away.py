@@ -12,18 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from firstlight_common.errors import error_json, error_votable
 from firstlight_services.portal.pages import PageHandler
 from firstlight_services.web import Kind, ServiceError
 
 __all__ = ["Absence", "AwayHandler", "LostRouteHandler", "describe"]
-
-_VOTABLE = """<?xml version="1.0" encoding="UTF-8"?>
-<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
-  <RESOURCE type="results">
-    <INFO name="QUERY_STATUS" value="ERROR">{message}</INFO>
-  </RESOURCE>
-</VOTABLE>
-"""
 
 
 @dataclass(frozen=True)
@@ -95,10 +88,10 @@ class AwayHandler(PageHandler):
         self.set_header("Retry-After", "3")
         if absence.form == "votable":
             self.set_header("Content-Type", "application/x-votable+xml")
-            self.write(_VOTABLE.format(message=absence.message))
+            self.write(error_votable(absence.message))
         elif absence.form == "json":
             message = f"{absence.title}; try again in a few seconds."
-            error = {"code": absence.code, "message": message}
+            error = error_json(absence.code, message)
             # `status` and `message` are what JupyterHub's and JupyterLab's clients read.
             self.write_json({"status": status, "message": message, "error": error}, status)
         else:

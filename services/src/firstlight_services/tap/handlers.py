@@ -9,9 +9,10 @@ from typing import ClassVar
 from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
+from firstlight_common.errors import error_votable
 from firstlight_services.tap import vosi
 from firstlight_services.tap.errors import QueryError
-from firstlight_services.tap.formats import choose, error_document
+from firstlight_services.tap.formats import choose
 from firstlight_services.tap.policy import read_maxrec
 from firstlight_services.tap.service import Answer, QueryRequest, QueryService
 from firstlight_services.web import Kind, ServiceError, ServiceHandler, from_exception
@@ -47,7 +48,7 @@ class TapHandler(ServiceHandler):
         if error.kind is Kind.NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self._methods()))
         self.set_header("Content-Type", "application/x-votable+xml")
-        self.write(error_document(_words(error, reference)))
+        self.write(error_votable(_words(error, reference)))
 
     def write_xml(self, document: bytes) -> None:
         """Answer with an XML document."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tornado.web import RequestHandler
 
+from firstlight_common.errors import error_json
 from firstlight_services.web.auth import Person, TokenChecker, tokens_in_header
 from firstlight_services.web.context import ServiceContext
 from firstlight_services.web.errors import Kind, ServiceError, from_exception
@@ -125,9 +126,7 @@ class ServiceHandler(RequestHandler):
 
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:
         """Write an error's body; override for VOTable or HTML, do not call ``finish``."""
-        body = {"code": error.code, "message": error.message, "reference": reference}
-        if error.hint:
-            body["hint"] = error.hint
+        body = error_json(error.code, error.message, hint=error.hint, reference=reference)
         self.write_json({"error": body}, status)
 
     @property

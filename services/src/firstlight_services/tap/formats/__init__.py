@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.formats.delimited import DelimitedWriter
-from firstlight_services.tap.formats.votable import VOTableWriter, error_document
+from firstlight_services.tap.formats.votable import VOTableWriter
 from firstlight_services.tap.formats.writer import Writer
 from firstlight_services.tap.models import Field
 
-__all__ = ["FORMATS", "Format", "Writer", "choose", "error_document", "make_writer"]
+__all__ = ["FORMATS", "Format", "Writer", "choose", "make_writer"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 import pyarrow as pa
 
+from firstlight_common.errors import (
+    VOTABLE_END,
+    VOTABLE_START,
+    votable_error_info,
+    xml_clean,
+    xml_text,
+)
 from firstlight_services.tap.formats.binary2 import Binary2
 from firstlight_services.tap.formats.cells import number_text
 from firstlight_services.tap.models import Field, Type
 
-__all__ = ["VOTableWriter", "error_document"]
-
-_NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
-_START = (
-    f'<?xml version="1.0" encoding="UTF-8"?>\n<VOTABLE version="1.4" xmlns="{_NAMESPACE}">\n'
-    '<RESOURCE type="results">\n'
-)
-_END = "</RESOURCE>\n</VOTABLE>\n"
-# XML 1.0 has no way to write these, not even escaped.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+__all__ = ["VOTableWriter"]
 
 
 class VOTableWriter:
@@ -44,7 +41,7 @@ class VOTableWriter:
         fields = "".join(_field(one) for one in self._fields)
         start = '<BINARY2><STREAM encoding="base64">\n' if self._binary else "<TABLEDATA>\n"
         status = '<INFO name="QUERY_STATUS" value="OK"/>\n'
-        return f"{_START}{status}<TABLE>\n{fields}<DATA>{start}".encode()
+        return f"{VOTABLE_START}{status}<TABLE>\n{fields}<DATA>{start}".encode()
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
         """Return some rows."""
@@ -65,25 +62,16 @@ class VOTableWriter:
         DALI 1.1, section 4.4.1: OVERFLOW stands after the table, since only then it is known.
         """
         status = '<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n' if overflow else ""
-        return self._end() + f"{status}{_END}".encode()
+        return self._end() + f"{status}{VOTABLE_END}".encode()
 
     def broken(self, message: str) -> bytes | None:
         """Return what ends a table that failed midway (DALI 1.1, section 4.4.1)."""
-        return self._end() + f"{_status_error(message)}{_END}".encode()
+        return self._end() + f"{votable_error_info(message)}{VOTABLE_END}".encode()
 
     def _end(self) -> bytes:
         if self._binary:
             return self._binary.end() + b"</STREAM></BINARY2></DATA>\n</TABLE>\n"
         return b"</TABLEDATA></DATA>\n</TABLE>\n"
-
-
-def error_document(message: str) -> bytes:
-    """Return the document that says what is wrong (DALI 1.1, section 4.2)."""
-    return f"{_START}{_status_error(message)}{_END}".encode()
-
-
-def _status_error(message: str) -> str:
-    return f'<INFO name="QUERY_STATUS" value="ERROR">{_text(message)}</INFO>\n'
 
 
 def _field(field: Field) -> str:
@@ -93,10 +81,10 @@ def _field(field: Field) -> str:
     attributes += [
         (key, value) for key, value in (("unit", field.unit), ("ucd", field.ucd)) if value
     ]
-    written = " ".join(f"{key}={quoteattr(_clean(value))}" for key, value in attributes)
+    written = " ".join(f"{key}={quoteattr(xml_clean(value))}" for key, value in attributes)
     if not field.description:
         return f"<FIELD {written}/>\n"
-    description = f"<DESCRIPTION>{_text(field.description)}</DESCRIPTION>"
+    description = f"<DESCRIPTION>{xml_text(field.description)}</DESCRIPTION>"
     return f"<FIELD {written}>{description}</FIELD>\n"
 
 
@@ -105,15 +93,7 @@ def _cells(column: pa.Array, kind: Type) -> list[str]:
     if kind is Type.BOOLEAN:
         texts = ["" if one is None else ("true" if one else "false") for one in values]
     elif kind.text:
-        texts = ["" if one is None else _text(one) for one in values]
+        texts = ["" if one is None else xml_text(one) for one in values]
     else:
         texts = [number_text(one, kind) for one in values]
     return [f"<TD>{one}</TD>" for one in texts]
-
-
-def _clean(text: str) -> str:
-    return _UNWRITABLE.sub("\ufffd", text)
-
-
-def _text(text: str) -> str:
-    return escape(_clean(text), {"\r": "&#13;"})

@@ -1,0 +1,5 @@
+"""``python -m firstlight_cli``."""
+
+from firstlight_cli.cli import main
+
+main()

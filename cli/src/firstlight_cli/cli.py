@@ -1,0 +1,172 @@
+"""The ``firstlight`` command: every sub-command and its options; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from firstlight_cli import __version__
+from firstlight_cli.access import mint_link, mint_token, parse_duration
+from firstlight_cli.errors import OperatorError
+from firstlight_cli.paths import State
+
+__all__ = ["command", "main"]
+
+
+def _state_dir[F: Callable[..., Any]](function: F) -> F:
+    return click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+        default="var",
+        show_default=True,
+        help="Where the platform keeps everything.",
+    )(function)
+
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    default=None,
+    help="The platform.yaml; without it, defaults.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="firstlight")
+def command() -> None:
+    """Start, inspect and operate a First Light science platform."""
+
+
+@command.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port."
+)
+@_state_dir
+@_config
+@click.option("--demo", is_flag=True, help="Log in through a pretend GitHub; loopback only.")
+@click.option("--bind", default=None, help="Address to listen on; overrides network.bind.")
+def up(port: int, state_dir: Path, config: Path | None, demo: bool, bind: str | None) -> None:
+    """Start the platform in the foreground; Ctrl-C stops all of it."""
+    from firstlight_cli.up import up as run
+
+    run(state_dir, port=port, config=config, demo=demo, bind=bind)
+
+
+@command.command()
+@_state_dir
+def stop(state_dir: Path) -> None:
+    """Stop the platform that runs from a state directory."""
+    from firstlight_cli.up import stop as run
+
+    if not run(state_dir):
+        raise OperatorError(f"No platform runs from {state_dir}.")
+    click.echo("stopped")
+
+
+@command.command(short_help="Say what runs, where, and how it is.")
+@_state_dir
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(state_dir: Path, as_json: bool) -> None:
+    """Say what runs, where, and how it is; exit code 1 if a part is not healthy."""
+    from firstlight_cli.status import ask_status, show_status
+
+    found = ask_status(State(state_dir))
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        show_status(found)
+    if not all(part["healthy"] for part in found["parts"]):
+        raise SystemExit(1)
+
+
+@command.command()
+@click.option("--user", required=True, help="Whose token.")
+@click.option(
+    "--for", "lifetime", default="1h", show_default=True, help="Its lifetime: 15m, 1h, 7d."
+)
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    help="tap, butler, portal or a hub scope; default: those three.",
+)
+@_state_dir
+def token(user: str, lifetime: str, scopes: tuple[str, ...], state_dir: Path) -> None:
+    """Make a token for a person and print it, and nothing else."""
+    click.echo(mint_token(State(state_dir), user, seconds=parse_duration(lifetime), scopes=scopes))
+
+
+@command.command()
+@click.option("--user", required=True, help="Who will be logged in by it.")
+@click.option("--admin", is_flag=True, help="As an administrator.")
+@click.option("--for", "lifetime", default="15m", show_default=True, help="How long it is good.")
+@_state_dir
+def link(user: str, admin: bool, lifetime: str, state_dir: Path) -> None:
+    """Make a one-time login link and print it."""
+    click.echo(mint_link(State(state_dir), user, admin=admin, seconds=parse_duration(lifetime)))
+
+
+@command.command(short_help="Look for what is wrong here, and say the fix.")
+@click.option("--port", type=int, default=8000, show_default=True, help="The port to look at.")
+@_state_dir
+@_config
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(port: int, state_dir: Path, config: Path | None, as_json: bool) -> None:
+    """Look for what is wrong with this machine or configuration, and say the fix."""
+    from firstlight_cli.doctor import examine
+
+    found = []
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    marks = {"ok": "✓", "warn": "!", "fail": "✗"}
+    for finding in examine(State(state_dir), config, port):
+        found.append(finding)
+        if not as_json:
+            mark = click.style(marks[finding.verdict], fg=colours[finding.verdict])
+            click.echo(f"{mark} {finding.what}: {finding.detail}")
+            if finding.fix:
+                click.echo(f"    → {finding.fix}")
+    if as_json:
+        click.echo(json.dumps([finding.as_json() for finding in found], indent=1))
+    if any(finding.verdict == "fail" for finding in found):
+        raise SystemExit(1)
+
+
+@command.command(short_help="Print the log of a part or of a lab.")
+@click.argument("name")
+@click.option("-f", "--follow", "follows", is_flag=True, help="Go on as the log grows.")
+@click.option("-n", "lines", type=int, default=50, show_default=True, help="How many lines.")
+@_state_dir
+def logs(name: str, follows: bool, lines: int, state_dir: Path) -> None:
+    """Print the end of the log of a part (hub, tap, …) or of a lab (lab/USER)."""
+    from firstlight_cli.logs import follow, log_file, tail
+
+    state = State(state_dir)
+    path = log_file(state, name)
+    click.echo(tail(state, name, lines))
+    if follows:
+        follow(path)
+
+
+@command.command(
+    short_help="Check or show a platform.yaml, or its schema.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("action", type=click.Choice(["check", "show", "schema"]))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def config(action: str, arguments: tuple[str, ...]) -> None:
+    """Check a platform.yaml, show what it means, or print its JSON Schema."""
+    from firstlight_cli.plan import ask_hub_settings
+
+    done = ask_hub_settings(action, *arguments)
+    click.echo(done.stdout, nl=False)
+    click.echo(done.stderr, nl=False, err=True)
+    raise SystemExit(done.returncode)
+
+
+def main() -> None:
+    """Run the command."""
+    command(prog_name="firstlight")

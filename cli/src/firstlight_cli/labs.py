@@ -1,0 +1,107 @@
+"""Labs outlive the hub; when the platform stops, they are stopped from here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstlight_cli.paths import State
+
+__all__ = ["Lab", "live_labs", "stop_labs"]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running lab, as the spawner noted it."""
+
+    user: str
+    pid: int
+    start_ticks: int
+    cgroup: tuple[Path, ...]
+    record: Path
+
+    def alive(self) -> bool:
+        """Tell whether the process is still the one that was noted; numbers are reused."""
+        fields = _stat(self.pid)
+        return fields is not None and fields[0] != "Z" and int(fields[19]) == self.start_ticks
+
+    def members(self) -> set[int]:
+        """Return the processes of the lab: its session's, and its control group's."""
+        found = {
+            int(entry.name)
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit()
+            and (fields := _stat(int(entry.name))) is not None
+            and int(fields[3]) == self.pid
+            and fields[0] != "Z"
+        }
+        for folder in self.cgroup:
+            with suppress(OSError):
+                found |= {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}
+        return found
+
+    def remove_groups(self) -> None:
+        """Remove the lab's control groups, and the platform's own with its last lab."""
+        for folder in self.cgroup:
+            with suppress(OSError):
+                folder.rmdir()
+                folder.parent.rmdir()
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return ``/proc/PID/stat`` from the state on (proc(5)); the name before it may hold spaces."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def live_labs(state: State) -> list[Lab]:
+    """Return the labs that run now."""
+    found = []
+    for record in sorted((state.run / "labs").glob("*.json")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            noted = json.loads(record.read_text())
+            lab = Lab(
+                str(noted["user"]),
+                int(noted["pid"]),
+                int(noted["start_ticks"]),
+                tuple(map(Path, noted.get("cgroup") or ())),
+                record,
+            )
+            if lab.alive():
+                found.append(lab)
+    return found
+
+
+def stop_labs(state: State, *, patience: float = 4) -> int:
+    """Ask all labs to stop, then make them; return how many there were."""
+    labs = live_labs(state)
+    members = {lab: lab.members() for lab in labs}
+    for lab in labs:
+        _signal(members[lab], signal.SIGTERM)
+    _wait_until_gone(labs, patience)
+    for lab in labs:
+        _signal(lab.members(), signal.SIGKILL)
+    _wait_until_gone(labs, 1)
+    for lab in labs:
+        lab.remove_groups()
+        lab.record.unlink(missing_ok=True)
+    return len(labs)
+
+
+def _wait_until_gone(labs: list[Lab], patience: float) -> None:
+    end = time.monotonic() + patience
+    while any(lab.members() for lab in labs) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

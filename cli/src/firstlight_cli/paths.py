@@ -1,0 +1,159 @@
+"""Where things lie: the state directory, and the installation beside this package."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstlight_cli.errors import OperatorError
+
+__all__ = ["Installation", "State", "write_private"]
+
+# sockaddr_un holds 108 bytes, and supervisor appends ".<pid>" to the name while it binds.
+_LONGEST_SOCKET = 95
+
+
+@dataclass(frozen=True)
+class State:
+    """A state directory, by the names of what is in it."""
+
+    root: Path
+
+    @property
+    def run(self) -> Path:
+        """Files of the current run."""
+        return self.root / "run"
+
+    @property
+    def secrets(self) -> Path:
+        """Secrets, one a file."""
+        return self.root / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """Logs, one a part."""
+        return self.root / "logs"
+
+    @property
+    def data(self) -> Path:
+        """Catalogs and images."""
+        return self.root / "data"
+
+    @property
+    def runtime(self) -> Path:
+        """What this run decided."""
+        return self.run / "runtime.json"
+
+    @property
+    def settings(self) -> Path:
+        """The resolved ``platform.yaml``."""
+        return self.run / "settings.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the ``firstlight up`` that owns this directory; has its process id."""
+        return self.run / "up.lock"
+
+    @property
+    def supervisor_conf(self) -> Path:
+        """The supervisor's configuration."""
+        return self.run / "supervisord.conf"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """The supervisor's socket; in the temporary directory if this one's path is too long."""
+        near = self.run / "supervisor.sock"
+        if len(os.fsencode(near)) <= _LONGEST_SOCKET:
+            return near
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) / f"firstlight-{os.getuid()}-{name}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+            raise OperatorError(f"{folder} belongs to somebody else.", "Use a shorter --state-dir.")
+        return folder / "supervisor.sock"
+
+    def make(self) -> None:
+        """Create the directories that are missing, each open only to whom it has to be.
+
+        Labs have other accounts than the platform: they have to get through to homes, data and,
+        where they have no view of their own, ``run``.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for passable in (self.run, self.root / "homes"):
+                passable.mkdir(exist_ok=True)
+                passable.chmod(0o711)
+            self.data.mkdir(exist_ok=True)
+            for private in (self.secrets, self.logs, self.run / "labs", self.root / "hub"):
+                private.mkdir(exist_ok=True)
+                private.chmod(0o700)
+        except OSError as error:
+            raise OperatorError(
+                f"The state directory {self.root} cannot be made: {error.strerror}.",
+                "Name another with --state-dir, or give this user the right to write there.",
+            ) from error
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The checkout (or image) that this package runs from."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> Installation:
+        """Use ``FIRSTLIGHT_HOME``, or the checkout around this package."""
+        named = os.environ.get("FIRSTLIGHT_HOME")
+        return cls(Path(named) if named else Path(__file__).resolve().parents[3])
+
+    @property
+    def labs_python(self) -> Path:
+        """The interpreter of the labs' environment."""
+        named = os.environ.get("FIRSTLIGHT_LABS_PYTHON")
+        return Path(named) if named else self.root / ".venv-labs" / "bin" / "python"
+
+    @property
+    def tutorials(self) -> Path:
+        """The tutorial notebooks."""
+        return self.root / "tutorials"
+
+    @property
+    def proxy(self) -> Path:
+        """configurable-http-proxy's program."""
+        package = self.root / "hub" / "proxy" / "node_modules" / "configurable-http-proxy"
+        return package / "bin" / "configurable-http-proxy"
+
+    @property
+    def node_folder(self) -> Path:
+        """Where ``make`` puts Node when the machine has none."""
+        return self.root / ".tools" / "node" / "bin"
+
+    def require(self) -> None:
+        """Check that what ``make`` installs is there.
+
+        Raises
+        ------
+        OperatorError
+            Naming the first thing that is not.
+        """
+        for what, path in (
+            ("The labs' environment", self.labs_python),
+            ("The proxy", self.proxy),
+            ("The tutorials' folder", self.tutorials),
+        ):
+            if not path.exists():
+                raise OperatorError(f"{what} is not installed.", "Run `make environments`.")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,201 @@
+"""The supervisor: its configuration, and a client for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from firstlight_cli.parts import Part
+from firstlight_cli.paths import State
+
+__all__ = ["Process", "Supervisor", "SupervisorProcess", "render_configuration"]
+
+_HEAD = """\
+; Written by `firstlight up` at each start; changes here are lost. No secrets in here.
+[supervisord]
+nodaemon = true
+logfile = {logs}/supervisor.log
+logfile_maxbytes = 5MB
+logfile_backups = 1
+pidfile = {run}/supervisor.pid
+silent = true
+strip_ansi = true
+{user}
+[unix_http_server]
+file = {socket}
+chmod = 0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+_PROGRAM = """
+[program:{name}]
+command = {python} -m firstlight_cli._run {name} --state-dir "{state}"
+priority = {priority}
+autorestart = true
+startsecs = 1
+startretries = 1000
+stopsignal = TERM
+stopwaitsecs = 8
+stopasgroup = true
+killasgroup = true
+redirect_stderr = true
+stdout_logfile = {logs}/{name}.log
+stdout_logfile_maxbytes = 10MB
+stdout_logfile_backups = 3
+"""
+
+
+def render_configuration(state: State, parts: Iterable[Part]) -> str:
+    """Write supervisord's configuration for the parts."""
+
+    def escaped(value: object) -> str:
+        return str(value).replace("%", "%%")
+
+    places = {"logs": escaped(state.logs), "run": escaped(state.run)}
+    head = _HEAD.format(
+        **places,
+        socket=escaped(state.supervisor_socket),
+        user="user = root\n" if os.geteuid() == 0 else "",
+    )
+    programs = [
+        _PROGRAM.format(
+            **places,
+            name=part.name,
+            priority=10 + number,
+            python=escaped(sys.executable),
+            state=escaped(state.root),
+        )
+        for number, part in enumerate(parts)
+    ]
+    return head + "".join(programs)
+
+
+@dataclass(frozen=True)
+class Process:
+    """What the supervisor knows about a part."""
+
+    name: str
+    state: str
+    pid: int
+    uptime: int
+    """Seconds since its start; 0 if it does not run."""
+
+
+class Supervisor:
+    """Asks a running supervisor through its socket."""
+
+    def __init__(self, state: State) -> None:
+        self._transport = SupervisorTransport(serverurl=f"unix://{state.supervisor_socket}")
+        self._server = ServerProxy("http://127.0.0.1", transport=self._transport)
+
+    def processes(self) -> dict[str, Process] | None:
+        """Return the parts by name, or None if no supervisor answers."""
+        found = self._call("getAllProcessInfo")
+        if found is None:
+            return None
+        return {
+            entry["name"]: Process(
+                entry["name"],
+                entry["statename"].lower(),
+                entry["pid"],
+                entry["now"] - entry["start"] if entry["pid"] else 0,
+            )
+            for entry in found
+        }
+
+    def shutdown(self) -> None:
+        """Ask the supervisor to stop everything and itself."""
+        self._call("shutdown")
+
+    def _call(self, method: str) -> Any:
+        try:
+            return getattr(self._server.supervisor, method)()
+        except (OSError, HTTPException, Fault):
+            return None
+        finally:
+            self._transport.close()
+
+
+class SupervisorProcess:
+    """The supervisor's process, and the last lines of what it says.
+
+    Notes
+    -----
+    It complains there when it cannot write its log. Into a file on the same full disk it could not
+    complain either, and would end.
+    """
+
+    def __init__(self, state: State) -> None:
+        program = (sys.executable, "-m", "firstlight_cli._run", "supervisor")
+        self._state = state
+        self.process = subprocess.Popen(
+            [*program, "--state-dir", str(state.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for this process alone; it stops the others in their order.
+            start_new_session=True,
+        )
+        self._lines: deque[bytes] = deque(maxlen=15)
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        self._lines.extend(self.process.stdout or ())
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run any more."""
+        return self.process.poll() is not None
+
+    def stop(self, *, patience: float = 12) -> None:
+        """Have it stop the parts and itself; then make it.
+
+        Notes
+        -----
+        It sends each part one SIGTERM, and waits. A part that it has just forked is still
+        supervisor's program, which takes the signal and is gone: so this waits for that to pass.
+        """
+        end = time.monotonic() + 3
+        while not (self.ended or self._parts_hear()) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.process.terminate()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _parts_hear(self) -> bool:
+        """Tell whether all parts were started, and are programs of their own by now."""
+        known = Supervisor(self._state).processes() or {}
+        return bool(known) and all(
+            process.state not in {"stopped", "starting"} or _hears(process.pid)
+            for process in known.values()
+        )
+
+    def last_words(self) -> str:
+        """Return its last lines; it has ended."""
+        self._reader.join(1)
+        return b"".join(self._lines).decode(errors="replace").rstrip()
+
+
+def _hears(pid: int) -> bool:
+    try:
+        return bool(pid) and b"supervisord" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True  # it has ended already

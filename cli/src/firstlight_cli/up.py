@@ -1,0 +1,235 @@
+"""``firstlight up``: start everything, say where it is, stop everything."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from firstlight_cli.console import Console
+from firstlight_cli.disk import require_room, shortage
+from firstlight_cli.errors import OperatorError
+from firstlight_cli.http import Hub, is_healthy
+from firstlight_cli.labs import stop_labs
+from firstlight_cli.logs import tail
+from firstlight_cli.parts import Part, parts_of
+from firstlight_cli.paths import State, write_private
+from firstlight_cli.plan import Plan, read_runtime, write_plan
+from firstlight_cli.reload import ConfigWatch
+from firstlight_cli.sampledata import ensure_sample_data
+from firstlight_cli.secrets import ensure_secrets
+from firstlight_cli.supervise import Supervisor, SupervisorProcess, render_configuration
+
+__all__ = ["stop", "up"]
+
+_ADMIN_LINK_SECONDS = 86400
+_START_SECONDS = 90
+_CRASH_LOOP_SECONDS = 12
+"""A part that still ends right after its start by then has a reason that does not go away."""
+_TRIES = 3
+"""Processes of a part that were seen to end after that; one of them may be none at all."""
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Stop(Exception):  # noqa: N818 (a request, not an error)
+    """Ctrl-C, or SIGTERM from a service manager."""
+
+
+def _raise_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise _Stop
+
+
+def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | None) -> None:
+    """Run a platform in the foreground until Ctrl-C.
+
+    Raises
+    ------
+    OperatorError
+        If it cannot be started; then nothing is left running.
+    """
+    console = Console()
+    state = State(root)
+    require_room(state)
+    state.make()
+    with _own(state):
+        for number in _STOPPING:
+            signal.signal(number, _raise_stop)
+        started: SupervisorProcess | None = None
+        try:
+            ensure_secrets(state)
+            plan = write_plan(state, port=port, config=config, demo=demo, bind=bind)
+            ensure_sample_data(state)
+            parts = parts_of(state, plan.runtime, plan.settings)
+            _prepare(state, parts)
+            with _undisturbed():  # or there might be a supervisor that nobody knows
+                started = SupervisorProcess(state)
+            _wait(state, parts, started, console)
+            _greet(plan, console)
+            _watch(plan, parts, started, console)
+        except _Stop:
+            pass
+        finally:
+            _stop_everything(state, started, console)
+
+
+@contextmanager
+def _own(state: State) -> Iterator[None]:
+    """Hold the state directory's lock: one platform a directory."""
+    descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            address = read_runtime(state).get("public_url", "an address of its own")
+            raise OperatorError(
+                f"A platform already runs from {state.root}, at {address}.",
+                "Stop it with `firstlight stop`, or name another --state-dir.",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a Ctrl-C wait; what is started meanwhile has to unblock it for itself."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare(state: State, parts: tuple[Part, ...]) -> None:
+    _end_leftover(state)
+    write_private(state.supervisor_conf, render_configuration(state, parts))
+    state.supervisor_socket.unlink(missing_ok=True)
+
+
+def _end_leftover(state: State) -> None:
+    """End a supervisor whose ``firstlight up`` was killed before it could."""
+    supervisor = Supervisor(state)
+    if supervisor.processes() is not None:
+        supervisor.shutdown()
+        end = time.monotonic() + 15
+        while supervisor.processes() is not None and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def _wait(
+    state: State, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
+) -> None:
+    """Return when every part is healthy; say so, one line each.
+
+    Raises
+    ------
+    OperatorError
+        If a part is not in time; with the last lines of its log.
+    """
+    end = time.monotonic() + _START_SECONDS
+    waiting = list(parts)
+    began = time.monotonic()
+    tries: defaultdict[str, set[int]] = defaultdict(set)
+    with console.waiting() as line:
+        while waiting:
+            for part in [part for part in waiting if is_healthy(part.health)]:
+                waiting.remove(part)
+                console.done(part.name, time.monotonic() - began)
+            line(", ".join(part.name for part in waiting))
+            if started.ended:
+                raise _supervisor_ended(state, started)
+            if waiting and time.monotonic() > end:
+                raise _does_not_come_up(state, waiting[0].name)
+            if waiting and time.monotonic() > began + _CRASH_LOOP_SECONDS:
+                known = Supervisor(state).processes() or {}
+                for part in (part for part in waiting if part.name in known):
+                    # It ends within a second of its start, or later, but again and again.
+                    tries[part.name].add(known[part.name].pid)
+                    if known[part.name].state == "backoff" or len(tries[part.name]) > _TRIES:
+                        raise _does_not_come_up(state, part.name)
+            time.sleep(0.1)
+
+
+def _does_not_come_up(state: State, name: str) -> OperatorError:
+    return OperatorError(
+        f"{name} does not come up. The end of its log:\n" + tail(state, name, 15),
+        f"The whole of it: firstlight logs {name} --state-dir {state.root}",
+    )
+
+
+def _supervisor_ended(state: State, started: SupervisorProcess) -> OperatorError:
+    return OperatorError(
+        "The supervisor ended unexpectedly. Its last words:\n" + started.last_words(),
+        f"What it did: firstlight logs supervisor --state-dir {state.root}",
+    )
+
+
+def _greet(plan: Plan, console: Console) -> None:
+    body = {"user": "operator", "admin": True, "expires_in": _ADMIN_LINK_SECONDS}
+    link = Hub(plan.state).call("POST", "/firstlight/links", body)["url"]
+    listens = f"{plan.runtime['bind']}:{plan.runtime['port']}"
+    console.greet(plan.url, link, listens=listens, demo=bool(plan.runtime["demo"]))
+
+
+def _watch(
+    plan: Plan, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
+) -> None:
+    """Say what changes, until told to stop: parts that died, the disk, the configuration."""
+    state, config = plan.state, ConfigWatch(plan)
+    supervisor = Supervisor(state)
+    known = {name: process.pid for name, process in (supervisor.processes() or {}).items()}
+    health = {part.name: part.health for part in parts}
+    said: str | None = None
+    while not started.ended:
+        time.sleep(1)
+        if (short := shortage(state)) != said:
+            console.note(short or "there is room on the disk again")
+            said = short
+        if told := config.look():
+            console.note(told)
+        for name, process in (supervisor.processes() or {}).items():
+            if process.pid and process.pid != known.get(name) and is_healthy(health[name]):
+                console.note(f"{name} had stopped; it is back")
+                known[name] = process.pid
+    raise _supervisor_ended(state, started)
+
+
+def _stop_everything(state: State, started: SupervisorProcess | None, console: Console) -> None:
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    if started is None:
+        return
+    began = time.monotonic()
+    click.echo()
+    started.stop()
+    labs = stop_labs(state)
+    state.supervisor_socket.unlink(missing_ok=True)
+    stopped = f"stopped{f', and {labs} lab' + 's' * (labs > 1) if labs else ''}"
+    console.done(stopped, time.monotonic() - began)
+
+
+def stop(root: Path) -> bool:
+    """Ask the ``firstlight up`` of a state directory to stop; return whether there was one."""
+    state = State(root)
+    if not state.lock.exists():
+        return False
+    with state.lock.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.kill(int(file.read()), signal.SIGTERM)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return True
+    return False

@@ -1,5 +1,0 @@
-"""``python -m firstlight_client``."""
-
-from firstlight_client.cli import main
-
-main()

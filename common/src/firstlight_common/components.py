@@ -1,0 +1,111 @@
+"""What a component is: the description that its own package supplies, as data.
+
+Notes
+-----
+A package offers its component under the entry point group `ENTRY_POINTS`. The hub's registry
+(`firstlight_hub.components`) collects them, and everything that has to know what the platform is
+made of reads the registry's result, ``run/runtime.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from firstlight_common.section import Section
+
+__all__ = ["ENTRY_POINTS", "Component", "HubService", "Overlay"]
+
+ENTRY_POINTS = "firstlight.components"
+"""The entry point group whose values are a `Component` each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubService:
+    """What a component is to the hub: a service with a token, an OAuth client and a scope.
+
+    Attributes
+    ----------
+    acts_at
+        Names of services that it calls in a person's name.
+    """
+
+    acts_at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlay:
+    """Settings that a component lays under and over ``platform.yaml`` while it runs.
+
+    Attributes
+    ----------
+    under
+        What holds where ``platform.yaml`` says nothing.
+    over
+        What holds whatever ``platform.yaml`` says.
+    """
+
+    under: Mapping[str, object] = field(default_factory=dict)
+    over: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One process of the platform.
+
+    Attributes
+    ----------
+    name
+        Its name: of its log, its secret, its section ``services.NAME`` and its service at the hub.
+    title
+        What people call it on the status panel; empty: it is not shown there.
+    path
+        Its public path with both slashes; empty: it has none.
+    more_paths
+        Further public paths that lead to it.
+    command
+        Argument list that starts it; never holds a secret.
+    health
+        An address that answers 200 while it is healthy.
+    environment
+        Variables that it needs besides the common ones.
+    passed_on
+        Variables of the operator's environment that it gets if they are set.
+    secrets
+        Variable → name of the secret that it holds.
+    secret_files
+        Names of secrets that it reads from their files.
+    hub_service
+        What it is to the hub, if it is a service there.
+    settings
+        The model of its section ``services.NAME`` in ``platform.yaml``, if it has one.
+    overlay
+        Settings that hold while it runs.
+    runs
+        ``always``; ``enabled``: unless its settings say ``enabled: false``; ``demo``: with
+        ``--demo`` only.
+
+    Notes
+    -----
+    Texts may name what is known only once a run is planned, as `str.format` has it: ``{port}``,
+    ``{url}`` and ``{path}`` of the component itself, ``{ports[NAME]}`` and ``{urls[NAME]}`` of any,
+    ``{public_url}``, ``{public_port}``, ``{entrance}`` (the public port on this machine),
+    ``{bind}``, ``{state_dir}``, ``{python}``, ``{node}``, ``{proxy}``.
+    """
+
+    name: str
+    title: str = ""
+    path: str = ""
+    more_paths: tuple[str, ...] = ()
+    command: tuple[str, ...]
+    health: str = "{url}{path}healthz"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    passed_on: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    secret_files: tuple[str, ...] = ()
+    hub_service: HubService | None = None
+    settings: type[Section] | None = None
+    overlay: Overlay | None = None
+    runs: Literal["always", "enabled", "demo"] = "enabled"

@@ -1,0 +1,163 @@
+"""``run/runtime.json``: what one run is made of, written by ``firstlight up``, read by all.
+
+Notes
+-----
+Keys of a newer release are ignored, so that components can be upgraded one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["DataSet", "Position", "Runtime", "RuntimeComponent", "load_runtime"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Position(_Part):
+    """A position on the sky; degrees, ICRS."""
+
+    ra: float
+    dec: float
+
+
+class DataSet(_Part):
+    """A data set of the site, with all places resolved.
+
+    Attributes
+    ----------
+    label
+        Its name in addresses and for ``Butler(LABEL)``.
+    felis
+        Its Felis schema file; none: it has no catalogs.
+    catalog
+        The folder with its tables, ``<table>.parquet`` each.
+    store
+        Where the catalog service keeps them: the query engine's own file.
+    repository
+        The folder of its Butler repository; none: it has no images.
+    collections
+        The collections to start from.
+    position
+        Where there is something to see.
+    sample
+        Whether it is the simulated sample, which the platform makes itself.
+    """
+
+    label: str
+    title: str
+    felis: Path | None = None
+    catalog: Path | None = None
+    store: Path | None = None
+    repository: Path | None = None
+    collections: tuple[str, ...] = ()
+    position: Position | None = None
+    sample: bool = False
+
+
+class RuntimeComponent(_Part):
+    """A component as this run has it; see `firstlight_common.components.Component`.
+
+    Attributes
+    ----------
+    enabled
+        Whether it runs.
+    port
+        Its port on loopback.
+    url
+        Its address on loopback, without a slash at its end.
+    hub_service
+        Whether it is a service of the hub.
+    acts_at
+        Names of services that it calls in a person's name.
+    """
+
+    name: str
+    title: str = ""
+    enabled: bool = True
+    path: str = ""
+    more_paths: tuple[str, ...] = ()
+    port: int
+    url: str
+    health: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
+    secret_files: tuple[str, ...] = ()
+    hub_service: bool = False
+    acts_at: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> str:
+        """The hub's scope that lets a token use it."""
+        return f"access:services!service={self.name}"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All of its public paths."""
+        return (*((self.path,) if self.path else ()), *self.more_paths)
+
+
+class Runtime(_Part):
+    """The addresses, places and components of one run.
+
+    Attributes
+    ----------
+    public_url
+        Scheme, host and port; no slash at its end.
+    """
+
+    state_dir: Path
+    config: Path | None = None
+    demo: bool = False
+    bind: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str
+    labs_python: Path
+    tutorials_dir: Path
+    version: str
+    components: tuple[RuntimeComponent, ...] = ()
+    datasets: tuple[DataSet, ...] = ()
+
+    def component(self, name: str) -> RuntimeComponent:
+        """Return a component by its name.
+
+        Raises
+        ------
+        KeyError
+            If the platform has none of this name.
+        """
+        for component in self.components:
+            if component.name == name:
+                return component
+        raise KeyError(name)
+
+    def running(self) -> Iterator[RuntimeComponent]:
+        """Give the components that this run has."""
+        return (component for component in self.components if component.enabled)
+
+    def services(self) -> Iterator[RuntimeComponent]:
+        """Give the components that are services of the hub, running or not."""
+        return (component for component in self.components if component.hub_service)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a component runs."""
+        return any(component.name == name for component in self.running())
+
+
+def load_runtime(state_dir: Path) -> Runtime:
+    """Read ``run/runtime.json`` of a state directory.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is not what ``firstlight up`` writes.
+    """
+    return Runtime.model_validate_json((state_dir / "run" / "runtime.json").read_text("utf-8"))

@@ -1,0 +1,5 @@
+"""``python -m firstlight_demo``."""
+
+from firstlight_demo.cli import command
+
+command(prog_name="python -m firstlight_demo")

@@ -1,0 +1,129 @@
+"""The truth table: what was put into the sky, and which catalog object it became."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstlight_sampledata.catalogs import Columns, object_ids
+from firstlight_sampledata.field import ZERO_POINT
+from firstlight_sampledata.simulate import PIXEL_SCALE, Simulation
+from firstlight_sampledata.truth import GALAXY, STAR
+
+__all__ = ["truth_match"]
+
+_RADIUS = 1.0
+"""Arcseconds within which an object and a source may be the same."""
+_MAGNITUDES = 1.0
+"""Largest difference in r of a good match."""
+_NSIDE = 32
+"""Of the HEALPix cells that cosmoDC2 is cut into."""
+
+_Indices = NDArray[np.int64]
+
+
+def truth_match(simulation: Simulation) -> Columns:
+    """Return the table ``truth_match``: one row for each match, and for each unmatched source.
+
+    Notes
+    -----
+    As in DC2 (arXiv:2101.04855, section 5): each object is given to the nearest source whose
+    magnitude in r agrees, within an arcsecond; failing that, to the nearest source, which is then
+    not a good match. Sources without an object have -1 for the object.
+    """
+    sky = simulation.sky
+    objects, sources, good, nearest, separation = _match(simulation)
+    unmatched = np.setdiff1d(np.arange(len(sky)), sources)
+    lonely = np.full(len(unmatched), -1)
+    never = np.zeros(len(unmatched), dtype=bool)
+    rows = np.concatenate([sources, unmatched])
+    matched_to = object_ids(simulation)[objects]
+    columns: Columns = {
+        "match_objectId": np.concatenate([matched_to, lonely]),
+        "match_sep": np.concatenate([separation, lonely.astype(float)]),
+        "is_good_match": np.concatenate([good, never]),
+        "is_nearest_neighbor": np.concatenate([nearest, never]),
+    }
+    # Rows in the order of the sources; the first of a source's rows is its unique one.
+    order = np.lexsort((columns["match_objectId"], rows))
+    rows = rows[order]
+    first = np.concatenate([[True], rows[1:] != rows[:-1]])
+    return {
+        **{name: values[rows] for name, values in _truth(simulation).items()},
+        **{name: values[order] for name, values in columns.items()},
+        "is_unique_truth_entry": first,
+    }
+
+
+def _match(
+    simulation: Simulation,
+) -> tuple[_Indices, _Indices, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return, for each match: object, source, whether it is good, whether nearest, arcseconds."""
+    sky, measured = simulation.sky, simulation.measured
+    with np.errstate(divide="ignore", invalid="ignore"):
+        magnitude = ZERO_POINT - 2.5 * np.log10(np.clip(measured.bands["r"].model, 1e-9, None))
+    found = []
+    for number, (x, y) in enumerate(zip(measured.x, measured.y, strict=True)):
+        distance = PIXEL_SCALE * np.hypot(sky.x - x, sky.y - y)
+        near = np.flatnonzero(distance < _RADIUS)
+        near = near[np.argsort(distance[near], kind="stable")]
+        agree = near[np.abs(sky.r[near] - magnitude[number]) < _MAGNITUDES]
+        if len(near):
+            best = agree[0] if len(agree) else near[0]
+            found.append((number, best, bool(len(agree)), best == near[0], distance[best]))
+    objects, sources, good, nearest, separation = (np.array(v) for v in zip(*found, strict=True))
+    return objects, sources, good, nearest, separation
+
+
+def _truth(simulation: Simulation) -> Columns:
+    """Return what is known of the sources themselves."""
+    sky, field = simulation.sky, simulation.field
+    ra, dec = field.tract.wcs.all_pix2world(sky.x, sky.y, 0)
+    number = np.arange(len(sky), dtype=np.int64)
+    star = sky.kind == STAR
+    cell = healpix_cell(ra, dec)
+    columns: Columns = {
+        "id": np.where(
+            star,
+            [f"MS_{hp}_{n}" for hp, n in zip(cell, number, strict=True)],
+            number.astype(str),
+        ),
+        "host_galaxy": np.full(len(sky), -1),
+        "ra": ra,
+        "dec": dec,
+        "redshift": sky.redshift.astype(np.float32),
+        "is_variable": np.zeros(len(sky), dtype=np.int32),
+        "is_pointsource": star.astype(np.int32),
+        "mag_r": sky.r.astype(np.float32),
+        "tract": np.full(len(sky), field.tract_id, dtype=np.int64),
+        "patch": np.full(len(sky), field.patch.name),
+        "cosmodc2_hp": np.where(star, -1, cell),
+        "cosmodc2_id": np.where(star, -1, number),
+        "truth_type": np.where(star, STAR, GALAXY),
+    }
+    for band in "ugrizy":
+        flux = (10 ** (0.4 * (31.4 - sky.magnitude(band)))).astype(np.float32)
+        columns[f"flux_{band}"] = flux
+        # The simulated sky has no dust in front of it.
+        columns[f"flux_{band}_noMW"] = flux
+    return columns
+
+
+def healpix_cell(ra: Any, dec: Any) -> NDArray[np.int64]:
+    """Return cells in cosmoDC2's numbering: ``nside`` 32, ring order.
+
+    Notes
+    -----
+    Only for the equatorial belt (declinations within 41.8 degrees), where DC2 lies; after Górski
+    et al. (2005, ApJ 622, 759).
+    """
+    height = _NSIDE * 0.75 * np.sin(np.radians(dec))
+    turn = _NSIDE * (0.5 + np.mod(ra, 360) / 90)
+    rising = np.floor(turn - height).astype(np.int64)
+    falling = np.floor(turn + height).astype(np.int64)
+    ring = _NSIDE + 1 + rising - falling
+    shift = 1 - ring % 2
+    column = (rising + falling - _NSIDE + shift + 1) // 2 % (4 * _NSIDE)
+    return 2 * _NSIDE * (_NSIDE - 1) + (ring - 1) * 4 * _NSIDE + column

@@ -1,0 +1,99 @@
+"""The whole chain in memory: true sky, coadds, single exposures, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from firstlight_lab.geometry import Box
+from firstlight_lab.images import ExposureF
+from firstlight_sampledata.field import BANDS, Field, Visit
+from firstlight_sampledata.measure import Measured, mark_detected, measure
+from firstlight_sampledata.psf import Psf
+from firstlight_sampledata.render import Painting, draw, expose
+from firstlight_sampledata.truth import Sky, make_sky
+
+__all__ = ["PIXEL_SCALE", "Calexp", "Simulation", "simulate"]
+
+PIXEL_SCALE = 0.2
+"""Arcseconds per pixel."""
+
+_COADD_TIME = {"g": 2400.0, "r": 5520.0, "i": 5520.0}
+_VISIT_TIME = 30.0
+
+
+@dataclass(frozen=True)
+class Calexp:
+    """What one detector saw in one visit."""
+
+    visit: Visit
+    detector: int
+    exposure: ExposureF
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Everything that is written, before it is written.
+
+    Attributes
+    ----------
+    coadds
+        Deep images by band.
+    """
+
+    field: Field
+    sky: Sky
+    coadds: dict[str, ExposureF]
+    calexps: tuple[Calexp, ...]
+    measured: Measured
+
+
+def simulate(field: Field, seed: int, say: Callable[[str], None]) -> Simulation:
+    """Draw the sky, expose it, measure what is seen.
+
+    Notes
+    -----
+    Each step has its own stream of random numbers, so that a change in one leaves the others as
+    they were.
+    """
+    sky_seed, coadd_seed, visit_seed = np.random.SeedSequence(seed).spawn(3)
+    sky = make_sky(field, np.random.default_rng(sky_seed))
+    say(f"  a sky of {len(sky)} stars and galaxies")
+    coadds = _coadds(field, sky, np.random.default_rng(coadd_seed))
+    say(f"  coadds of {field.side} × {field.side} pixels in {', '.join(coadds)}")
+    calexps = _calexps(field, sky, np.random.default_rng(visit_seed))
+    say(f"  {len(calexps)} single exposures from {len(field.visits)} visits")
+    measured = measure(coadds)
+    say(f"  {len(measured)} objects found and measured")
+    return Simulation(field, sky, coadds, calexps, measured)
+
+
+def _coadds(field: Field, sky: Sky, rng: np.random.Generator) -> dict[str, ExposureF]:
+    tract_wcs = field.tract.wcs
+    painting = Painting(field.box, tract_wcs)
+    canvas = draw(sky, painting, tract_wcs, tuple(band.name for band in BANDS))
+    coadds = {}
+    for band in BANDS:
+        psf = Psf(band.fwhm / PIXEL_SCALE)
+        coadds[band.name] = expose(canvas[band.name], painting, band, psf, band.depth, rng)
+        coadds[band.name].metadata["EXPTIME"] = _COADD_TIME[band.name]
+        mark_detected(coadds[band.name])
+    return coadds
+
+
+def _calexps(field: Field, sky: Sky, rng: np.random.Generator) -> tuple[Calexp, ...]:
+    side = field.detector_side
+    calexps = []
+    for visit in field.visits:
+        band, psf = visit.band, Psf(visit.seeing / PIXEL_SCALE)
+        for detector in visit.detectors:
+            painting = Painting(Box(0, 0, side, side), visit.wcs(detector, side), visit.angle)
+            canvas = draw(sky, painting, field.tract.wcs, (band.name,))
+            depth = band.depth - visit.depth_lost
+            exposure = expose(canvas[band.name], painting, band, psf, depth, rng)
+            exposure.metadata.update(VISIT=visit.id, DETECTOR=detector, EXPTIME=_VISIT_TIME)
+            mark_detected(exposure)
+            calexps.append(Calexp(visit, detector, exposure))
+    return tuple(calexps)

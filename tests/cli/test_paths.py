@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from firstlight_cli.errors import OperatorError
+from firstlight_cli.paths import State, write_private
+from firstlight_cli.secrets import ensure_secrets, read_secret
+
+
+def test_secrets_are_their_owners_alone_and_stay(state: State) -> None:
+    before = {path.name: path.read_text() for path in state.secrets.iterdir()}
+    ensure_secrets(state)
+    assert {path.name: path.read_text() for path in state.secrets.iterdir()} == before
+    assert state.secrets.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in state.secrets.iterdir()} == {0o600}
+
+
+def test_an_emptied_secret_is_made_again(state: State) -> None:
+    (state.secrets / "crypt_key").write_text("")
+    ensure_secrets(state)
+    assert len(bytes.fromhex(read_secret(state, "crypt_key"))) == 32
+
+
+def test_a_missing_platform_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="no platform that you may operate"):
+        read_secret(State(tmp_path), "service_operator")
+
+
+def test_the_socket_of_a_deep_state_directory_is_short_enough_to_bind(tmp_path: Path) -> None:
+    deep = State(tmp_path / ("x" * 60) / ("y" * 60))
+    path = deep.supervisor_socket
+    try:
+        assert len(os.fsencode(path)) < 96
+        assert path.parent.stat().st_mode & 0o077 == 0
+    finally:
+        path.parent.rmdir()
+
+
+def test_a_private_file_is_written_whole_and_closed_to_others(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+    target.chmod(0o644)
+    write_private(target, "new")
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_state_directory_that_cannot_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OperatorError, match="cannot be made"):
+        State(tmp_path / "file" / "var").make()

@@ -1,0 +1,7 @@
+"""Fixtures of a small simulated field."""
+
+from __future__ import annotations
+
+from tests.simulated import in_lab, sample, simulation, tables
+
+__all__ = ["in_lab", "sample", "simulation", "tables"]
