@@ -79,6 +79,10 @@ class Platform:
         """What ``firstlight up`` decided for this run."""
         return json.loads((self.state_dir / "run" / "runtime.json").read_text())
 
+    def component(self, name: str) -> dict[str, Any]:
+        """Return the description of a component of this run."""
+        return next(one for one in self.runtime["components"] if one["name"] == name)
+
     def start(self, *, seconds: float = 240) -> None:
         """Start, and return when the address and the administrator's link are printed."""
         process = self.run_in_background()
@@ -192,19 +196,18 @@ class Platform:
 
     def control_github(self, **command: Any) -> None:
         """Make the pretend GitHub fail, forget, or change a person."""
-        port = self.runtime["ports"]["demo_github"]
         answer = requests.post(
-            f"http://127.0.0.1:{port}/demo-github/_control",
+            f"{self.component('demo-github')['url']}/demo-github/_control",
             json=command,
             headers={"X-Demo-Control": self.secret("demo_github_client_secret")},
             timeout=10,
         )
         answer.raise_for_status()
 
-    def pid_of(self, part: str) -> int:
-        """Return the process id of a part."""
-        parts: Sequence[Mapping[str, Any]] = self.status()["parts"]
-        return next(int(entry["pid"]) for entry in parts if entry["name"] == part)
+    def pid_of(self, component: str) -> int:
+        """Return the process id of a component."""
+        components: Sequence[Mapping[str, Any]] = self.status()["components"]
+        return next(int(entry["pid"]) for entry in components if entry["name"] == component)
 
 
 def choose_person(

@@ -8,19 +8,20 @@ import pytest
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State, write_private
 from firstlight_cli.secrets import ensure_secrets, read_secret
+from firstlight_common.runtime import Runtime
 
 
-def test_secrets_are_their_owners_alone_and_stay(state: State) -> None:
+def test_secrets_are_their_owners_alone_and_stay(state: State, runtime: Runtime) -> None:
     before = {path.name: path.read_text() for path in state.secrets.iterdir()}
-    ensure_secrets(state)
+    ensure_secrets(state, runtime)
     assert {path.name: path.read_text() for path in state.secrets.iterdir()} == before
     assert state.secrets.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in state.secrets.iterdir()} == {0o600}
 
 
-def test_an_emptied_secret_is_made_again(state: State) -> None:
+def test_an_emptied_secret_is_made_again(state: State, runtime: Runtime) -> None:
     (state.secrets / "crypt_key").write_text("")
-    ensure_secrets(state)
+    ensure_secrets(state, runtime)
     assert len(bytes.fromhex(read_secret(state, "crypt_key"))) == 32
 
 

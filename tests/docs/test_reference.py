@@ -13,16 +13,16 @@ import pytest
 from traitlets.config import Config
 
 from firstlight_cli.cli import command
-from firstlight_cli.secrets import NAMES as SECRETS
+from firstlight_cli.secrets import names_of
 from firstlight_demo.app import make_app as make_demo_github
 from firstlight_hub.configure import configure
 from firstlight_hub.settings import Settings
 from firstlight_hub.settings.keys import keys
 from firstlight_hub.settings.model import LabSize
-from firstlight_hub.settings.runtime import Runtime
 from firstlight_hub.spawner.environment import LabPlace, lab_variables, nublado_files
 from firstlight_services.web.testing import FakeHub, make_context
 from tests.docs.conftest import DOCS, reference
+from tests.runtimes import runtime_of
 
 SERVICES = ("portal", "tap", "butler")
 _SAMPLES = ("dp01", "503", "file", "a/path", "sync", "1")
@@ -75,24 +75,11 @@ def test_every_setting_is_on_the_page() -> None:
 # --- addresses
 
 
-def _runtime(tmp: Path) -> Runtime:
-    return Runtime.model_validate(
-        {
-            "state_dir": tmp,
-            "demo": True,
-            "public_url": "http://127.0.0.1:8000",
-            "ports": {"proxy_api": 1, "hub": 2, "tap": 3, "butler": 4, "portal": 5},
-            "labs_python": tmp,
-            "tutorials_dir": tmp,
-            "version": "0",
-        }
-    )
-
-
 def _hub_routes(tmp: Path) -> Iterator[str]:
     config = Config()
-    secrets = dict.fromkeys(SECRETS, "00" * 32)
-    configure(config, Settings(), _runtime(tmp), secrets)
+    runtime = runtime_of(state_dir=tmp, demo=True)
+    secrets = dict.fromkeys(names_of(runtime.components), "00" * 32)
+    configure(config, Settings(), runtime, secrets)
     for route in config.JupyterHub.extra_handlers:
         yield "/nb/hub" + route[0]
 
@@ -183,4 +170,8 @@ def test_everything_that_a_lab_finds_is_on_the_page() -> None:
 def test_every_secret_is_on_the_page() -> None:
     page = reference("state-directory")
 
-    assert [name for name in SECRETS if f"`{name}`" not in page] == []
+    assert [
+        name
+        for name in sorted(names_of(runtime_of(demo=True).components))
+        if f"`{name}`" not in page
+    ] == []

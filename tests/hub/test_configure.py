@@ -9,10 +9,12 @@ import pytest
 from traitlets.config import Config
 
 from firstlight_hub.auth import FirstLightGitHubAuthenticator, LocalLinkAuthenticator
-from firstlight_hub.configure import DATA_SERVICES, configure
-from firstlight_hub.settings import Runtime, parse_settings
+from firstlight_hub.configure import configure
+from firstlight_hub.settings import parse_settings
 from firstlight_hub.spawner import LabSpawner
+from tests.runtimes import runtime_of
 
+DATA_SERVICES = {"butler": "/api/butler/", "portal": "/portal/", "tap": "/api/tap/"}
 SECRETS = {
     "cookie_secret": "ab" * 32,
     **{f"service_{name}": f"token-{name}" for name in (*DATA_SERVICES, "operator")},
@@ -22,15 +24,7 @@ GITHUB = "identity: {provider: github, github: {client_id: x}}"
 
 def configured(yaml: str = "", **runtime: Any) -> Config:
     c = Config()
-    place: dict[str, Any] = {
-        "state_dir": "/srv/fl",
-        "public_url": "http://127.0.0.1:8000",
-        "ports": {"proxy_api": 1, "hub": 2, "tap": 3, "butler": 4, "portal": 5, "demo_github": 6},
-        "labs_python": "/opt/labs/bin/python",
-        "tutorials_dir": "/opt/tutorials",
-        "version": "0.1.0",
-    }
-    configure(c, parse_settings(yaml), Runtime.model_validate(place | runtime), SECRETS)
+    configure(c, parse_settings(yaml), runtime_of(yaml, **runtime), SECRETS)
     return c
 
 

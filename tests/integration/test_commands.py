@@ -105,7 +105,7 @@ def followed(platform: Platform, part: str) -> Iterator[list[str]]:
 
 def test_every_part_listens_on_loopback_only(platform: Platform) -> None:
     platform.login("mira-member")
-    pids = {part["name"]: part["pid"] for part in platform.status()["parts"]}
+    pids = {part["name"]: part["pid"] for part in platform.status()["components"]}
     assert set(pids) == set(PARTS)
     found = {name: set(listeners(pid)) for name, pid in pids.items()}
     assert all(found.values())  # each listens somewhere
@@ -182,7 +182,7 @@ def count_in(answer: requests.Response) -> int:
 
 def hub_is_back(platform: Platform, old: int) -> bool:
     hub: Mapping[str, int] = next(
-        part for part in platform.status()["parts"] if part["name"] == "hub"
+        part for part in platform.status()["components"] if part["name"] == "hub"
     )
     return bool(hub["healthy"]) and hub["pid"] != old
 

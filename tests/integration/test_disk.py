@@ -72,7 +72,7 @@ def test_a_disk_that_runs_full_stops_nothing_and_is_said_to_everybody(tmp_path: 
             ada, mira = site.login("ada-admin"), site.login("mira-member")
             token = site.token("mira-member")
             query = "SELECT TOP 1 objectId FROM dp01_dc2_catalogs.object"
-            processes = {part["name"]: part["pid"] for part in site.status()["parts"]}
+            processes = {part["name"]: part["pid"] for part in site.status()["components"]}
             with kernel_in_lab(site, "mira-member") as kernel:
                 filling = fill(disk)
                 wait_for(lambda: "is full" in site.output, what="the operator to be told")
@@ -97,6 +97,6 @@ def test_a_disk_that_runs_full_stops_nothing_and_is_said_to_everybody(tmp_path: 
             wait_for(lambda: "room on the disk again" in site.output, what="the good news")
             assert site.login("mira-member").last.status_code == 200
             assert mira.get(f"{site.url}/nb/hub/home", timeout=30).status_code == 200
-            assert {part["name"]: part["pid"] for part in site.status()["parts"]} == processes
+            assert {part["name"]: part["pid"] for part in site.status()["components"]} == processes
         finally:
             site.stop()

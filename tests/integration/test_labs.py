@@ -197,7 +197,7 @@ def test_a_hub_that_is_killed_drops_no_connection_to_a_kernel(
     wait_for(
         lambda: any(
             part["name"] == "hub" and part["healthy"] and part["pid"] != old
-            for part in platform.status()["parts"]
+            for part in platform.status()["components"]
         ),
         seconds=60,
         what="the hub",

@@ -75,7 +75,7 @@ def test_who_is_taken_off_the_list_in_the_file_is_out(platform: Platform, tmp_pa
             lambda: site.get("/api/tap/tables", tokens["gone"]).status_code == 401,
             what="the token to be revoked",
         )
-        assert "Who has access is taken up" in site.output
+        assert "The new access lists are in effect" in site.output
         assert site.get("/api/tap/tables", tokens["vera"]).status_code == 200
         config.write_text(config.read_text() + "site: {name: Other}\n")
         wait_for(lambda: "To take up site, start" in site.output, what="the advice")

@@ -31,9 +31,9 @@ def processes_that_know(state_dir: Path) -> list[str]:
 
 def test_status_knows_each_part(platform: Platform) -> None:
     status = platform.status()
-    names = {part["name"] for part in status["parts"]}
+    names = {part["name"] for part in status["components"]}
     assert {"proxy", "hub", "tap", "butler", "portal"} <= names
-    assert all(part["healthy"] for part in status["parts"])
+    assert all(part["healthy"] for part in status["components"])
     assert status["url"].startswith(platform.url)
 
 

@@ -1,21 +1,21 @@
-"""Become a part of the platform: ``python -m firstlight_cli._run PART --state-dir DIR``.
+"""Become a component of the platform: ``python -m firstlight_cli._run NAME --state-dir DIR``.
 
-The supervisor's configuration has no secrets; each part gets its own here, and nobody else's.
+The supervisor's configuration has no secrets; each component gets its own here, and nobody else's.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from firstlight_cli.parts import parts_of
 from firstlight_cli.paths import State
-from firstlight_cli.secrets import environment
+from firstlight_cli.secrets import secret_variables
+from firstlight_common.runtime import load_runtime
 
 __all__ = ["main"]
 
@@ -25,34 +25,38 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Replace this process by the part's."""
+    """Replace this process by the component's."""
     parser = argparse.ArgumentParser(prog="python -m firstlight_cli._run")
-    parser.add_argument("part")
+    parser.add_argument("component")
     parser.add_argument("--state-dir", type=Path, required=True)
     options = parser.parse_args(arguments)
     state = State(options.state_dir)
-    # What the parts write, databases and logs above all, is for their own account alone. The
+    # What components write, databases and logs above all, is for their own account alone. The
     # supervisor's `umask` setting would do nothing: it is for a supervisor in the background.
     os.umask(0o077)
     # Whoever started this is its only master: without it, nobody would ever stop this process.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # `firstlight up` held signals back while it started this.
+    # `firstlight up` blocked signals while it started this.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     clean = {
         name: value
         for name, value in os.environ.items()
         if name in _COMMON or name.startswith(_COMMON_PREFIXES)
     }
-    if options.part == "supervisor":
+    runtime = load_runtime(state.root)
+    if options.component == "supervisor":
         program = (sys.executable, "-W", "ignore", "-m", "supervisor.supervisord")
-        passed_on = {k: v for k, v in os.environ.items() if k.startswith("GITHUB_CLIENT_")}
         command = (*program, "--nodaemon", "--configuration", str(state.supervisor_conf))
+        passed_on = _passed_on(name for one in runtime.running() for name in one.passed_on)
         os.execve(command[0], command, clean | passed_on)  # noqa: S606
-    runtime = json.loads(state.runtime.read_text())
-    settings = json.loads(state.settings.read_text())
-    part = next(part for part in parts_of(state, runtime, settings) if part.name == options.part)
-    variables = clean | dict(part.environment) | environment(state, part.secrets)
-    os.execve(part.command[0], part.command, variables)  # noqa: S606
+    component = runtime.component(options.component)
+    variables = clean | _passed_on(component.passed_on) | dict(component.environment)
+    variables |= secret_variables(state, component)
+    os.execve(component.command[0], component.command, variables)  # noqa: S606
+
+
+def _passed_on(names: Iterable[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 if __name__ == "__main__":

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from urllib.parse import quote
+
+from pydantic import BaseModel, JsonValue
 
 from firstlight_cli.errors import MisunderstoodError, OperatorError
 from firstlight_cli.http import Hub, HubRefusalError
 from firstlight_cli.paths import State
+from firstlight_cli.plan import read_runtime
 
-__all__ = ["SERVICES", "mint_link", "mint_token", "parse_duration"]
+__all__ = ["mint_link", "mint_token", "parse_duration"]
 
-SERVICES = ("tap", "butler", "portal")
-_SCOPES = (
-    f"A scope is one of {', '.join(SERVICES)}, or one of JupyterHub's own, such as "
-    "read:users:activity!user=NAME."
-)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class _Token(BaseModel):
+    token: str
+
+
+class _Link(BaseModel):
+    url: str
 
 
 def parse_duration(text: str) -> int:
@@ -31,10 +37,10 @@ def parse_duration(text: str) -> int:
     """
     pairs = re.findall(r"(\d+)([smhdw])", text)
     if not pairs or "".join(number + unit for number, unit in pairs) != text:
-        raise MisunderstoodError(f"{text!r} is no duration.", "Write for example 15m, 1h or 7d.")
+        raise MisunderstoodError(f"{text!r} is not a duration.", "Write for example 15m, 1h or 7d.")
     seconds = sum(int(number) * _UNITS[unit] for number, unit in pairs)
     if not seconds:
-        raise MisunderstoodError("A duration of nothing is of no use.", "Write for example 15m.")
+        raise MisunderstoodError("The duration must be longer than zero.", "Write for example 15m.")
     return seconds
 
 
@@ -46,25 +52,28 @@ def mint_token(state: State, user: str, *, seconds: int, scopes: Sequence[str]) 
     scopes
         Names of data services (``tap``), or the hub's own scopes; empty means all data services.
     """
-    wanted = [
-        f"access:services!service={scope}" if scope in SERVICES else scope
-        for scope in (scopes or SERVICES)
-    ]
+    services = _services(state)
+    wanted: list[JsonValue] = [services.get(scope, scope) for scope in (scopes or services)]
     hub = Hub(state)
-    body = {"expires_in": seconds, "scopes": wanted, "note": "Made by the operator"}
+    body: dict[str, JsonValue] = {
+        "expires_in": seconds,
+        "scopes": wanted,
+        "note": "Made by the operator",
+    }
     try:
-        return str(hub.call("POST", f"/users/{quote(user, safe='')}/tokens", body)["token"])
+        answer = hub.call("POST", f"/users/{quote(user, safe='')}/tokens", body)
+        return _Token.model_validate(answer).token
     except HubRefusalError as error:
         if error.status == 400 and "expires_in" in str(error):
             raise OperatorError(
-                "That is longer than a token may live here.",
+                "No token may live that long here.",
                 "Ask for less with --for, or allow more: identity.token_lifetime in platform.yaml.",
             ) from error
         if error.status == 400 and "scope" in str(error).lower():
-            raise _no_such_scope(scopes, error) from error
+            raise _no_such_scope(scopes, services, error) from error
         if error.status not in {403, 404}:
             raise
-        names = [person["name"] for person in hub.users()]
+        names = list(hub.users())
         if user in names:
             raise
         near = get_close_matches(user, names, n=1)
@@ -75,16 +84,27 @@ def mint_token(state: State, user: str, *, seconds: int, scopes: Sequence[str]) 
         ) from error
 
 
-def _no_such_scope(scopes: Sequence[str], error: HubRefusalError) -> OperatorError:
+def _services(state: State) -> dict[str, str]:
+    """Return the scope that opens each data service, by the service's name."""
+    runtime = read_runtime(state)
+    return {service.name: service.scope for service in runtime.services()} if runtime else {}
+
+
+def _no_such_scope(
+    scopes: Sequence[str], services: Iterable[str], error: HubRefusalError
+) -> OperatorError:
+    names = list(services)
+    fix = (
+        f"A scope is one of {', '.join(names)}, or one of JupyterHub's own, such as "
+        "read:users:activity!user=NAME."
+    )
     for scope in scopes:
-        if scope in str(error) and (near := get_close_matches(scope, SERVICES, n=1)):
-            return MisunderstoodError(
-                f"There is no scope {scope!r}. Did you mean {near[0]}?", _SCOPES
-            )
-    return MisunderstoodError(error.message, _SCOPES)
+        if scope in str(error) and (near := get_close_matches(scope, names, n=1)):
+            return MisunderstoodError(f"There is no scope {scope!r}. Did you mean {near[0]}?", fix)
+    return MisunderstoodError(error.message, fix)
 
 
 def mint_link(state: State, user: str, *, admin: bool, seconds: int) -> str:
     """Make a one-time login link."""
-    body = {"user": user, "admin": admin, "expires_in": seconds}
-    return str(Hub(state).call("POST", "/firstlight/links", body)["url"])
+    body: dict[str, JsonValue] = {"user": user, "admin": admin, "expires_in": seconds}
+    return _Link.model_validate(Hub(state).call("POST", "/firstlight/links", body)).url

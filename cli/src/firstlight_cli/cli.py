@@ -1,11 +1,10 @@
-"""The ``firstlight`` command: every sub-command and its options; the work is done elsewhere."""
+"""The ``firstlight`` command: every sub-command and its options, without the work behind them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,13 +16,13 @@ from firstlight_cli.paths import State
 __all__ = ["command", "main"]
 
 
-def _state_dir[F: Callable[..., Any]](function: F) -> F:
+def _state_dir[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--state-dir",
         type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
         default="var",
         show_default=True,
-        help="Where the platform keeps everything.",
+        help="The directory where the platform keeps everything.",
     )(function)
 
 
@@ -31,7 +30,7 @@ _config = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
     default=None,
-    help="The platform.yaml; without it, defaults.",
+    help="The platform.yaml; default: all settings at their defaults.",
 )
 
 
@@ -67,24 +66,24 @@ def stop(state_dir: Path) -> None:
     click.echo("stopped")
 
 
-@command.command(short_help="Say what runs, where, and how it is.")
+@command.command(short_help="Show what runs, where, and how it is.")
 @_state_dir
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(state_dir: Path, as_json: bool) -> None:
-    """Say what runs, where, and how it is; exit code 1 if a part is not healthy."""
+    """Show what runs, where, and how it is; exit code 1 if a component is not healthy."""
     from firstlight_cli.status import ask_status, show_status
 
     found = ask_status(State(state_dir))
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(found.model_dump_json(indent=1))
     else:
         show_status(found)
-    if not all(part["healthy"] for part in found["parts"]):
+    if not all(component.healthy for component in found.components):
         raise SystemExit(1)
 
 
 @command.command()
-@click.option("--user", required=True, help="Whose token.")
+@click.option("--user", required=True, help="The owner of the token.")
 @click.option(
     "--for", "lifetime", default="1h", show_default=True, help="Its lifetime: 15m, 1h, 7d."
 )
@@ -92,7 +91,7 @@ def status(state_dir: Path, as_json: bool) -> None:
     "--scope",
     "scopes",
     multiple=True,
-    help="tap, butler, portal or a hub scope; default: those three.",
+    help="A data service, such as tap, or a hub scope; default: all data services.",
 )
 @_state_dir
 def token(user: str, lifetime: str, scopes: tuple[str, ...], state_dir: Path) -> None:
@@ -101,22 +100,22 @@ def token(user: str, lifetime: str, scopes: tuple[str, ...], state_dir: Path) ->
 
 
 @command.command()
-@click.option("--user", required=True, help="Who will be logged in by it.")
+@click.option("--user", required=True, help="The name of whoever uses it.")
 @click.option("--admin", is_flag=True, help="As an administrator.")
-@click.option("--for", "lifetime", default="15m", show_default=True, help="How long it is good.")
+@click.option("--for", "lifetime", default="15m", show_default=True, help="How long it is valid.")
 @_state_dir
 def link(user: str, admin: bool, lifetime: str, state_dir: Path) -> None:
     """Make a one-time login link and print it."""
     click.echo(mint_link(State(state_dir), user, admin=admin, seconds=parse_duration(lifetime)))
 
 
-@command.command(short_help="Look for what is wrong here, and say the fix.")
-@click.option("--port", type=int, default=8000, show_default=True, help="The port to look at.")
+@command.command(short_help="Find problems on this machine, and how to fix them.")
+@click.option("--port", type=int, default=8000, show_default=True, help="The public port to check.")
 @_state_dir
 @_config
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(port: int, state_dir: Path, config: Path | None, as_json: bool) -> None:
-    """Look for what is wrong with this machine or configuration, and say the fix."""
+    """Find problems with this machine or configuration, and how to fix them."""
     from firstlight_cli.doctor import examine
 
     found = []
@@ -135,13 +134,13 @@ def doctor(port: int, state_dir: Path, config: Path | None, as_json: bool) -> No
         raise SystemExit(1)
 
 
-@command.command(short_help="Print the log of a part or of a lab.")
+@command.command(short_help="Print the log of a component or of a lab.")
 @click.argument("name")
-@click.option("-f", "--follow", "follows", is_flag=True, help="Go on as the log grows.")
+@click.option("-f", "--follow", "follows", is_flag=True, help="Keep printing as the log grows.")
 @click.option("-n", "lines", type=int, default=50, show_default=True, help="How many lines.")
 @_state_dir
 def logs(name: str, follows: bool, lines: int, state_dir: Path) -> None:
-    """Print the end of the log of a part (hub, tap, …) or of a lab (lab/USER)."""
+    """Print the end of the log of a component (hub, tap, …) or of a lab (lab/USER)."""
     from firstlight_cli.logs import follow, log_file, tail
 
     state = State(state_dir)

@@ -1,4 +1,4 @@
-"""Short, coloured lines for the terminal; plain ones elsewhere."""
+"""Short, coloured lines in a terminal; plain ones elsewhere."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ __all__ = ["Console"]
 
 
 class Console:
-    """Where ``firstlight up`` speaks to the operator."""
+    """Prints the progress of ``firstlight up``."""
 
     def __init__(self) -> None:
         self._console = rich.console.Console(highlight=False, soft_wrap=True)
 
     def done(self, what: str, seconds: float | None = None) -> None:
-        """Say that something is done."""
+        """Print that something is done."""
         took = f" {seconds:.1f} s" if seconds is not None else ""
         self._console.print(Text.assemble(("✓ ", "green"), what, (took, "bright_black")))
 
     def note(self, what: str) -> None:
-        """Say that something happened."""
+        """Print that something happened."""
         self._console.print(Text.assemble(("• ", "yellow"), what))
 
     @contextmanager
     def waiting(self) -> Iterator[Callable[[str], None]]:
-        """Show what is being waited for, in one line that is overwritten."""
+        """Show what is starting, on one line that is overwritten."""
         if not self._console.is_terminal:
             yield lambda _: None
             return
@@ -41,7 +41,7 @@ class Console:
         show()
         show(Text.assemble("  First Light is up:   ", (url + "/", "bold cyan")))
         if listens not in url:
-            show(Text.assemble("  It listens on:       ", (listens, "cyan")))
+            show(Text.assemble("  Listening on:        ", (listens, "cyan")))
         show(Text.assemble("  Administrator, once: ", (link, "cyan")))
         if demo:
             show(Text("  Demo: people log in through a pretend GitHub.", "yellow"))

@@ -1,4 +1,4 @@
-"""Room on the state directory's disk: how much is needed, and what is said when it runs out."""
+"""Free space on the state directory's disk: how much is needed, and warnings when it is low."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def require_room(state: State) -> None:
     Raises
     ------
     OperatorError
-        If there is too little room.
+        If there is too little free space.
     """
     free = free_bytes(state)
     if free < _NEEDED:
         raise OperatorError(
-            f"The disk of {state.root} has {free // MEBIBYTE} MiB left; "
+            f"The disk of {state.root} has {free // MEBIBYTE} MiB free; "
             f"the platform needs {_NEEDED // MEBIBYTE}.",
-            "Free some room, or name another place with --state-dir.",
+            "Free disk space, or name another directory with --state-dir.",
         )
 
 
 def shortage(state: State) -> str | None:
-    """Say in a sentence that a running platform's disk is full or nearly so; None if it is not."""
+    """Return a warning that the disk is full or nearly full; None if it is not."""
     free = free_bytes(state)
     if free < MEBIBYTE:
-        return f"The disk of {state.root} is full: nobody can log in or save until there is room."
+        return f"The disk of {state.root} is full: nobody can log in or save until space is freed."
     if free < _NEEDED:
-        return f"The disk of {state.root} is nearly full: less than {_NEEDED // MEBIBYTE} MiB left."
+        return f"The disk of {state.root} is nearly full: less than {_NEEDED // MEBIBYTE} MiB free."
     return None

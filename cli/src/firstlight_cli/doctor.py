@@ -1,4 +1,4 @@
-"""``firstlight doctor``: what is wrong with this machine or configuration, and the fix."""
+"""``firstlight doctor``: problems of this machine or configuration, and how to fix them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from firstlight_cli.components import find_node
 from firstlight_cli.disk import free_bytes
 from firstlight_cli.errors import OperatorError
-from firstlight_cli.parts import find_node
 from firstlight_cli.paths import Installation, State
 from firstlight_cli.plan import ask_hub_settings, read_runtime
 from firstlight_cli.ports import is_free
@@ -30,7 +30,7 @@ _GIBIBYTE = 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     verdict: Verdict
@@ -55,11 +55,11 @@ def _fail(what: str, detail: str, fix: str) -> Finding:
 
 
 def examine(state: State, config: Path | None, port: int) -> Iterator[Finding]:
-    """Look at everything that can be wrong, one thing at a time.
+    """Check everything that can be wrong, one thing at a time.
 
     Notes
     -----
-    A check that itself breaks is a finding too: the doctor never dies.
+    A check that itself fails is a finding too, so the command always finishes.
     """
     installation = Installation.find()
     checks: list[Callable[[], Finding]] = [
@@ -82,7 +82,7 @@ def examine(state: State, config: Path | None, port: int) -> Iterator[Finding]:
         except OperatorError as error:
             yield _fail("doctor", error.message, error.fix or "Run the command it is about.")
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            yield _warn("doctor", f"A check could not be made: {error}", "Mend that first.")
+            yield _warn("doctor", f"A check could not be made: {error}", "Fix that first.")
     yield from _isolation(state)
 
 
@@ -98,7 +98,7 @@ def _environment(name: str, python: Path, installation: Installation) -> Finding
     if not python.exists():
         return _fail(what, "not installed", "Run `make environments`.")
     if not lock.exists():
-        fix = f"Bring it back: git restore {lock}"
+        fix = f"Restore it: git restore {lock}"
         return _warn(what, "there is no lock file to compare with", fix)
     program = (
         "import importlib.metadata as m;"
@@ -127,7 +127,7 @@ def _node(installation: Installation) -> Finding:
 
 
 def _proxy(installation: Installation) -> Finding:
-    """Start the proxy's program, which an older Node cannot."""
+    """Run the proxy's program, which an older Node.js cannot."""
     if not installation.proxy.exists():
         return _fail("proxy", "not installed", "Run `make environments`.")
     try:
@@ -152,7 +152,7 @@ def _chromium() -> Finding:
 def _disk(state: State) -> Finding:
     free = free_bytes(state)
     detail = f"{free / _GIBIBYTE:.1f} GiB free for {state.root}"
-    fix = "Free some room, or use another --state-dir."
+    fix = "Free disk space, or use another --state-dir."
     if free < _GIBIBYTE // 2:
         return _fail("disk", detail, fix)
     return _ok("disk", detail) if free > 5 * _GIBIBYTE else _warn("disk", detail, fix)
@@ -160,7 +160,7 @@ def _disk(state: State) -> Finding:
 
 def _secrets(state: State) -> Finding:
     if not state.secrets.exists():
-        return _ok("secrets", "none yet; the first start makes them")
+        return _ok("secrets", "none yet; they are made at the first start")
     entries = [state.secrets, *state.secrets.iterdir()]
     open_to_others = [entry.name for entry in entries if entry.stat().st_mode & 0o077]
     if open_to_others:
@@ -178,19 +178,20 @@ def _open_files() -> Finding:
 
 
 def _last_config(state: State) -> Path | None:
-    named = read_runtime(state).get("config")
-    return Path(named) if named else None
+    before = read_runtime(state)
+    return before.config if before else None
 
 
 def _configuration(state: State, named: Path | None) -> Finding:
-    """Check the file named, or the last run's; a demo needs no secret of GitHub's."""
+    """Check the named file, or the last run's; a demo needs no GitHub secret."""
     config = named or _last_config(state)
     if config is None:
         return _ok("configuration", "no platform.yaml: defaults")
-    demo = named is None and bool(read_runtime(state).get("demo"))
+    before = read_runtime(state)
+    demo = named is None and before is not None and before.demo
     done = ask_hub_settings("show" if demo else "check", "--config", str(config))
     if done.returncode:
-        fix = f"Mend it until this says OK: firstlight config check --config {config}"
+        fix = f"Fix it until this prints OK: firstlight config check --config {config}"
         return _fail("configuration", (done.stderr or done.stdout).strip(), fix)
     return _ok("configuration", str(config))
 
@@ -216,14 +217,15 @@ def _instance(state: State, port: int) -> Finding:
             return _ok("platform", f"not running; port {port} is free")
         fix = "Stop what listens there, or choose another --port."
         return _warn("platform", f"not running, and port {port} is taken", fix)
-    ill = [part["name"] for part in status["parts"] if not part["healthy"]]
-    if ill:
-        return _fail("platform", f"not healthy: {', '.join(ill)}", f"firstlight logs {ill[0]}")
-    return _ok("platform", f"running at {status['url']}")
+    unhealthy = [one.name for one in status.components if not one.healthy]
+    if unhealthy:
+        detail = f"not healthy: {', '.join(unhealthy)}"
+        return _fail("platform", detail, f"firstlight logs {unhealthy[0]}")
+    return _ok("platform", f"running at {status.url}")
 
 
 def _isolation(state: State) -> Iterator[Finding]:
-    """Say what protects one lab from another on this machine, and what does not."""
+    """Report what protects one lab from another on this machine, and what does not."""
     report = ask_isolation(state)
     if not report:
         yield _warn(
@@ -232,8 +234,8 @@ def _isolation(state: State) -> Iterator[Finding]:
             "Run `make environments`.",
         )
     for entry in report:
-        what, detail = f"isolation: {entry['name']}", entry["detail"]
-        if entry["enforced"]:
+        what, detail = f"isolation: {entry.name}", entry.detail
+        if entry.enforced:
             yield _ok(what, detail)
         elif os.geteuid() == 0:
             yield _warn(what, detail, "What this means: docs/explanation/isolation.md")

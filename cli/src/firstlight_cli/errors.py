@@ -1,6 +1,8 @@
-"""What the operator is told when something is not right."""
+"""Errors for the operator: one sentence, and how to fix it."""
 
 from __future__ import annotations
+
+from typing import IO
 
 import click
 
@@ -15,21 +17,21 @@ class OperatorError(click.ClickException):
     message
         What happened and why.
     fix
-        What to do next; may be empty.
+        What to do next, if anything.
     """
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
         self.fix = fix
 
-    def show(self, file: object = None) -> None:  # noqa: ARG002 (click's signature)
-        """Print the sentence, and below it the fix."""
+    def show(self, file: IO[str] | None = None) -> None:  # noqa: ARG002 (click's signature)
+        """Print the message, and the fix below it."""
         click.secho(f"✗ {self.message}", fg="red", err=True)
         if self.fix:
             click.echo(f"  {self.fix}", err=True)
 
 
 class MisunderstoodError(OperatorError):
-    """What was typed makes no sense: exit code 2, as for an unknown option."""
+    """An invalid option or argument: exit code 2, as for an unknown option."""
 
     exit_code = 2

@@ -1,31 +1,33 @@
-"""HTTP to the platform's own parts: the hub's API, and health."""
+"""HTTP to the platform's own components: the hub's API, and health checks."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
-from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
+
+from pydantic import BaseModel, Field, JsonValue
 
 from firstlight_cli.disk import shortage
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State
 from firstlight_cli.plan import read_runtime
-from firstlight_cli.secrets import read_secret
+from firstlight_cli.secrets import OPERATOR, read_secret
+from firstlight_common import paths
 
 __all__ = ["Hub", "HubRefusalError", "is_healthy"]
 
 _PAGES = "application/jupyterhub-pagination+json"
 
-# Loopback is never reached through the machine's web proxy.
+# The machine's web proxy is never used for loopback.
 _opener = build_opener(ProxyHandler({}))
 
 
 class HubRefusalError(OperatorError):
-    """The hub answered, and said no or that it could not."""
+    """The hub refused a request, or failed to serve it."""
 
     def __init__(self, status: int, message: str) -> None:
         said = message.rstrip(".")
@@ -37,7 +39,7 @@ class HubRefusalError(OperatorError):
 
 
 def is_healthy(address: str, *, seconds: float = 2) -> bool:
-    """Tell whether an address answers 200."""
+    """Return whether an address answers 200."""
     try:
         with _opener.open(address, timeout=seconds) as answer:
             return bool(answer.status == 200)
@@ -45,17 +47,37 @@ def is_healthy(address: str, *, seconds: float = 2) -> bool:
         return False
 
 
+class _Next(BaseModel):
+    offset: int
+
+
+class _Pagination(BaseModel):
+    next: _Next | None
+
+
+class _User(BaseModel):
+    name: str
+
+
+class _Page(BaseModel):
+    """A page of users, as JupyterHub's API has it."""
+
+    items: list[_User]
+    pagination: _Pagination = Field(alias="_pagination")
+
+
 class Hub:
     """The hub's API, with the rights of the operator's token."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        port = read_runtime(state).get("ports", {}).get("hub")
-        self._base = f"http://127.0.0.1:{port}/nb/hub/api"
-        self._token = read_secret(state, "service_operator")
+        runtime = read_runtime(state)
+        url = runtime.component("hub").url if runtime else "http://127.0.0.1:0"
+        self._base = f"{url}{paths.HUB}hub/api"
+        self._token = read_secret(state, OPERATOR)
 
-    def users(self, *, state: str = "") -> Iterator[dict[str, Any]]:
-        """Give all people, or those in a state (``active``), page by page.
+    def users(self, *, state: str = "") -> Iterator[str]:
+        """Yield the names of all people, or of those in a state (``active``), page by page.
 
         Raises
         ------
@@ -65,20 +87,24 @@ class Hub:
         path = "/users?" + urlencode({"limit": 200, **({"state": state} if state else {})})
         offset: int | None = 0
         while offset is not None:
-            page = self.call("GET", f"{path}&offset={offset}", accept=_PAGES)
-            yield from page["items"]
-            following = page["_pagination"]["next"]
-            offset = following["offset"] if following else None
+            page = _Page.model_validate(self.call("GET", f"{path}&offset={offset}", accept=_PAGES))
+            yield from (user.name for user in page.items)
+            offset = page.pagination.next.offset if page.pagination.next else None
 
     def call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, accept: str = ""
-    ) -> Any:
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, JsonValue] | None = None,
+        *,
+        accept: str = "",
+    ) -> JsonValue:
         """Call the API and return the decoded answer.
 
         Raises
         ------
         HubRefusalError
-            If the hub says no.
+            If the hub refuses.
         OperatorError
             If no hub answers.
         """
@@ -93,10 +119,11 @@ class Hub:
         )
         try:
             with _opener.open(request, timeout=15) as answer:
-                return json.loads(answer.read() or b"null")
+                decoded: JsonValue = json.loads(answer.read() or b"null")
+                return decoded
         except HTTPError as error:
             if error.code >= 500 and (short := shortage(self._state)):
-                raise OperatorError(short, "Free some room there, and try again.") from error
+                raise OperatorError(short, "Free disk space there, and try again.") from error
             raise HubRefusalError(error.code, _message(error)) from error
         except (OSError, HTTPException, ValueError) as error:
             raise OperatorError(

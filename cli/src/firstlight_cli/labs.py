@@ -1,4 +1,4 @@
-"""Labs outlive the hub; when the platform stops, they are stopped from here."""
+"""Stop the labs, which outlive the hub, when the platform stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Lab", "live_labs", "stop_labs"]
 
 @dataclass(frozen=True)
 class Lab:
-    """A running lab, as the spawner noted it."""
+    """A running lab, as the spawner recorded it."""
 
     user: str
     pid: int
@@ -26,12 +26,12 @@ class Lab:
     record: Path
 
     def alive(self) -> bool:
-        """Tell whether the process is still the one that was noted; numbers are reused."""
+        """Return whether the process is still the recorded one; process ids are reused."""
         fields = _stat(self.pid)
         return fields is not None and fields[0] != "Z" and int(fields[19]) == self.start_ticks
 
     def members(self) -> set[int]:
-        """Return the processes of the lab: its session's, and its control group's."""
+        """Return the lab's processes: those of its session and of its control group."""
         found = {
             int(entry.name)
             for entry in Path("/proc").iterdir()
@@ -80,7 +80,7 @@ def live_labs(state: State) -> list[Lab]:
 
 
 def stop_labs(state: State, *, patience: float = 4) -> int:
-    """Ask all labs to stop, then make them; return how many there were."""
+    """Ask all labs to stop, kill those that do not, and return how many there were."""
     labs = live_labs(state)
     members = {lab: lab.members() for lab in labs}
     for lab in labs:

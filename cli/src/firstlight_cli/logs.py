@@ -1,4 +1,4 @@
-"""``firstlight logs NAME``: the log of each part, and of each lab."""
+"""``firstlight logs NAME``: the logs of components and labs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["follow", "log_file", "tail"]
 
 
 def log_file(state: State, name: str) -> Path:
-    """Return the file of a part's log, or with ``lab/USER`` of a person's lab.
+    """Return the log file of a component, or of a person's lab (``lab/USER``).
 
     Raises
     ------
     OperatorError
-        If there is none; naming the nearest that there is.
+        If there is none; with the most similar name that exists.
     """
     known = {path.stem: path for path in sorted(state.logs.glob("*.log"))}
     known |= {f"lab/{path.stem}": path for path in sorted((state.logs / "labs").glob("*.log"))}
@@ -30,13 +30,13 @@ def log_file(state: State, name: str) -> Path:
     near = get_close_matches(name, known, n=1, cutoff=0.6)
     listed = ", ".join(known) or "none yet; start the platform with `firstlight up`"
     raise OperatorError(
-        f"There is no log of {name!r}." + (f" Did you mean {near[0]}?" if near else ""),
+        f"There is no log named {name!r}." + (f" Did you mean {near[0]}?" if near else ""),
         f"Logs in {state.root}: {listed}",
     )
 
 
 def tail(state: State, name: str, lines: int) -> str:
-    """Return the last lines of a log; empty if there is none."""
+    """Return the last lines of a log; an empty string if there is none."""
     try:
         text = log_file(state, name).read_text(errors="replace")
     except OperatorError:
@@ -45,12 +45,12 @@ def tail(state: State, name: str, lines: int) -> str:
 
 
 def follow(path: Path) -> None:
-    """Print what is added to a file, through rotations, until Ctrl-C."""
+    """Print what is appended to a file, across rotations, until Ctrl-C."""
     file = path.open(errors="replace")
     file.seek(0, 2)
     try:
         while True:
-            # Asked first: what was written to the old file until then is still read.
+            # Checked first, so that everything written to the old file is still read.
             rotated = path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino
             for line in file:
                 click.echo(line, nl=False)

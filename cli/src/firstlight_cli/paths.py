@@ -1,4 +1,4 @@
-"""Where things lie: the state directory, and the installation beside this package."""
+"""Paths of the state directory and of the installation around this package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_SOCKET = 95
 
 @dataclass(frozen=True)
 class State:
-    """A state directory, by the names of what is in it."""
+    """A state directory and the paths in it."""
 
     root: Path
 
@@ -29,12 +29,12 @@ class State:
 
     @property
     def secrets(self) -> Path:
-        """Secrets, one a file."""
+        """Secrets, one in each file."""
         return self.root / "secrets"
 
     @property
     def logs(self) -> Path:
-        """Logs, one a part."""
+        """Logs, one for each component."""
         return self.root / "logs"
 
     @property
@@ -44,7 +44,7 @@ class State:
 
     @property
     def runtime(self) -> Path:
-        """What this run decided."""
+        """The description of the current run."""
         return self.run / "runtime.json"
 
     @property
@@ -54,7 +54,7 @@ class State:
 
     @property
     def lock(self) -> Path:
-        """Held by the ``firstlight up`` that owns this directory; has its process id."""
+        """Locked by the ``firstlight up`` that owns this directory; holds its process id."""
         return self.run / "up.lock"
 
     @property
@@ -64,7 +64,7 @@ class State:
 
     @property
     def supervisor_socket(self) -> Path:
-        """The supervisor's socket; in the temporary directory if this one's path is too long."""
+        """The supervisor's socket; in the temporary directory if the path would be too long."""
         near = self.run / "supervisor.sock"
         if len(os.fsencode(near)) <= _LONGEST_SOCKET:
             return near
@@ -72,14 +72,14 @@ class State:
         folder = Path(tempfile.gettempdir()) / f"firstlight-{os.getuid()}-{name}"
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
-            raise OperatorError(f"{folder} belongs to somebody else.", "Use a shorter --state-dir.")
+            raise OperatorError(f"{folder} belongs to another user.", "Use a shorter --state-dir.")
         return folder / "supervisor.sock"
 
     def make(self) -> None:
-        """Create the directories that are missing, each open only to whom it has to be.
+        """Create missing directories, each with the least permissions that it needs.
 
-        Labs have other accounts than the platform: they have to get through to homes, data and,
-        where they have no view of their own, ``run``.
+        Labs run under other accounts than the platform: they have to reach homes, data and, where
+        they have no file system view of their own, ``run``.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -92,8 +92,8 @@ class State:
                 private.chmod(0o700)
         except OSError as error:
             raise OperatorError(
-                f"The state directory {self.root} cannot be made: {error.strerror}.",
-                "Name another with --state-dir, or give this user the right to write there.",
+                f"The state directory {self.root} cannot be created: {error.strerror}.",
+                "Name another with --state-dir, or give this user permission to write there.",
             ) from error
 
 
@@ -122,22 +122,22 @@ class Installation:
 
     @property
     def proxy(self) -> Path:
-        """configurable-http-proxy's program."""
+        """The program of configurable-http-proxy."""
         package = self.root / "hub" / "proxy" / "node_modules" / "configurable-http-proxy"
         return package / "bin" / "configurable-http-proxy"
 
     @property
     def node_folder(self) -> Path:
-        """Where ``make`` puts Node when the machine has none."""
+        """The folder where ``make`` installs Node.js if the machine has none."""
         return self.root / ".tools" / "node" / "bin"
 
     def require(self) -> None:
-        """Check that what ``make`` installs is there.
+        """Check that everything that ``make`` installs exists.
 
         Raises
         ------
         OperatorError
-            Naming the first thing that is not.
+            Naming the first thing that is missing.
         """
         for what, path in (
             ("The labs' environment", self.labs_python),
@@ -149,7 +149,7 @@ class Installation:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, all of it or nothing."""
+    """Write a file atomically, readable only by its owner."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

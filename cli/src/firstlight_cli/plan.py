@@ -1,4 +1,4 @@
-"""What one run is to be: settings resolved, ports chosen, written where the parts find them."""
+"""Plan a run: settings resolved, ports chosen, both written where the components find them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
+from pydantic import BaseModel, JsonValue
 
 from firstlight_cli import __version__
+from firstlight_cli.components import Description, Places, describe_places, fill
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import Installation, State, write_private
 from firstlight_cli.ports import choose_ports, is_free, why_taken
+from firstlight_common.runtime import Runtime, load_runtime
 
 __all__ = ["Plan", "ask_hub_settings", "merge", "read_runtime", "settings_for", "write_plan"]
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+type Settings = dict[str, JsonValue]
 
 
 @dataclass(frozen=True)
@@ -25,63 +31,79 @@ class Plan:
     """Everything that ``firstlight up`` decided."""
 
     state: State
-    runtime: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    runtime: Runtime
+    settings: Settings
 
-    @property
-    def url(self) -> str:
-        """The public address."""
-        return str(self.runtime["public_url"])
+
+class _Site(BaseModel):
+    public_url: str | None
+
+
+class _Network(BaseModel):
+    bind: str
+
+
+class _Addresses(BaseModel):
+    """The settings that the command itself needs."""
+
+    site: _Site
+    network: _Network
 
 
 def ask_hub_settings(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the hub's ``settings`` command: it owns the model of ``platform.yaml``."""
+    """Run the hub's ``settings`` program, which owns the model of ``platform.yaml``."""
+    return _run_hub("firstlight_hub.settings", *arguments)
+
+
+def _run_hub(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "firstlight_hub.settings", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False
     )
 
 
-def resolve(config: Path | None, *, outside: bool) -> dict[str, Any]:
-    """Return the settings that a file means, with every default filled in.
+def describe(state: State, config: Path | None, *, demo: bool, outside: bool) -> Description:
+    """Return what a configuration file means: all settings, components and data sets.
 
     Parameters
     ----------
+    demo
+        Whether the components of a demo run too.
     outside
-        Whether to look for what the file names on this machine: secrets, files, addresses.
+        Whether to check what the file names on this machine: secrets, files, addresses.
 
     Raises
     ------
     OperatorError
-        With every problem that the file has.
+        With every problem of the file.
     """
-    named = ("--config", str(config)) if config else ()
-    done = ask_hub_settings("show", "--format", "json", *named, *(("--outside",) * outside))
+    done = _run_hub(
+        "firstlight_hub.describe",
+        *("--state-dir", str(state.root)),
+        *(("--config", str(config)) if config else ()),
+        *(("--demo",) * demo),
+        *(("--outside",) * outside),
+    )
     if done.returncode:
         raise OperatorError((done.stderr.strip() or done.stdout.strip()).removeprefix("✗ "))
-    settings: dict[str, Any] = json.loads(done.stdout)
-    return settings
+    return Description.model_validate_json(done.stdout)
 
 
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one mapping over another; mappings are merged, everything else is replaced."""
+def merge(below: Mapping[str, JsonValue], above: Mapping[str, JsonValue]) -> Settings:
+    """Lay one mapping over another: mappings are merged, everything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        both = isinstance(old, dict) and isinstance(value, dict)
         merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
     return merged
 
 
-def read_runtime(state: State) -> dict[str, Any]:
-    """Return the last run's decisions; empty if there was none."""
+def read_runtime(state: State) -> Runtime | None:
+    """Return what the last run decided; None if there was none, or none of this release."""
     try:
-        found = json.loads(state.runtime.read_text())
+        return load_runtime(state.root)
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
 
 
 def write_plan(
@@ -96,72 +118,94 @@ def write_plan(
     """
     installation = Installation.find()
     installation.require()
-    # The demo brings its own identity provider, so a secret of the real one may be missing.
-    settings = resolve(config, outside=not demo)
-    address = bind or settings["network"]["bind"]
-    if demo and address not in {"127.0.0.1", "::1", "localhost"}:
+    # A demo brings its own identity provider, so a secret of the real one may be missing.
+    description = describe(state, config, demo=demo, outside=not demo)
+    wanted = _Addresses.model_validate(description.settings)
+    address = bind or wanted.network.bind
+    if demo and address not in _LOOPBACK:
         raise OperatorError(
-            "The demo lets everybody in as anybody, so it listens on loopback only.",
+            "A demo lets anybody log in as anybody, so it listens on loopback only.",
             "Leave out --demo, or set network.bind to 127.0.0.1.",
         )
-    public = _public_url(settings, address, port)
+    public_url = _public_url(wanted.site.public_url, address, port)
     _require_port(port, address)
-    before = read_runtime(state).get("ports", {})
-    runtime = {
-        "state_dir": str(state.root),
-        "config": str(config) if config else None,
-        "demo": demo,
-        "bind": address,
-        "port": port,
-        "public_url": public,
-        "ports": choose_ports(before, taken=port),
-        "labs_python": str(installation.labs_python),
-        "tutorials_dir": str(installation.tutorials),
-        "version": __version__,
-    }
-    if demo:
-        settings = settings_for(state, config, runtime)
-    write_private(state.runtime, json.dumps(runtime, indent=1) + "\n")
+    before = read_runtime(state)
+    ports = choose_ports(
+        [component.name for component in description.components],
+        {component.name: component.port for component in before.components} if before else {},
+        taken=port,
+    )
+    places = describe_places(
+        description, state, ports=ports, bind=address, public_port=port, public_url=public_url
+    )
+    runtime = Runtime(
+        state_dir=state.root,
+        config=config,
+        demo=demo,
+        bind=address,
+        port=port,
+        public_url=public_url,
+        labs_python=installation.labs_python,
+        tutorials_dir=installation.tutorials,
+        version=__version__,
+        components=fill(description.components, places),
+        datasets=description.datasets,
+    )
+    settings = description.settings
+    if description.over or description.under:
+        settings = _with_overlays(state, config, description, places, demo=demo)
+    write_private(state.runtime, runtime.model_dump_json(indent=1) + "\n")
     write_private(state.settings, json.dumps(settings, indent=1) + "\n")
     return Plan(state, runtime, settings)
 
 
-def settings_for(state: State, config: Path | None, runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a run: what the file means, with the demo laid over it if asked for.
+def settings_for(plan: Plan) -> Settings:
+    """Return the settings of a run as its configuration file now has them.
 
     Raises
     ------
     OperatorError
-        With every problem that the file has.
+        With every problem of the file.
     """
-    return _with_demo(state, config, runtime) if runtime["demo"] else resolve(config, outside=True)
+    state, runtime = plan.state, plan.runtime
+    description = describe(state, runtime.config, demo=runtime.demo, outside=not runtime.demo)
+    if not (description.over or description.under):
+        return description.settings
+    places = describe_places(
+        description,
+        state,
+        ports={component.name: component.port for component in runtime.components},
+        bind=runtime.bind,
+        public_port=runtime.port,
+        public_url=runtime.public_url,
+    )
+    return _with_overlays(state, runtime.config, description, places, demo=runtime.demo)
 
 
-def _with_demo(state: State, config: Path | None, runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """Let people log in through the pretend GitHub, whatever the file says of identity."""
-    from firstlight_demo import DEMO_ACCESS, DEMO_SITE
-
+def _with_overlays(
+    state: State, config: Path | None, description: Description, places: Places, *, demo: bool
+) -> Settings:
+    """Return the settings with what running components lay under and over the file."""
     written = (yaml.safe_load(config.read_text()) if config else None) or {}
-    places = {
-        "url": f"{runtime['public_url']}/demo-github",
-        "api_url": f"http://127.0.0.1:{runtime['ports']['demo_github']}/demo-github/api",
-        "client_secret_file": str(state.secrets / "demo_github_client_secret"),
-    }
-    merged = merge(merge(DEMO_SITE, written), DEMO_ACCESS)
-    merged = merge(merged, {"identity": {"github": places}})
-    target = state.run / "demo.yaml"
+    under, over = (places.fill(one, {}) for one in (description.under, description.over))
+    merged = merge(merge(_mapping(under), written), _mapping(over))
+    target = state.run / "overlaid.yaml"
     write_private(target, yaml.safe_dump(merged, allow_unicode=True, sort_keys=False))
-    return resolve(target, outside=False)
+    return describe(state, target, demo=demo, outside=False).settings
 
 
-def _public_url(settings: Mapping[str, Any], address: str, port: int) -> str:
+def _mapping(value: JsonValue) -> Settings:
+    return value if isinstance(value, dict) else {}
+
+
+def _public_url(configured: str | None, address: str, port: int) -> str:
     """Return the address that people type, without a slash at its end."""
-    if configured := settings["site"]["public_url"]:
-        return str(configured).rstrip("/")
+    if configured:
+        return configured.rstrip("/")
     if address in {"0.0.0.0", "::"}:  # noqa: S104
         raise OperatorError(
-            f"The platform would listen on all addresses ({address}), and nothing says which of "
-            "them people type: every link and login would lead them to their own machine.",
+            f"The platform would listen on all addresses ({address}), but does not know which of "
+            "them people type: every link and login would lead to their own machine.",
             "Set site.public_url in platform.yaml, or --bind to one address of this machine.",
         )
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"

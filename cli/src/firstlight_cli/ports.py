@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 
-__all__ = ["NAMES", "choose_ports", "is_free", "why_taken"]
-
-NAMES = ("proxy_api", "hub", "tap", "butler", "portal", "demo_github")
+__all__ = ["choose_ports", "is_free", "why_taken"]
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
-    """Tell whether a server could listen on a port now."""
+    """Return whether a server could listen on a port now."""
     return not why_taken(port, address)
 
 
 def why_taken(port: int, address: str = "127.0.0.1") -> str:
-    """Say why a server could not listen on a port now; nothing if it could."""
+    """Return why a server could not listen on a port now; an empty string if it could."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with closing(socket.socket(family)) as probe:
-        # What a server does: connections in TIME_WAIT do not hold the port.
+        # As servers do: connections in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
@@ -33,28 +31,30 @@ def why_taken(port: int, address: str = "127.0.0.1") -> str:
 def _reason(error: Exception, port: int, address: str) -> str:
     match error:
         case socket.gaierror() | UnicodeError():
-            return f"{address} is no IP address, and no machine of this name is known here."
+            return f"{address} is not an IP address, nor the name of a machine known here."
         case OSError(errno=errno.EADDRNOTAVAIL):
-            return f"{address} is no address of this machine."
+            return f"{address} is not an address of this machine."
         case OSError(errno=errno.EACCES):
-            return f"Port {port} of {address} is not this user's to take."
+            return f"Port {port} of {address} needs privileges that this user does not have."
         case _:
             return f"Port {port} of {address} is taken."
 
 
-def choose_ports(before: Mapping[str, int], *, taken: int) -> dict[str, int]:
-    """Choose a loopback port for each internal address.
+def choose_ports(names: Iterable[str], before: Mapping[str, int], *, taken: int) -> dict[str, int]:
+    """Choose a loopback port for each component.
 
     Parameters
     ----------
+    names
+        The components.
     before
         The last run's choice. Labs that outlived a crash still call the hub there, so a port is
-        kept while nobody else has it.
+        kept while it is free.
     taken
         The public port.
     """
     chosen: dict[str, int] = {}
-    for name in NAMES:
+    for name in names:
         port = before.get(name, 0)
         used = {taken, *chosen.values()}
         if port in used or not port or not is_free(port):

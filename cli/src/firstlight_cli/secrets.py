@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State, write_private
+from firstlight_common.runtime import Runtime, RuntimeComponent
+from firstlight_common.secrets import SecretError
+from firstlight_common.secrets import read_secret as read_file
 
-__all__ = ["NAMES", "ensure_secrets", "read_secret"]
+__all__ = ["OPERATOR", "ensure_secrets", "names_of", "read_secret", "secret_variables"]
 
-NAMES = (
-    "proxy_token",
-    "crypt_key",
-    "cookie_secret",
-    "service_tap",
-    "service_butler",
-    "service_portal",
-    "service_operator",
-    "demo_github_client_secret",
-)
+OPERATOR = "service_operator"
+"""The name of the secret with this command's own token at the hub."""
 
 
-def ensure_secrets(state: State) -> None:
+def names_of(components: Iterable[RuntimeComponent]) -> set[str]:
+    """Return the names of the secrets that components need."""
+    return {
+        name
+        for component in components
+        for name in (*component.secrets.values(), *component.secret_files)
+    }
+
+
+def ensure_secrets(state: State, runtime: Runtime) -> None:
     """Make the secrets that are missing; those that exist stay, so that sessions survive."""
-    for name in NAMES:
+    for name in sorted(names_of(runtime.components)):
         path = state.secrets / name
         if not path.exists() or not path.read_text().strip():
             write_private(path, random.token_hex(32) + "\n")
@@ -40,14 +44,14 @@ def read_secret(state: State, name: str) -> str:
         If the platform was never started here, or this user may not read it.
     """
     try:
-        return (state.secrets / name).read_text().strip()
-    except OSError as error:
+        return read_file(state.root, name)
+    except SecretError as error:
         raise OperatorError(
-            f"There is no platform that you may operate in {state.root}: {error.strerror}.",
+            f"There is no platform that you may operate in {state.root}: {error}.",
             "Start one with `firstlight up`, name its --state-dir, or be the user who runs it.",
         ) from error
 
 
-def environment(state: State, names: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables, each with the secret that it is to hold."""
-    return {variable: read_secret(state, name) for variable, name in names.items()}
+def secret_variables(state: State, component: RuntimeComponent) -> dict[str, str]:
+    """Return the environment variables of a component that hold a secret."""
+    return {variable: read_secret(state, name) for variable, name in component.secrets.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
 
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,16 +17,52 @@ from firstlight_cli import __version__
 from firstlight_cli.disk import shortage
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.http import Hub, is_healthy
-from firstlight_cli.parts import parts_of
 from firstlight_cli.paths import State
 from firstlight_cli.plan import read_runtime
-from firstlight_cli.supervise import Supervisor
+from firstlight_cli.supervise import Process, Supervisor
+from firstlight_common.runtime import RuntimeComponent
 
-__all__ = ["ask_isolation", "ask_status", "show_status"]
+__all__ = ["ComponentStatus", "Guarantee", "Status", "ask_isolation", "ask_status", "show_status"]
 
 
-def ask_status(state: State) -> dict[str, Any]:
-    """Ask the supervisor, each part and the hub how they are.
+class ComponentStatus(BaseModel):
+    """How a component is."""
+
+    name: str
+    state: str
+    pid: int
+    uptime_seconds: int
+    healthy: bool
+    address: str
+
+
+class Guarantee(BaseModel):
+    """Something that labs are held to, and whether this machine enforces it."""
+
+    name: str
+    enforced: bool
+    detail: str
+
+
+class Status(BaseModel):
+    """What ``firstlight status --json`` prints; None is for what only the hub knows."""
+
+    url: str
+    state_dir: Path
+    version: str
+    demo: bool
+    components: list[ComponentStatus]
+    people: int | None
+    labs: list[str] | None
+    shortage: str | None
+    isolation: list[Guarantee]
+
+
+_GUARANTEES = TypeAdapter(list[Guarantee])
+
+
+def ask_status(state: State) -> Status:
+    """Ask the supervisor, each component and the hub how they are.
 
     Raises
     ------
@@ -35,95 +71,105 @@ def ask_status(state: State) -> dict[str, Any]:
     """
     runtime = read_runtime(state)
     processes = Supervisor(state).processes() if runtime else None
-    if processes is None:
+    if runtime is None or processes is None:
         raise OperatorError(
             f"No platform runs from {state.root}.",
             "Start it with `firstlight up`, or name its --state-dir.",
         )
-    parts = parts_of(state, runtime, json.loads(state.settings.read_text()))
-    with ThreadPoolExecutor(len(parts)) as pool:
-        healthy = list(pool.map(lambda part: is_healthy(part.health), parts))
+    components = list(runtime.running())
+    with ThreadPoolExecutor(len(components)) as pool:
+        healthy = list(pool.map(lambda component: is_healthy(component.health), components))
     hub = Hub(state)
-    return {
-        "url": runtime["public_url"] + "/",
-        "state_dir": str(state.root),
-        "version": __version__,
-        "demo": runtime["demo"],
-        "parts": [
-            {
-                "name": part.name,
-                "state": processes[part.name].state if part.name in processes else "unknown",
-                "pid": processes[part.name].pid if part.name in processes else 0,
-                "uptime_seconds": processes[part.name].uptime if part.name in processes else 0,
-                "healthy": well,
-                "address": part.health,
-            }
-            for part, well in zip(parts, healthy, strict=True)
+    people, labs = _names(hub), _names(hub, state="active")
+    return Status(
+        url=runtime.public_url + "/",
+        state_dir=state.root,
+        version=__version__,
+        demo=runtime.demo,
+        components=[
+            _status(component, processes.get(component.name), healthy=well)
+            for component, well in zip(components, healthy, strict=True)
         ],
-        "people": _count(hub),
-        "labs": _labs(hub),
-        "shortage": shortage(state),
-        "isolation": ask_isolation(state),
-    }
+        people=None if people is None else len(people),
+        labs=labs,
+        shortage=shortage(state),
+        isolation=ask_isolation(state),
+    )
 
 
-def _count(hub: Hub) -> int | None:
-    """Count the people that the hub knows; None while it is away."""
+def _status(
+    component: RuntimeComponent, process: Process | None, *, healthy: bool
+) -> ComponentStatus:
+    return ComponentStatus(
+        name=component.name,
+        state=process.state if process else "unknown",
+        pid=process.pid if process else 0,
+        uptime_seconds=process.uptime if process else 0,
+        healthy=healthy,
+        address=component.health,
+    )
+
+
+def _names(hub: Hub, *, state: str = "") -> list[str] | None:
+    """Return the names of people in a state; None while the hub is unavailable."""
     try:
-        return sum(1 for _ in hub.users())
+        return list(hub.users(state=state))
     except OperatorError:
         return None
 
 
-def _labs(hub: Hub) -> list[str] | None:
-    """Name the people whose lab runs; None while the hub is away."""
-    try:
-        return [person["name"] for person in hub.users(state="active")]
-    except OperatorError:
-        return None
+class _Spawner(BaseModel):
+    isolation: str
 
 
-def ask_isolation(state: State) -> list[dict[str, Any]]:
-    """Ask the hub's spawner what labs are held to on this machine; empty if it cannot tell."""
+class _Settings(BaseModel):
+    spawner: _Spawner
+
+
+def ask_isolation(state: State) -> list[Guarantee]:
+    """Ask the hub's spawner what this machine enforces for labs; empty if it cannot tell."""
     try:
-        mode = json.loads(state.settings.read_text())["spawner"]["isolation"]
-    except (OSError, ValueError, KeyError):
+        settings = _Settings.model_validate_json(state.settings.read_text())
+        mode = settings.spawner.isolation
+    except (OSError, ValueError):
         mode = "auto"
     program = (sys.executable, "-m", "firstlight_hub.spawner.report", "--json")
     done = subprocess.run(
         [*program, "--isolation", mode], capture_output=True, text=True, check=False
     )
     try:
-        found: list[dict[str, Any]] = json.loads(done.stdout)
-    except ValueError:
+        return _GUARANTEES.validate_json(done.stdout)
+    except ValidationError:
         return []
-    return found
 
 
-def show_status(status: Mapping[str, Any]) -> None:
+def show_status(status: Status) -> None:
     """Print a status as a table."""
     console = Console(highlight=False)
-    console.print(Text.assemble("First Light ", status["version"], " at ", (status["url"], "cyan")))
+    console.print(Text.assemble("First Light ", status.version, " at ", (status.url, "cyan")))
+    console.print(_table(status.components))
+    if status.people is not None and status.labs is not None:
+        named = f": {', '.join(status.labs)}" if status.labs else ""
+        known = _count_of(status.people, "person", "people")
+        console.print(f"{known} known, {_count_of(len(status.labs), 'lab', 'labs')} running{named}")
+    if status.shortage:
+        console.print(Text(f"✗ {status.shortage}", "red"), soft_wrap=True)
+
+
+def _table(components: Iterable[ComponentStatus]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black")
-    for heading in ("part", "state", "pid", "up", "address"):
+    for heading in ("component", "state", "pid", "up", "address"):
         table.add_column(heading)
-    for part in status["parts"]:
-        well = part["healthy"]
+    for component in components:
+        well = component.healthy
         table.add_row(
-            Text(part["name"]),
-            Text("✓ healthy" if well else f"✗ {part['state']}", "green" if well else "red"),
-            str(part["pid"] or "–"),
-            _human(part["uptime_seconds"]),
-            Text(part["address"], "bright_black"),
+            Text(component.name),
+            Text("✓ healthy" if well else f"✗ {component.state}", "green" if well else "red"),
+            str(component.pid or "–"),
+            _human(component.uptime_seconds),
+            Text(component.address, "bright_black"),
         )
-    console.print(table)
-    if status["people"] is not None:
-        labs = status["labs"]
-        named = f": {', '.join(labs)}" if labs else ""
-        known = _count_of(status["people"], "person", "people")
-        console.print(f"{known} known, {_count_of(len(labs), 'lab', 'labs')} running{named}")
-    if status["shortage"]:
-        console.print(Text(f"✗ {status['shortage']}", "red"), soft_wrap=True)
+    return table
 
 
 def _count_of(number: int, one: str, many: str) -> str:

@@ -8,17 +8,19 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TypedDict
 from xmlrpc.client import Fault, ServerProxy
 
+from pydantic import TypeAdapter
 from supervisor.xmlrpc import SupervisorTransport
 
-from firstlight_cli.parts import Part
 from firstlight_cli.paths import State
+from firstlight_common.runtime import RuntimeComponent
 
 __all__ = ["Process", "Supervisor", "SupervisorProcess", "render_configuration"]
 
@@ -59,8 +61,8 @@ stdout_logfile_backups = 3
 """
 
 
-def render_configuration(state: State, parts: Iterable[Part]) -> str:
-    """Write supervisord's configuration for the parts."""
+def render_configuration(state: State, components: Iterable[RuntimeComponent]) -> str:
+    """Return supervisord's configuration for the components."""
 
     def escaped(value: object) -> str:
         return str(value).replace("%", "%%")
@@ -74,19 +76,33 @@ def render_configuration(state: State, parts: Iterable[Part]) -> str:
     programs = [
         _PROGRAM.format(
             **places,
-            name=part.name,
+            name=component.name,
             priority=10 + number,
             python=escaped(sys.executable),
             state=escaped(state.root),
         )
-        for number, part in enumerate(parts)
+        for number, component in enumerate(components)
     ]
     return head + "".join(programs)
 
 
+class _Info(TypedDict):
+    """What ``supervisor.getAllProcessInfo`` says of a process, as far as it is used here."""
+
+    name: str
+    statename: str
+    pid: int
+    now: int
+    start: int
+
+
+_INFO = TypeAdapter(list[_Info])
+_UNANSWERED = (OSError, HTTPException, Fault)
+
+
 @dataclass(frozen=True)
 class Process:
-    """What the supervisor knows about a part."""
+    """What the supervisor knows about a component."""
 
     name: str
     state: str
@@ -103,10 +119,13 @@ class Supervisor:
         self._server = ServerProxy("http://127.0.0.1", transport=self._transport)
 
     def processes(self) -> dict[str, Process] | None:
-        """Return the parts by name, or None if no supervisor answers."""
-        found = self._call("getAllProcessInfo")
-        if found is None:
+        """Return the components' processes by name, or None if no supervisor answers."""
+        try:
+            found = _INFO.validate_python(self._server.supervisor.getAllProcessInfo())
+        except _UNANSWERED:
             return None
+        finally:
+            self._transport.close()
         return {
             entry["name"]: Process(
                 entry["name"],
@@ -119,24 +138,18 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """Ask the supervisor to stop everything and itself."""
-        self._call("shutdown")
-
-    def _call(self, method: str) -> Any:
-        try:
-            return getattr(self._server.supervisor, method)()
-        except (OSError, HTTPException, Fault):
-            return None
-        finally:
-            self._transport.close()
+        with suppress(*_UNANSWERED):
+            self._server.supervisor.shutdown()
+        self._transport.close()
 
 
 class SupervisorProcess:
-    """The supervisor's process, and the last lines of what it says.
+    """The supervisor's process, and the last lines of its output.
 
     Notes
     -----
-    It complains there when it cannot write its log. Into a file on the same full disk it could not
-    complain either, and would end.
+    The supervisor reports there when it cannot write its log. If its output went to a file on the
+    same full disk, it could not report anything, and would end.
     """
 
     def __init__(self, state: State) -> None:
@@ -159,19 +172,20 @@ class SupervisorProcess:
 
     @property
     def ended(self) -> bool:
-        """Whether it does not run any more."""
+        """Whether it has ended."""
         return self.process.poll() is not None
 
     def stop(self, *, patience: float = 12) -> None:
-        """Have it stop the parts and itself; then make it.
+        """Ask it to stop the components and itself; kill it after `patience` seconds.
 
         Notes
         -----
-        It sends each part one SIGTERM, and waits. A part that it has just forked is still
-        supervisor's program, which takes the signal and is gone: so this waits for that to pass.
+        It sends each component one SIGTERM, and waits. A component that it has just forked still
+        runs the supervisor's program, which swallows the signal: so this waits until each has
+        become its own program.
         """
         end = time.monotonic() + 3
-        while not (self.ended or self._parts_hear()) and time.monotonic() < end:
+        while not (self.ended or self._components_hear()) and time.monotonic() < end:
             time.sleep(0.05)
         self.process.terminate()
         try:
@@ -180,15 +194,15 @@ class SupervisorProcess:
             self.process.kill()
             self.process.wait()
 
-    def _parts_hear(self) -> bool:
-        """Tell whether all parts were started, and are programs of their own by now."""
+    def _components_hear(self) -> bool:
+        """Return whether all components were started, and are programs of their own by now."""
         known = Supervisor(self._state).processes() or {}
         return bool(known) and all(
             process.state not in {"stopped", "starting"} or _hears(process.pid)
             for process in known.values()
         )
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         """Return its last lines; it has ended."""
         self._reader.join(1)
         return b"".join(self._lines).decode(errors="replace").rstrip()

@@ -14,33 +14,34 @@ from types import FrameType
 
 import click
 
+from firstlight_cli.access import mint_link
 from firstlight_cli.console import Console
 from firstlight_cli.disk import require_room, shortage
 from firstlight_cli.errors import OperatorError
-from firstlight_cli.http import Hub, is_healthy
+from firstlight_cli.http import is_healthy
 from firstlight_cli.labs import stop_labs
 from firstlight_cli.logs import tail
-from firstlight_cli.parts import Part, parts_of
 from firstlight_cli.paths import State, write_private
 from firstlight_cli.plan import Plan, read_runtime, write_plan
+from firstlight_cli.prepare import prepare
 from firstlight_cli.reload import ConfigWatch
-from firstlight_cli.sampledata import ensure_sample_data
 from firstlight_cli.secrets import ensure_secrets
 from firstlight_cli.supervise import Supervisor, SupervisorProcess, render_configuration
+from firstlight_common.runtime import RuntimeComponent
 
 __all__ = ["stop", "up"]
 
 _ADMIN_LINK_SECONDS = 86400
 _START_SECONDS = 90
 _CRASH_LOOP_SECONDS = 12
-"""A part that still ends right after its start by then has a reason that does not go away."""
+"""A component that still ends right after its start by then will not recover."""
 _TRIES = 3
-"""Processes of a part that were seen to end after that; one of them may be none at all."""
+"""Processes of a component that may end after that; one of them may be no process at all."""
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Stop(Exception):  # noqa: N818 (a request, not an error)
+class _Stop(BaseException):
     """Ctrl-C, or SIGTERM from a service manager."""
 
 
@@ -65,16 +66,16 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
             signal.signal(number, _raise_stop)
         started: SupervisorProcess | None = None
         try:
-            ensure_secrets(state)
             plan = write_plan(state, port=port, config=config, demo=demo, bind=bind)
-            ensure_sample_data(state)
-            parts = parts_of(state, plan.runtime, plan.settings)
-            _prepare(state, parts)
+            ensure_secrets(state, plan.runtime)
+            prepare(plan.runtime)
+            components = tuple(plan.runtime.running())
+            _write_supervisor_files(state, components)
             with _undisturbed():  # or there might be a supervisor that nobody knows
                 started = SupervisorProcess(state)
-            _wait(state, parts, started, console)
+            _wait(state, components, started, console)
             _greet(plan, console)
-            _watch(plan, parts, started, console)
+            _watch(plan, components, started, console)
         except _Stop:
             pass
         finally:
@@ -83,15 +84,16 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
 
 @contextmanager
 def _own(state: State) -> Iterator[None]:
-    """Hold the state directory's lock: one platform a directory."""
+    """Hold the lock of the state directory: one platform for each directory."""
     descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            address = read_runtime(state).get("public_url", "an address of its own")
+            before = read_runtime(state)
+            where = f", at {before.public_url}" if before else ""
             raise OperatorError(
-                f"A platform already runs from {state.root}, at {address}.",
+                f"A platform already runs from {state.root}{where}.",
                 "Stop it with `firstlight stop`, or name another --state-dir.",
             ) from error
         os.ftruncate(descriptor, 0)
@@ -104,7 +106,7 @@ def _own(state: State) -> Iterator[None]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let a Ctrl-C wait; what is started meanwhile has to unblock it for itself."""
+    """Delay Ctrl-C; a process started meanwhile has to unblock it for itself."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
         yield
@@ -112,9 +114,9 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare(state: State, parts: tuple[Part, ...]) -> None:
+def _write_supervisor_files(state: State, components: tuple[RuntimeComponent, ...]) -> None:
     _end_leftover(state)
-    write_private(state.supervisor_conf, render_configuration(state, parts))
+    write_private(state.supervisor_conf, render_configuration(state, components))
     state.supervisor_socket.unlink(missing_ok=True)
 
 
@@ -129,79 +131,85 @@ def _end_leftover(state: State) -> None:
 
 
 def _wait(
-    state: State, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
+    state: State,
+    components: tuple[RuntimeComponent, ...],
+    started: SupervisorProcess,
+    console: Console,
 ) -> None:
-    """Return when every part is healthy; say so, one line each.
+    """Return when every component is healthy; print a line for each.
 
     Raises
     ------
     OperatorError
-        If a part is not in time; with the last lines of its log.
+        If a component does not start in time; with the last lines of its log.
     """
     end = time.monotonic() + _START_SECONDS
-    waiting = list(parts)
+    waiting = list(components)
     began = time.monotonic()
     tries: defaultdict[str, set[int]] = defaultdict(set)
     with console.waiting() as line:
         while waiting:
-            for part in [part for part in waiting if is_healthy(part.health)]:
-                waiting.remove(part)
-                console.done(part.name, time.monotonic() - began)
-            line(", ".join(part.name for part in waiting))
+            for component in [one for one in waiting if is_healthy(one.health)]:
+                waiting.remove(component)
+                console.done(component.name, time.monotonic() - began)
+            line(", ".join(component.name for component in waiting))
             if started.ended:
                 raise _supervisor_ended(state, started)
             if waiting and time.monotonic() > end:
-                raise _does_not_come_up(state, waiting[0].name)
+                raise _does_not_start(state, waiting[0].name)
             if waiting and time.monotonic() > began + _CRASH_LOOP_SECONDS:
                 known = Supervisor(state).processes() or {}
-                for part in (part for part in waiting if part.name in known):
+                for name in (one.name for one in waiting if one.name in known):
                     # It ends within a second of its start, or later, but again and again.
-                    tries[part.name].add(known[part.name].pid)
-                    if known[part.name].state == "backoff" or len(tries[part.name]) > _TRIES:
-                        raise _does_not_come_up(state, part.name)
+                    tries[name].add(known[name].pid)
+                    if known[name].state == "backoff" or len(tries[name]) > _TRIES:
+                        raise _does_not_start(state, name)
             time.sleep(0.1)
 
 
-def _does_not_come_up(state: State, name: str) -> OperatorError:
+def _does_not_start(state: State, name: str) -> OperatorError:
     return OperatorError(
-        f"{name} does not come up. The end of its log:\n" + tail(state, name, 15),
-        f"The whole of it: firstlight logs {name} --state-dir {state.root}",
+        f"The component {name} does not start. The end of its log:\n" + tail(state, name, 15),
+        f"The whole log: firstlight logs {name} --state-dir {state.root}",
     )
 
 
 def _supervisor_ended(state: State, started: SupervisorProcess) -> OperatorError:
     return OperatorError(
-        "The supervisor ended unexpectedly. Its last words:\n" + started.last_words(),
-        f"What it did: firstlight logs supervisor --state-dir {state.root}",
+        "The supervisor ended unexpectedly. Its last output:\n" + started.last_output(),
+        f"Its log: firstlight logs supervisor --state-dir {state.root}",
     )
 
 
 def _greet(plan: Plan, console: Console) -> None:
-    body = {"user": "operator", "admin": True, "expires_in": _ADMIN_LINK_SECONDS}
-    link = Hub(plan.state).call("POST", "/firstlight/links", body)["url"]
-    listens = f"{plan.runtime['bind']}:{plan.runtime['port']}"
-    console.greet(plan.url, link, listens=listens, demo=bool(plan.runtime["demo"]))
+    link = mint_link(plan.state, "operator", admin=True, seconds=_ADMIN_LINK_SECONDS)
+    runtime = plan.runtime
+    listens = f"{runtime.bind}:{runtime.port}"
+    console.greet(runtime.public_url, link, listens=listens, demo=runtime.demo)
 
 
 def _watch(
-    plan: Plan, parts: tuple[Part, ...], started: SupervisorProcess, console: Console
+    plan: Plan,
+    components: tuple[RuntimeComponent, ...],
+    started: SupervisorProcess,
+    console: Console,
 ) -> None:
-    """Say what changes, until told to stop: parts that died, the disk, the configuration."""
+    """Report what changes until told to stop: restarts, disk space, the configuration."""
     state, config = plan.state, ConfigWatch(plan)
     supervisor = Supervisor(state)
     known = {name: process.pid for name, process in (supervisor.processes() or {}).items()}
-    health = {part.name: part.health for part in parts}
+    health = {component.name: component.health for component in components}
     said: str | None = None
     while not started.ended:
         time.sleep(1)
         if (short := shortage(state)) != said:
-            console.note(short or "there is room on the disk again")
+            console.note(short or "there is free disk space again")
             said = short
         if told := config.look():
             console.note(told)
         for name, process in (supervisor.processes() or {}).items():
             if process.pid and process.pid != known.get(name) and is_healthy(health[name]):
-                console.note(f"{name} had stopped; it is back")
+                console.note(f"{name} had stopped; it is running again")
                 known[name] = process.pid
     raise _supervisor_ended(state, started)
 

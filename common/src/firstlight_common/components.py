@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from firstlight_common.section import Section
 
 __all__ = ["ENTRY_POINTS", "Component", "HubService", "Overlay"]
@@ -47,8 +49,8 @@ class Overlay:
         What holds whatever ``platform.yaml`` says.
     """
 
-    under: Mapping[str, object] = field(default_factory=dict)
-    over: Mapping[str, object] = field(default_factory=dict)
+    under: Mapping[str, JsonValue] = field(default_factory=dict)
+    over: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,9 @@ class Component:
         Further public paths that lead to it.
     command
         Argument list that starts it; never holds a secret.
+    prepare
+        Argument list of a program that has to end well before it is started; what it prints is
+        shown.
     health
         An address that answers 200 while it is healthy.
     environment
@@ -92,6 +97,7 @@ class Component:
     Texts may name what is known only once a run is planned, as `str.format` has it: ``{port}``,
     ``{url}`` and ``{path}`` of the component itself, ``{ports[NAME]}`` and ``{urls[NAME]}`` of any,
     ``{public_url}``, ``{public_port}``, ``{entrance}`` (the public port on this machine),
+    ``{front}`` and ``{front_path}`` (URL and path of the component that serves ``/``),
     ``{bind}``, ``{state_dir}``, ``{python}``, ``{node}``, ``{proxy}``.
     """
 
@@ -100,6 +106,7 @@ class Component:
     path: str = ""
     more_paths: tuple[str, ...] = ()
     command: tuple[str, ...]
+    prepare: tuple[str, ...] = ()
     health: str = "{url}{path}healthz"
     environment: Mapping[str, str] = field(default_factory=dict)
     passed_on: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["DataSet", "Position", "Runtime", "RuntimeComponent", "load_runtime"]
+__all__ = ["DataSet", "Position", "Runtime", "RuntimeComponent", "load_runtime", "token_secret"]
 
 
 class _Part(BaseModel):
@@ -86,7 +86,9 @@ class RuntimeComponent(_Part):
     url: str
     health: str
     command: tuple[str, ...]
+    prepare: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
+    passed_on: tuple[str, ...] = ()
     secrets: Mapping[str, str] = {}
     secret_files: tuple[str, ...] = ()
     hub_service: bool = False
@@ -96,6 +98,11 @@ class RuntimeComponent(_Part):
     def scope(self) -> str:
         """The hub's scope that lets a token use it."""
         return f"access:services!service={self.name}"
+
+    @property
+    def token_secret(self) -> str:
+        """The name of the secret with its token at the hub."""
+        return token_secret(self.name)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -145,9 +152,18 @@ class Runtime(_Part):
         """Give the components that are services of the hub, running or not."""
         return (component for component in self.components if component.hub_service)
 
+    def front(self) -> RuntimeComponent:
+        """Return the component that serves the front page, ``/``."""
+        return next(component for component in self.components if "/" in component.paths)
+
     def has(self, name: str) -> bool:
         """Tell whether a component runs."""
         return any(component.name == name for component in self.running())
+
+
+def token_secret(component: str) -> str:
+    """Return the name of the secret with a component's token at the hub."""
+    return f"service_{component.replace('-', '_')}"
 
 
 def load_runtime(state_dir: Path) -> Runtime:

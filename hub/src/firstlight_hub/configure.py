@@ -8,29 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from firstlight_common import paths
 from firstlight_hub import pages
 from firstlight_hub.auth import configure_authenticator
 from firstlight_hub.auth.links import handlers as link_handlers
+from firstlight_hub.components.builtin import HUB, PROXY
 from firstlight_hub.spawner import configure_spawner, end_leftovers
 
 if TYPE_CHECKING:
-    from firstlight_hub.settings import Runtime, Settings
+    from pydantic import JsonValue
+    from traitlets.config import Config
 
-__all__ = ["DATA_SERVICES", "configure"]
+    from firstlight_common.runtime import Runtime
+    from firstlight_hub.settings import Settings
 
-DATA_SERVICES: Mapping[str, str] = {
-    "tap": "/api/tap/",
-    "butler": "/api/butler/",
-    "portal": "/portal/",
-}
-"""The external services that people and labs use, and the path of each."""
+__all__ = ["configure"]
 
 
-def configure(c: Any, settings: Settings, runtime: Runtime, secrets: Mapping[str, str]) -> None:
+def configure(c: Config, settings: Settings, runtime: Runtime, secrets: Mapping[str, str]) -> None:
     """Turn settings into the hub's configuration.
 
     Parameters
@@ -42,57 +40,50 @@ def configure(c: Any, settings: Settings, runtime: Runtime, secrets: Mapping[str
     runtime
         What ``firstlight up`` decided for this run: addresses, ports, paths.
     secrets
-        ``cookie_secret`` and the API tokens ``service_<name>``, by name.
+        ``cookie_secret`` and the API token of each service, by name.
     """
     _addresses(c, runtime)
-    _proxy(c, settings, runtime)
+    _proxy(c, runtime)
     _state(c, runtime, secrets)
     _sessions(c, settings, runtime)
     _services(c, runtime, secrets)
-    _roles(c)
+    _roles(c, runtime)
     _pages(c, settings, runtime)
     configure_authenticator(c, settings, runtime)
-    c.PeopleAuthenticator.after_logout_url = f"{DATA_SERVICES['portal']}logout?from=hub"
+    c.PeopleAuthenticator.after_logout_url = f"{runtime.front().path}logout?from=hub"
     c.PeopleAuthenticator.after_start = partial(end_leftovers, state_dir=runtime.state_dir)
-    configure_spawner(c, settings, runtime, scopes=[_access(name) for name in DATA_SERVICES])
+    configure_spawner(c, settings, runtime, scopes=_access(runtime))
 
 
-def _access(service: str) -> str:
-    return f"access:services!service={service}"
+def _access(runtime: Runtime) -> list[str]:
+    """Return the scopes that open the data services."""
+    return [service.scope for service in runtime.services()]
 
 
-def _local(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
-
-
-def _addresses(c: Any, runtime: Runtime) -> None:
+def _addresses(c: Config, runtime: Runtime) -> None:
     host = f"[{runtime.bind}]" if ":" in runtime.bind else runtime.bind
     c.JupyterHub.bind_url = f"http://{host}:{runtime.port}{paths.HUB}"
     c.JupyterHub.public_url = f"{runtime.public_url}{paths.HUB}"
-    c.JupyterHub.hub_bind_url = f"{_local(runtime.ports.hub)}"
+    c.JupyterHub.hub_bind_url = runtime.component(HUB.name).url
 
 
-def _proxy(c: Any, settings: Settings, runtime: Runtime) -> None:
+def _proxy(c: Config, runtime: Runtime) -> None:
     """Use the proxy that the supervisor runs, so that a hub restart drops no websocket."""
-    ports = runtime.ports
     c.ConfigurableHTTPProxy.should_start = False
-    c.ConfigurableHTTPProxy.api_url = _local(ports.proxy_api)
+    c.ConfigurableHTTPProxy.api_url = runtime.component(PROXY.name).url
     # A proxy that was restarted has no routes until the hub's next look. Upstream's
     # `proxy_check_interval` is only for a proxy that the hub starts; this one compares routes too.
     c.JupyterHub.last_activity_interval = 3
-    routes = {"/": _local(ports.portal)}
-    routes |= {
-        path: _local(getattr(ports, name))
-        for name, path in DATA_SERVICES.items()
-        # Without a route, an address is the landing page's "there is nothing here".
-        if name == "portal" or getattr(settings.services, name).enabled
+    c.Proxy.extra_routes = {
+        path: component.url
+        # Without a route, a path leads to the front page's "there is nothing here".
+        for component in runtime.running()
+        if component.name != HUB.name
+        for path in component.paths
     }
-    if runtime.demo and ports.demo_github is not None:
-        routes["/demo-github/"] = _local(ports.demo_github)
-    c.Proxy.extra_routes = routes
 
 
-def _state(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
+def _state(c: Config, runtime: Runtime, secrets: Mapping[str, str]) -> None:
     c.JupyterHub.db_url = f"sqlite:///{runtime.state_dir / 'hub' / 'jupyterhub.sqlite'}"
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret = bytes.fromhex(secrets["cookie_secret"])
@@ -101,7 +92,7 @@ def _state(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
     c.JupyterHub.cleanup_proxy = False
 
 
-def _sessions(c: Any, settings: Settings, runtime: Runtime) -> None:
+def _sessions(c: Config, settings: Settings, runtime: Runtime) -> None:
     https = urlsplit(runtime.public_url).scheme == "https"
     c.JupyterHub.cookie_max_age_days = settings.identity.session.total_seconds() / 86400
     c.JupyterHub.token_expires_in_max_seconds = int(
@@ -117,20 +108,21 @@ def _sessions(c: Any, settings: Settings, runtime: Runtime) -> None:
     c.JupyterHub.shutdown_on_logout = False
 
 
-def _services(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
-    services: list[dict[str, Any]] = [
+def _services(c: Config, runtime: Runtime, secrets: Mapping[str, str]) -> None:
+    services: list[dict[str, JsonValue]] = [
         {
-            "name": name,
-            "api_token": secrets[f"service_{name}"],
-            "oauth_client_id": f"service-{name}",
-            "oauth_redirect_uri": f"{runtime.public_url}{path}oauth_callback",
-            # These are parts of the same platform: no "do you agree" page.
+            "name": service.name,
+            "api_token": secrets[service.token_secret],
+            "oauth_client_id": f"service-{service.name}",
+            "oauth_redirect_uri": f"{runtime.public_url}{service.path}oauth_callback",
+            # These are components of the same platform: no "do you agree" page.
             "oauth_no_confirm": True,
-            # The portal's pages ask the catalogs in the person's name.
-            "oauth_client_allowed_scopes": [_access("tap")] if name == "portal" else [],
+            "oauth_client_allowed_scopes": [
+                runtime.component(other).scope for other in service.acts_at
+            ],
             "display": False,
         }
-        for name, path in DATA_SERVICES.items()
+        for service in runtime.services()
     ]
     operator = {
         "name": "operator",
@@ -140,9 +132,9 @@ def _services(c: Any, runtime: Runtime, secrets: Mapping[str, str]) -> None:
     c.JupyterHub.services = [*services, operator]
 
 
-def _roles(c: Any) -> None:
+def _roles(c: Config, runtime: Runtime) -> None:
     """Say who may do what; nobody may more than what stands here."""
-    access = [_access(name) for name in DATA_SERVICES]
+    access = _access(runtime)
     c.JupyterHub.load_roles = [
         {"name": "user", "scopes": ["self", *access]},
         {
@@ -154,7 +146,7 @@ def _roles(c: Any) -> None:
     ]
 
 
-def _pages(c: Any, settings: Settings, runtime: Runtime) -> None:
+def _pages(c: Config, settings: Settings, runtime: Runtime) -> None:
     c.JupyterHub.template_paths = pages.template_paths()
     c.JupyterHub.template_vars = {"firstlight": pages.template_vars(settings, runtime)}
     if settings.branding.logo is not None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from traitlets.config import get_config
 
+from firstlight_common.runtime import load_runtime
 from firstlight_hub.configure import configure
 from firstlight_hub.logs import keep_secrets_out
 from firstlight_hub.settings.extra import run_extra_files
-from firstlight_hub.settings.runtime import load_runtime, load_settings_of, read_secrets
+from firstlight_hub.settings.runtime import load_settings_of, read_secrets
 from firstlight_hub.spawner import guarantees, inspect, probe
 
 c = get_config()

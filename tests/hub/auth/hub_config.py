@@ -11,7 +11,7 @@ from traitlets.config import get_config
 
 from firstlight_hub.auth.configure import configure_authenticator
 from firstlight_hub.pages import template_paths
-from firstlight_hub.settings import Runtime, Settings
+from firstlight_hub.settings import Runtime, settings_model
 
 test = json.loads(Path(os.environ["FIRSTLIGHT_TEST_CONFIG"]).read_text())
 folder, port = Path(test["folder"]), test["port"]
@@ -54,13 +54,12 @@ runtime = Runtime.model_validate(
     {
         "state_dir": folder,
         "public_url": f"http://127.0.0.1:{port}",
-        "ports": {"proxy_api": 1, "hub": port, "tap": 1, "butler": 1, "portal": 1},
         "labs_python": "/usr/bin/python3",
         "tutorials_dir": "/",
         "version": "0",
     }
 )
-configure_authenticator(c, Settings.model_validate(test["settings"]), runtime)
+configure_authenticator(c, settings_model().model_validate(test["settings"]), runtime)
 for name, value in test.get("authenticator", {}).items():
     setattr(c.Authenticator, name, value)
 

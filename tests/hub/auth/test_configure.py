@@ -17,7 +17,6 @@ RUNTIME = Runtime.model_validate(
     {
         "state_dir": "/srv/fl",
         "public_url": "https://data.example.org",
-        "ports": {"proxy_api": 1, "hub": 2, "tap": 3, "butler": 4, "portal": 5},
         "labs_python": "/labs/bin/python",
         "tutorials_dir": "/tutorials",
         "version": "0",

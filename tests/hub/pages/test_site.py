@@ -6,8 +6,8 @@ from pathlib import Path
 
 from firstlight_hub.pages import template_vars
 from firstlight_hub.settings import Settings
-from firstlight_hub.settings.runtime import Ports, Runtime
 from firstlight_hub.spawner.models import Guarantee
+from tests.runtimes import runtime_of
 
 
 def test_templates_know_the_site(tmp_path: Path) -> None:
@@ -15,18 +15,9 @@ def test_templates_know_the_site(tmp_path: Path) -> None:
         {
             "site": {"name": "Andes", "contact": "help@andes.example"},
             "branding": {"accent": "#aa3300"},
-            "services": {"portal": {"enabled": False}},
         }
     )
-    runtime = Runtime(
-        state_dir=tmp_path,
-        demo=True,
-        public_url="http://127.0.0.1:8000",
-        ports=Ports(proxy_api=1, hub=2, tap=3, butler=4, portal=5),
-        labs_python=Path("python"),
-        tutorials_dir=Path("tutorials"),
-        version="0.1.0",
-    )
+    runtime = runtime_of("services: {tap: {enabled: false}}", state_dir=tmp_path, demo=True)
     item = Guarantee("Memory limit", True, "cgroup v2")
 
     variables = template_vars(settings, runtime, [item])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from firstlight_hub.settings import SecretError, Settings, load_runtime, read_secret
+from firstlight_hub.settings import SecretError, load_runtime, read_secret, settings_model
 from firstlight_hub.settings.runtime import load_settings_of, read_secrets
 
 RUNTIME = {
@@ -15,8 +15,17 @@ RUNTIME = {
     "demo": True,
     "bind": "127.0.0.1",
     "port": 8000,
-    "public_url": "http://127.0.0.1:8000/",
-    "ports": {"proxy_api": 1, "hub": 2, "tap": 3, "butler": 4, "portal": 5, "demo_github": 6},
+    "public_url": "http://127.0.0.1:8000",
+    "components": [
+        {
+            "name": "hub",
+            "port": 2,
+            "url": "http://127.0.0.1:2",
+            "health": "http://127.0.0.1:2/nb/hub/health",
+            "command": ["python", "-m", "jupyterhub"],
+            "from_the_future": 2,
+        }
+    ],
     "labs_python": "/srv/labs/bin/python",
     "tutorials_dir": "/srv/tutorials",
     "version": "0.1.0",
@@ -29,11 +38,11 @@ def write(state_dir: Path, content: object) -> None:
     (state_dir / "run" / "runtime.json").write_text(json.dumps(content))
 
 
-def test_runtime_is_read_and_the_address_has_no_trailing_slash(tmp_path: Path) -> None:
+def test_runtime_is_read_and_keys_of_a_newer_release_are_ignored(tmp_path: Path) -> None:
     write(tmp_path, RUNTIME)
     runtime = load_runtime(tmp_path)
     assert runtime.public_url == "http://127.0.0.1:8000"
-    assert runtime.ports.demo_github == 6
+    assert runtime.component("hub").url == "http://127.0.0.1:2"
 
 
 def test_runtime_is_frozen(tmp_path: Path) -> None:
@@ -64,7 +73,7 @@ def test_all_secrets_are_read_by_name(tmp_path: Path) -> None:
 
 
 def test_the_resolved_settings_are_read_back(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"identity": {"refresh": "90s"}})
+    settings = settings_model().model_validate({"identity": {"refresh": "90s"}})
     write(tmp_path, {})
     (tmp_path / "run" / "settings.json").write_text(settings.model_dump_json())
     assert load_settings_of(tmp_path) == settings

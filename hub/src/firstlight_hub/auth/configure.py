@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from traitlets.config import Config, LazyConfigValue
 
 from firstlight_common import paths
+from firstlight_common.runtime import Runtime
 from firstlight_hub.auth.github import FirstLightGitHubAuthenticator
 from firstlight_hub.auth.lists import lists_of
 from firstlight_hub.auth.local import LocalLinkAuthenticator
-from firstlight_hub.settings import Runtime, Settings
+from firstlight_hub.settings import Settings
 
 __all__ = ["configure_authenticator"]
 
 
-def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> None:
+def configure_authenticator(c: Config, settings: Settings, runtime: Runtime) -> None:
     """Set the traits of the authenticator; reads no file and no secret.
 
     Parameters
@@ -44,7 +45,7 @@ def configure_authenticator(c: Any, settings: Settings, runtime: Runtime) -> Non
         c.JupyterHub.authenticator_class = LocalLinkAuthenticator
 
 
-def _github(github: Any, settings: Settings, runtime: Runtime) -> None:
+def _github(github: LazyConfigValue, settings: Settings, runtime: Runtime) -> None:
     github.oauth_callback_url = f"{runtime.public_url}{paths.HUB}hub/oauth_callback"
     github.outage_grace = settings.identity.outage_grace.total_seconds()
     ours = settings.identity.github

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from firstlight_hub.auth.models import Lists
-from firstlight_hub.settings import Settings
+from firstlight_hub.settings import settings_model
 from firstlight_hub.settings.model import Access
 
 __all__ = ["ListsFile", "lists_of"]
@@ -42,7 +42,7 @@ class ListsFile:
         if stamp in (None, self._seen):
             return None
         self._seen = stamp
-        settings = Settings.model_validate_json(self._path.read_text(encoding="utf-8"))
+        settings = settings_model().model_validate_json(self._path.read_text(encoding="utf-8"))
         return lists_of(settings.access)
 
     def _stamp(self) -> tuple[int, int] | None:

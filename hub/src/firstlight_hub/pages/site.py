@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from firstlight_common.runtime import Runtime
     from firstlight_hub.settings import Settings
-    from firstlight_hub.settings.runtime import Runtime
     from firstlight_hub.spawner.models import Guarantee
 
 __all__ = ["disk_is_full", "template_vars"]
@@ -34,7 +34,7 @@ def template_vars(
         "accent": settings.branding.accent,
         "logo": settings.branding.logo is not None,
         "provider": settings.identity.provider,
-        "portal": settings.services.portal.enabled and settings.services.tap.enabled,
+        "portal": runtime.has("tap") and runtime.has("portal"),
         "demo": runtime.demo,
         "version": runtime.version,
         "disk_is_full": partial(disk_is_full, runtime.state_dir),

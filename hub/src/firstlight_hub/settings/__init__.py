@@ -1,5 +1,8 @@
 """The platform's one configuration file, typed, and what belongs to a single run."""
 
+from firstlight_common.runtime import Runtime, load_runtime
+from firstlight_common.secrets import SecretError, read_secret
+from firstlight_hub.settings.composed import settings_model
 from firstlight_hub.settings.loader import (
     Problem,
     SettingsError,
@@ -7,12 +10,6 @@ from firstlight_hub.settings.loader import (
     parse_settings,
 )
 from firstlight_hub.settings.model import Settings
-from firstlight_hub.settings.runtime import (
-    Runtime,
-    SecretError,
-    load_runtime,
-    read_secret,
-)
 
 __all__ = [
     "Problem",
@@ -24,4 +21,5 @@ __all__ = [
     "load_settings",
     "parse_settings",
     "read_secret",
+    "settings_model",
 ]

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from firstlight_common.section import Section
 from firstlight_common.units import format_bytes, format_duration, parse_bytes
-from firstlight_hub.settings.model import Settings
+from firstlight_hub.settings.composed import settings_model
 
 __all__ = ["Key", "human", "keys", "section_of"]
 
@@ -57,8 +57,9 @@ class Key:
         return self.default
 
 
-def keys(section: type[Section] = Settings, prefix: str = "") -> Iterator[Key]:
-    """List every key, depth first, in the order of the model."""
+def keys(section: type[Section] | None = None, prefix: str = "") -> Iterator[Key]:
+    """Yield every key of a section, or of the whole file, depth first, in the model's order."""
+    section = section or settings_model()
     for name, field in section.model_fields.items():
         inner = section_of(field)
         many = _unwrap(field.annotation)[1]

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from firstlight_common.section import MISFIT, Section
+from firstlight_hub.settings.composed import settings_model
 from firstlight_hub.settings.keys import keys, section_of
 from firstlight_hub.settings.messages import example_of, sentence
 from firstlight_hub.settings.model import Settings
@@ -99,7 +100,7 @@ def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None =
         If it cannot be read or says something wrong; holds all problems, not only the first.
     """
     if path is None:
-        return Settings()
+        return settings_model()()
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -143,7 +144,7 @@ def _parse(text: str, file: str, folder: Path | None) -> tuple[Settings, Tree]:
         raise SettingsError([_from_yaml(file, error)]) from error
     problems = [_from_yaml(file, problem) for problem in tree.problems]
     try:
-        settings = Settings.model_validate(tree.data, context={"folder": folder})
+        settings = settings_model().model_validate(tree.data, context={"folder": folder})
     except ValidationError as error:
         found = error.errors(include_url=False)
         problems += [_from_pydantic(file, tree, item) for item in found if _is_real(item, found)]
@@ -226,7 +227,7 @@ def _unknown(path: tuple[int | str, ...]) -> tuple[str, str]:
 
 
 def _field(path: tuple[int | str, ...]) -> FieldInfo | None:
-    section: type[Section] | None = Settings
+    section: type[Section] | None = settings_model()
     field: FieldInfo | None = None
     for name in _names(path):
         field = section.model_fields.get(name) if section else None
@@ -238,7 +239,7 @@ def _field(path: tuple[int | str, ...]) -> FieldInfo | None:
 
 def _section(path: tuple[int | str, ...]) -> type[Section] | None:
     if not any(_names(path)):
-        return Settings
+        return settings_model()
     field = _field(path)
     return section_of(field) if field else None
 

@@ -10,8 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from firstlight_common.units import format_duration
+from firstlight_hub.settings.composed import settings_model
 from firstlight_hub.settings.keys import Key, section_of
-from firstlight_hub.settings.model import Settings
 
 __all__ = ["dump", "example_of", "inline", "sentence"]
 
@@ -71,7 +71,7 @@ def sentence(error: ErrorDetails) -> str:
 
 def example_of(name: str, field: FieldInfo) -> str:
     """Write a valid line for a key, or nothing when none is short enough."""
-    value = Key(name, field, Settings).example
+    value = Key(name, field, settings_model()).example
     if section_of(field) or value is None:
         return ""
     return f"{name}: {inline(value)}"

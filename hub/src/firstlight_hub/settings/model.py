@@ -6,38 +6,34 @@ import re
 from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     Field,
     HttpUrl,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from firstlight_common.section import Section, misfit
 from firstlight_common.units import Bytes, Duration, format_duration
+from firstlight_hub.settings.datasets import SAMPLE, DataSetSettings
+from firstlight_hub.settings.paths import FilePath
 
 __all__ = [
     "Access",
     "Administrators",
     "Branding",
-    "ButlerService",
     "GitHub",
     "Identity",
     "LabSize",
     "Labs",
     "Network",
-    "Portal",
     "Quotas",
     "Services",
     "Settings",
     "Site",
     "Spawner",
-    "Tap",
 ]
 
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$", examples=["octocat"])]
@@ -52,15 +48,6 @@ Team = Annotated[
     ),
 ]
 """A GitHub team, written ``organization:team``."""
-
-
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder")
-    return folder / path if folder else path
-
-
-FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
-"""A file; a relative path counts from the configuration file's folder."""
 
 
 class Site(Section):
@@ -335,60 +322,14 @@ class Labs(Section):
         return self
 
 
-class Tap(Section):
-    """Catalogs through the Table Access Protocol."""
-
-    enabled: bool = Field(True, description="Whether the service runs.")
-    engine: Literal["duckdb"] = Field("duckdb", description="What executes the queries.")
-    default_rows: int = Field(
-        100_000,
-        description="Rows in an answer when the query names no limit. Unset: no more than "
-        "`services.tap.max_rows`.",
-        gt=0,
-    )
-    max_rows: int = Field(5_000_000, description="Rows in an answer at most.", gt=0)
-    timeout: Duration = Field(
-        timedelta(minutes=5), description="How long a synchronous query may run."
-    )
-    threads: int = Field(2, description="Threads of the query engine.", gt=0)
-    memory: Bytes = Field(2 * 1024**3, description="Memory of the query engine.", examples=["2Gi"])
-
-    @model_validator(mode="after")
-    def _rows_fit(self) -> Self:
-        if self.default_rows <= self.max_rows:
-            return self
-        if "default_rows" in self.model_fields_set:
-            raise misfit(
-                f"A query that names no limit would get {self.default_rows} rows, and no answer "
-                f"may have more than {self.max_rows} (max_rows).",
-                "default_rows",
-                hint="Make default_rows smaller, or max_rows larger.",
-                example=f"default_rows: {self.max_rows}",
-            )
-        object.__setattr__(self, "default_rows", self.max_rows)  # a default follows its limit
-        return self
-
-
-class ButlerService(Section):
-    """Images through the Butler."""
-
-    enabled: bool = Field(True, description="Whether the service runs.")
-
-
-class Portal(Section):
-    """The catalog portal."""
-
-    enabled: bool = Field(
-        True, description="Whether the catalog pages are offered (the landing page always is)."
-    )
-
-
 class Services(Section):
-    """The data services."""
+    """The data services; each installed one adds a section of its own.
 
-    tap: Tap = Field(default_factory=Tap, description="Catalogs.")
-    butler: ButlerService = Field(default_factory=ButlerService, description="Images.")
-    portal: Portal = Field(default_factory=Portal, description="Catalog pages.")
+    Notes
+    -----
+    `firstlight_hub.settings.composed.settings_model` has them all.
+    """
+
     token_cache: Duration = Field(
         timedelta(seconds=30),
         description="How long a service trusts the hub's last answer about a token, at most 60 s, "
@@ -439,6 +380,11 @@ class Settings(Section):
     access: Access = Field(default_factory=Access, description="Who is let in.")
     spawner: Spawner = Field(default_factory=Spawner, description="How labs are run.")
     labs: Labs = Field(default_factory=Labs, description="What labs are offered.")
+    datasets: tuple[DataSetSettings, ...] = Field(
+        default_factory=lambda: (SAMPLE,),
+        description="The data sets of the site, the one to start from first. Unset: the simulated "
+        "sample.",
+    )
     services: Services = Field(default_factory=Services, description="The data services.")
     quotas: Quotas = Field(default_factory=Quotas, description="Reserved; nothing can be set yet.")
     branding: Branding = Field(default_factory=Branding, description="The site's look.")
@@ -454,6 +400,26 @@ class Settings(Section):
                 hint="Set site.public_url, or let network.bind be one address of this machine.",
                 example="public_url: https://data.example.org",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _data_sets_differ(self) -> Self:
+        labels = [dataset.label for dataset in self.datasets]
+        samples = [dataset.sample for dataset in self.datasets]
+        for position, label in enumerate(labels):
+            if label in labels[:position]:
+                raise misfit(
+                    f'Two data sets have the label "{label}".',
+                    f"datasets.{position}.label",
+                    hint="Give each data set a label of its own.",
+                    example=f"label: {label[:29]}-2",
+                )
+            if samples[position] and any(samples[:position]):
+                raise misfit(
+                    "The simulated sample is a data set already.",
+                    f"datasets.{position}.sample",
+                    hint="Set sample for one data set only.",
+                )
         return self
 
     @model_validator(mode="after")

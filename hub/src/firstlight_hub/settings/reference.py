@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from firstlight_common.section import Section
+from firstlight_hub.settings.composed import settings_model
 from firstlight_hub.settings.keys import Key, keys, section_of
 from firstlight_hub.settings.messages import inline
-from firstlight_hub.settings.model import Settings
 
 __all__ = ["json_schema", "reference"]
 
@@ -34,11 +34,12 @@ find mistakes with `firstlight config check`.
 def reference() -> str:
     """Write the page, in Markdown."""
     parts = [_HEAD]
+    fields = settings_model().model_fields
     for name, group in groupby(keys(), key=lambda key: key.path.split(".")[0]):
-        section = section_of(Settings.model_fields[name])
+        section = section_of(fields[name])
         parts.append(f"## `{name}`\n\n{_summary(section)}\n\n{_table(group)}")
-    missing = [name for name, field in Settings.model_fields.items() if _is_empty(field)]
-    parts += [f"## `{name}`\n\n{Settings.model_fields[name].description}\n" for name in missing]
+    missing = [name for name, field in fields.items() if _is_empty(field)]
+    parts += [f"## `{name}`\n\n{fields[name].description}\n" for name in missing]
     parts.append(f"## An example\n\n```yaml\n{_EXAMPLE}```\n")
     return "\n".join(parts)
 
@@ -69,9 +70,10 @@ def json_schema() -> dict[str, Any]:
     pydantic writes defaults as it would dump them (durations in seconds) and leaves out those made
     by a factory; here they are what a person would write.
     """
-    schema = Settings.model_json_schema()
-    for section in _sections(Settings):
-        properties = schema if section is Settings else schema["$defs"][section.__name__]
+    model = settings_model()
+    schema = model.model_json_schema()
+    for section in _sections(model):
+        properties = schema if section is model else schema["$defs"][section.__name__]
         for name, field in section.model_fields.items():
             if field.is_required():
                 continue
@@ -119,7 +121,7 @@ def _default(key: Key) -> str:
         return "*required*"
     value = key.default
     if isinstance(value, list) and section_of(key.field):
-        return ", ".join(f"`{item['name']}`" for item in value)
+        return ", ".join(f"`{item.get('name') or item['label']}`" for item in value)
     return _code(value) if value is not None else "*unset*"
 
 

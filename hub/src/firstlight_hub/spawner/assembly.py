@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstlight_common.runtime import DataSet
 from firstlight_hub.settings.model import LabSize
 from firstlight_hub.spawner import policy
 from firstlight_hub.spawner.environment import (
@@ -23,7 +24,7 @@ from firstlight_hub.spawner.models import (
     Shown,
 )
 
-__all__ = ["LabRequest", "LabSite", "assemble", "place_of"]
+__all__ = ["LabRequest", "LabSite", "assemble", "place_of", "repositories"]
 
 _NUBLADO = Path("/etc/nublado")
 
@@ -47,6 +48,7 @@ class LabSite:
     state_dir: Path
     tutorials_dir: Path
     public_url: str
+    datasets: tuple[DataSet, ...]
     installation: LabInstallation
     closed: frozenset[Path]
     home_of_operator: Path
@@ -55,8 +57,7 @@ class LabSite:
     @property
     def needed(self) -> tuple[Path, ...]:
         """What every lab reads."""
-        images = self.state_dir / "data" / "butler"
-        return (*self.installation.paths, self.tutorials_dir, images)
+        return (*self.installation.paths, self.tutorials_dir, *repositories(self.datasets))
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,11 @@ class LabRequest:
     hub_variables: Mapping[str, str]
     inherited: Mapping[str, str]
     cgroups: tuple[str, ...] = ()
+
+
+def repositories(datasets: Iterable[DataSet]) -> tuple[Path, ...]:
+    """Return the folders of the image repositories, which every lab reads."""
+    return tuple(dataset.repository for dataset in datasets if dataset.repository is not None)
 
 
 def place_of(site: LabSite, user: str, *, private: bool) -> LabPlace:
@@ -114,7 +120,7 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         size=request.size,
         public_url=site.public_url,
         token=request.token,
-        repositories=butler_repositories(site.state_dir),
+        repositories=butler_repositories(site.datasets),
         python=python,
         inherited=request.inherited,
     )
@@ -161,6 +167,6 @@ def _etc(site: LabSite, request: LabRequest, place: LabPlace) -> dict[str, EtcFi
     others = [line for line in site.passwd.splitlines() if line.split(":")[2:3] != [str(uid)]]
     me = f"{request.user}:x:{uid}:{gid}:{request.user}:{place.home}:/bin/bash"
     files = {"passwd": EtcFile("\n".join([*others, me]) + "\n")}
-    for name, file in nublado_files(site.public_url, request.token).items():
+    for name, file in nublado_files(site.public_url, site.datasets, request.token).items():
         files[f"nublado/{name}"] = file
     return files

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from firstlight_hub.settings import Runtime, Settings
+from traitlets.config import Config
+
+from firstlight_common.runtime import Runtime
+from firstlight_hub.settings import Settings
 from firstlight_hub.spawner.spawner import LabSpawner
 
 __all__ = ["configure_spawner"]
 
 
 def configure_spawner(
-    c: Any, settings: Settings, runtime: Runtime, *, scopes: Sequence[str]
+    c: Config, settings: Settings, runtime: Runtime, *, scopes: Sequence[str]
 ) -> None:
     """Set the traits of the spawner; finds nothing out about the machine.
 
@@ -33,6 +35,7 @@ def configure_spawner(
     lab.settings = settings.spawner
     lab.state_dir = str(runtime.state_dir)
     lab.tutorials_dir = str(runtime.tutorials_dir)
+    lab.datasets = list(runtime.datasets)
     lab.public_origin = runtime.public_url
     lab.contact = settings.site.contact
     lab.data_scopes = list(scopes)
@@ -43,5 +46,5 @@ def configure_spawner(
     c.Spawner.poll_interval = 10
 
 
-def _leave_to_the_start(spawner: LabSpawner, options: Mapping[str, Any]) -> None:
+def _leave_to_the_start(spawner: LabSpawner, options: Mapping[str, str]) -> None:
     """Do nothing: a start looks up the size first, and says in words what is wrong with it."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
+from firstlight_common.runtime import DataSet
 from firstlight_hub.settings.model import LabSize
 from firstlight_hub.spawner.models import EtcFile
 
@@ -35,26 +38,31 @@ class LabPlace:
     nublado: Path
 
 
-def butler_repositories(state_dir: Path) -> dict[str, str]:
-    """Return the image repositories by label."""
-    return {"dp01": str(state_dir / "data" / "butler" / "dp01" / "butler.yaml")}
+def butler_repositories(datasets: Iterable[DataSet]) -> dict[str, str]:
+    """Return the image repositories by label, as ``DAF_BUTLER_REPOSITORIES`` names them."""
+    return {
+        dataset.label: str(dataset.repository / "butler.yaml")
+        for dataset in datasets
+        if dataset.repository is not None
+    }
 
 
-def discovery(public_url: str) -> dict[str, object]:
+def discovery(public_url: str, datasets: Iterable[DataSet]) -> dict[str, JsonValue]:
     """Return the service discovery document, version 1, that `lsst.rsp` 1.0 reads.
 
     Notes
     -----
     `RSPDiscovery` sends the token to the addresses in here and to no other.
     """
-    tap = {"url": f"{public_url}/api/tap"}
+    tap: JsonValue = {"url": f"{public_url}/api/tap"}
     return {
         "applications": ["nublado", "portal", "tap"],
         "datasets": {
-            "dp01": {
-                "description": "Data Preview 0.1: simulated images and catalogs",
-                "services": {"tap": tap},
+            dataset.label: {
+                "description": dataset.title,
+                "services": {"tap": tap} if dataset.store else {},
             }
+            for dataset in datasets
         },
         "services": {
             "internal": {},
@@ -67,10 +75,10 @@ def discovery(public_url: str) -> dict[str, object]:
     }
 
 
-def nublado_files(public_url: str, token: str) -> dict[str, EtcFile]:
+def nublado_files(public_url: str, datasets: Iterable[DataSet], token: str) -> dict[str, EtcFile]:
     """Return the files of the runtime directory, by their path in it."""
     return {
-        "discovery/v1.json": EtcFile(json.dumps(discovery(public_url), indent=1) + "\n"),
+        "discovery/v1.json": EtcFile(json.dumps(discovery(public_url, datasets), indent=1) + "\n"),
         "environment/EXTERNAL_INSTANCE_URL": EtcFile(public_url + "\n"),
         "secrets/token": EtcFile(token + "\n", 0o400),
     }

@@ -18,10 +18,11 @@ from jupyterhub.utils import random_port
 from sqlalchemy.orm import Session
 from traitlets import Instance, List, Unicode
 
+from firstlight_common.runtime import DataSet
 from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes
-from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of
+from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of, repositories
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.failure import LabFailure
 from firstlight_hub.spawner.form import in_words, options_form
@@ -63,6 +64,7 @@ class LabSpawner(Spawner):
     machine = Instance(Capabilities, config=True, help="What this machine can hold a lab to.")
     state_dir = Unicode(config=True, help="The platform's state directory.")
     tutorials_dir = Unicode(config=True, help="The folder that each new home gets a copy of.")
+    datasets = List(Instance(DataSet), config=True, help="The site's data sets.")
     public_origin = Unicode(config=True, help="The platform's address; no slash at its end.")
     contact = Unicode(config=True, help="Whom to ask when a lab does not start.")
     data_scopes = List(
@@ -161,7 +163,7 @@ class LabSpawner(Spawner):
         spec = assemble(site, isolation, request)
         if not isolation.namespaces:
             place = place_of(site, self.user.name, private=False)
-            files = nublado_files(self.public_origin, token)
+            files = nublado_files(self.public_origin, site.datasets, token)
             write_private_files(place.nublado, files, owner)
         self._step(50, "Starting JupyterLab")
         await self._launch(spec, groups, token_id)
@@ -301,13 +303,16 @@ class LabSpawner(Spawner):
 
     def _site(self) -> LabSite:
         tutorials = Path(self.tutorials_dir)
-        images = self._state / "data" / "butler"
+        datasets = tuple(self.datasets)
         return LabSite(
             state_dir=self._state,
             tutorials_dir=tutorials,
             public_url=self.public_origin,
+            datasets=datasets,
             installation=self.installation,
-            closed=closed_directories((*self.installation.paths, tutorials, images)),
+            closed=closed_directories(
+                (*self.installation.paths, tutorials, *repositories(datasets))
+            ),
             home_of_operator=Path.home(),
             passwd=Path("/etc/passwd").read_text(errors="replace"),
         )

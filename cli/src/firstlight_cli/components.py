@@ -1,0 +1,142 @@
+"""From described components to those of a run: ports chosen, placeholders filled in."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from firstlight_cli.errors import OperatorError
+from firstlight_cli.paths import Installation, State
+from firstlight_common.runtime import DataSet, RuntimeComponent
+
+__all__ = ["Description", "Places", "describe_places", "fill", "find_node"]
+
+
+class Template(BaseModel):
+    """A component as the hub's registry describes it; its strings have placeholders."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    path: str
+    more_paths: tuple[str, ...]
+
+
+class Description(BaseModel):
+    """What ``python -m firstlight_hub.describe`` prints."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings: dict[str, JsonValue]
+    components: tuple[Template, ...]
+    datasets: tuple[DataSet, ...]
+    under: dict[str, JsonValue]
+    over: dict[str, JsonValue]
+
+    @property
+    def front(self) -> Template:
+        """The component that serves the front page; the registry makes sure that there is one."""
+        return next(one for one in self.components if "/" in (one.path, *one.more_paths))
+
+
+@dataclass(frozen=True)
+class Places:
+    """What placeholders stand for; see `firstlight_common.components.Component`."""
+
+    ports: Mapping[str, int]
+    urls: Mapping[str, str]
+    public_url: str
+    public_port: int
+    entrance: str
+    front: str
+    front_path: str
+    bind: str
+    state_dir: str
+    python: str
+    node: str
+    proxy: str
+
+    def fill(self, value: JsonValue, own: Mapping[str, str | int]) -> JsonValue:
+        """Return a value with the placeholders in all of its strings filled in."""
+        match value:
+            case str():
+                return value.format(**asdict(self), **own)
+            case list():
+                return [self.fill(item, own) for item in value]
+            case dict():
+                return {key: self.fill(item, own) for key, item in value.items()}
+        return value
+
+
+def describe_places(
+    description: Description,
+    state: State,
+    *,
+    ports: Mapping[str, int],
+    bind: str,
+    public_port: int,
+    public_url: str,
+) -> Places:
+    """Return what the placeholders of a description stand for in this run.
+
+    Raises
+    ------
+    OperatorError
+        If Node.js is missing.
+    """
+    installation = Installation.find()
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
+    front = description.front
+    return Places(
+        ports=ports,
+        urls=urls,
+        public_url=public_url,
+        public_port=public_port,
+        entrance=f"http://{f'[{host}]' if ':' in host else host}:{public_port}",
+        front=urls[front.name],
+        front_path=front.path,
+        bind=bind,
+        state_dir=str(state.root),
+        python=sys.executable,
+        node=find_node(installation),
+        proxy=str(installation.proxy),
+    )
+
+
+def fill(templates: Sequence[Template], places: Places) -> tuple[RuntimeComponent, ...]:
+    """Return the components of a run."""
+    return tuple(_fill(template, places) for template in templates)
+
+
+def _fill(template: Template, places: Places) -> RuntimeComponent:
+    url = places.urls[template.name]
+    own: dict[str, str | int] = {
+        "url": url,
+        "port": urlsplit(url).port or 0,
+        "path": template.path,
+    }
+    filled = places.fill(template.model_dump(mode="json"), own)
+    return RuntimeComponent.model_validate({**filled, **own} if isinstance(filled, dict) else own)
+
+
+def find_node(installation: Installation) -> str:
+    """Return the path of Node.js: the one that ``make`` installed, or the machine's.
+
+    Raises
+    ------
+    OperatorError
+        If there is neither.
+    """
+    own = installation.node_folder / "node"
+    found = str(own) if own.exists() else shutil.which("node")
+    if not found:
+        raise OperatorError(
+            "Node.js is missing; the proxy needs it.", "Run `make environments`, which installs it."
+        )
+    return found

@@ -1,0 +1,49 @@
+"""What has to be done before components start: the sample data, and their own preparations."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+from firstlight_cli.errors import OperatorError
+from firstlight_common.runtime import Runtime
+
+__all__ = ["prepare"]
+
+
+def prepare(runtime: Runtime) -> None:
+    """Make the sample data, if the site offers it, and let each component prepare itself.
+
+    Raises
+    ------
+    OperatorError
+        If one of the programs fails.
+
+    Notes
+    -----
+    Each program knows whether what it makes is current: then it is silent and quick. Otherwise it
+    replaces it completely or not at all.
+    """
+    if any(dataset.sample for dataset in runtime.datasets):
+        out = runtime.state_dir / "data" / "sample"
+        maker = (str(runtime.labs_python), "-m", "firstlight_sampledata", "--out", str(out))
+        _run("The sample data could not be made", maker)
+    for component in runtime.running():
+        if component.prepare:
+            _run(f"The component {component.name} could not be prepared", component.prepare)
+
+
+def _run(failure: str, command: tuple[str, ...]) -> None:
+    """Run a program to its end; its progress lines go to the terminal."""
+    # A session of its own: Ctrl-C is for this process, which then lets the program clean up.
+    with subprocess.Popen(command, start_new_session=True) as running:
+        try:
+            code = running.wait()
+        except BaseException:
+            running.send_signal(signal.SIGINT)
+            raise
+    if code:
+        raise OperatorError(
+            f"{failure} (exit code {code}); see above.",
+            "Free disk space if that is what it says, then run the command again.",
+        )

@@ -1,0 +1,44 @@
+"""The components that every platform has: the proxy and the hub itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from firstlight_common import paths
+from firstlight_common.components import Component
+
+__all__ = ["HUB", "PROXY"]
+
+PROXY = Component(
+    name="proxy",
+    command=(
+        "{node}",
+        "{proxy}",
+        *("--ip", "{bind}", "--port", "{public_port}"),
+        *("--api-ip", "127.0.0.1", "--api-port", "{port}"),
+        *("--default-target", "{front}"),
+        # The proxy appends the status code to this address.
+        *("--error-target", "{front}/_error/"),
+        *("--log-level", "warn"),
+    ),
+    health="{entrance}{front_path}healthz",
+    secrets={"CONFIGPROXY_AUTH_TOKEN": "proxy_token"},
+    runs="always",
+)
+
+HUB = Component(
+    name="hub",
+    title="Notebooks",
+    path=paths.HUB,
+    command=(
+        "{python}",
+        *("-m", "jupyterhub"),
+        *("-f", str(Path(__file__).resolve().parents[1] / "jupyterhub_config.py")),
+    ),
+    health="{url}{path}hub/health",
+    environment={"FIRSTLIGHT_STATE_DIR": "{state_dir}"},
+    passed_on=("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"),
+    secrets={"CONFIGPROXY_AUTH_TOKEN": "proxy_token", "JUPYTERHUB_CRYPT_KEY": "crypt_key"},
+    secret_files=("cookie_secret", "service_operator"),
+    runs="always",
+)

@@ -1,0 +1,123 @@
+"""The registry of components: what is installed, and what of it a run has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from firstlight_common.components import Component, Overlay
+from firstlight_hub.components import ComponentError, discover
+from firstlight_hub.components.registry import check
+from firstlight_hub.describe import describe
+from firstlight_hub.settings import parse_settings
+from tests.runtimes import PORTS, runtime_of
+
+
+def component(name: str, path: str = "", *more: str) -> Component:
+    return Component(name=name, path=path, more_paths=more, command=("true",))
+
+
+def test_the_platform_is_made_of_what_is_installed() -> None:
+    assert [one.name for one in discover()] == [
+        "proxy",
+        "hub",
+        "butler",
+        "demo-github",
+        "portal",
+        "tap",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("components", "sentence"),
+    [
+        ([component("a", "/"), component("a")], 'have the name "a"'),
+        (
+            [component("a", "/"), component("b", "/b/"), component("c", "/c/", "/b/")],
+            "both want /b/",
+        ),
+        ([component("a", "/a/")], "serves the front page"),
+    ],
+)
+def test_components_that_do_not_fit_together_are_refused(
+    components: list[Component], sentence: str
+) -> None:
+    with pytest.raises(ComponentError, match=sentence):
+        check(components)
+
+
+@pytest.mark.parametrize(
+    ("yaml", "demo", "running"),
+    [
+        ("", False, {"proxy", "hub", "butler", "portal", "tap"}),
+        ("", True, {"proxy", "hub", "butler", "demo-github", "portal", "tap"}),
+        # The portal also serves the front page, so it always runs.
+        (
+            "services: {tap: {enabled: false}, butler: {enabled: false}, portal: {enabled: false}}",
+            False,
+            {"proxy", "hub", "portal"},
+        ),
+    ],
+)
+def test_settings_say_what_runs(yaml: str, demo: bool, running: set[str]) -> None:
+    assert {one.name for one in runtime_of(yaml, demo=demo).running()} == running
+
+
+def test_placeholders_are_filled_in() -> None:
+    runtime = runtime_of()
+    proxy = runtime.component("proxy")
+    target = proxy.command[proxy.command.index("--error-target") + 1]
+    assert target == f"http://127.0.0.1:{PORTS['portal']}/_error/"
+    assert proxy.health == "http://127.0.0.1:8000/portal/healthz"
+    tap = runtime.component("tap")
+    assert tap.health == f"http://127.0.0.1:{PORTS['tap']}/api/tap/healthz"
+    assert tap.environment["JUPYTERHUB_API_URL"] == f"http://127.0.0.1:{PORTS['hub']}/nb/hub/api"
+    assert not any("{" in word for one in runtime.components for word in one.command)
+
+
+def test_each_component_gets_its_own_secrets_only() -> None:
+    runtime = runtime_of(demo=True)
+    assert runtime.component("tap").secrets == {"JUPYTERHUB_API_TOKEN": "service_tap"}
+    assert runtime.component("proxy").secrets == {"CONFIGPROXY_AUTH_TOKEN": "proxy_token"}
+
+
+def test_what_a_component_lays_over_the_settings_is_told_while_it_runs() -> None:
+    extra = Component(
+        name="extra",
+        path="/",
+        command=("true",),
+        overlay=Overlay(under={"site": {"name": "Trial"}}, over={"access": {"users": ["ada"]}}),
+        runs="demo",
+    )
+    for demo, under in ((True, {"site": {"name": "Trial"}}), (False, {})):
+        told = describe([extra], parse_settings(""), Path("/srv/fl"), demo=demo)
+        assert told["under"] == under
+
+
+def test_the_sample_is_the_default_data_set() -> None:
+    (sample,) = runtime_of().datasets
+    assert sample.label == "dp01"
+    assert sample.sample
+    assert sample.repository == Path("/srv/fl/data/sample/butler")
+    assert sample.catalog == Path("/srv/fl/data/sample/catalog")
+    assert sample.store == Path("/srv/fl/data/catalog/dp01.duckdb")
+    assert sample.felis is not None
+    assert sample.felis.is_file()
+
+
+def test_data_sets_of_the_site_keep_their_order_and_files() -> None:
+    yaml = """
+datasets:
+  - {label: images, repository: /data/images}
+  - label: tables
+    title: Our tables
+    felis: /data/tables.yaml
+    catalog: /data/tables
+    position: {ra: 10, dec: -5}
+"""
+    images, tables = runtime_of(yaml).datasets
+    assert (images.title, images.store, images.repository) == ("images", None, Path("/data/images"))
+    assert tables.store == Path("/srv/fl/data/catalog/tables.duckdb")
+    assert tables.position is not None
+    assert tables.position.ra == 10
