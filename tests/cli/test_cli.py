@@ -68,7 +68,7 @@ def test_other_durations_are_refused(text: str) -> None:
 def test_a_wrong_duration_was_not_understood(tmp_path: Path) -> None:
     result = run("token", "--user", "ada", "--for", "5x", "--state-dir", str(tmp_path))
     assert result.exit_code == 2
-    assert "no duration" in result.output
+    assert "not a duration" in result.output
 
 
 def test_an_unknown_log_names_the_nearest(state: State) -> None:

@@ -25,7 +25,7 @@ def test_durations_are_read(text: object, seconds: float) -> None:
 
 @pytest.mark.parametrize("value", ["", "5 minutes", "-5m", "m", True, -1, None, [], "1y"])
 def test_what_is_no_duration_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(value)
 
 
@@ -39,7 +39,7 @@ def test_sizes_are_read(text: object, size: int) -> None:
 
 @pytest.mark.parametrize("value", ["", "4 gigs", "-1Gi", 0, -1, True, None, "0Gi"])
 def test_what_is_no_size_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="is no size"):
+    with pytest.raises(ValueError, match="is not a size"):
         parse_bytes(value)
 
 

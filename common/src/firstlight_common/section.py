@@ -1,4 +1,4 @@
-"""What every section of ``platform.yaml`` is, and how it says that two keys do not fit."""
+"""The base of every section of ``platform.yaml``, and errors about keys that conflict."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pydantic_core import PydanticCustomError
 __all__ = ["MISFIT", "Section", "misfit"]
 
 MISFIT = "misfit"
-"""The type of the errors about a value that is fine by itself, and not beside another."""
+"""The type of errors about a value that conflicts with another."""
 
 
 def misfit(
     message: str, key: str, *, hint: str, example: str = "", at: str | None = None
 ) -> PydanticCustomError:
-    """Say of one key of a section that it does not fit.
+    """Return the error for a key that conflicts with another.
 
     Parameters
     ----------
     message
-        What is wrong, in a sentence.
+        A sentence that says what is wrong.
     key
         The dotted key to change, counted from the section whose validator raises this.
     hint, example
-        What to do, and a line that would be right.
+        How to fix it, and a valid line.
     at
-        The key whose line to name, if `key` is not in the file.
+        The key whose line is reported, if `key` is not in the file.
     """
     context = {"message": message, "key": key, "hint": hint, "example": example, "at": at or key}
     return PydanticCustomError(MISFIT, "{message}", context)

@@ -23,8 +23,8 @@ def parse_duration(value: object) -> timedelta:
     Parameters
     ----------
     value
-        A `~datetime.timedelta`, a number of seconds, or text such as ``90s``, ``15m``, ``1h30m``,
-        ``14d``.
+        A `~datetime.timedelta`, a number of seconds, or a string such as ``90s``,
+        ``15m``, ``1h30m``, ``14d``.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def parse_duration(value: object) -> timedelta:
         pairs = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", value)
         return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in pairs))
     raise ValueError(
-        f"{value!r} is no duration; write a number and a unit (s, m, h, d, w), such as 15m"
+        f"{value!r} is not a duration; write a number and a unit (s, m, h, d, w), such as 15m"
     )
 
 
@@ -49,7 +49,7 @@ def parse_bytes(value: object) -> int:
     Parameters
     ----------
     value
-        A whole number of bytes, or text such as ``512Mi``, ``4Gi``, ``2G``.
+        An integer number of bytes, or a string such as ``512Mi``, ``4Gi``, ``2G``.
 
     Raises
     ------
@@ -62,11 +62,13 @@ def parse_bytes(value: object) -> int:
         match = re.fullmatch(_SIZE, value)
         if match and float(match[1]) > 0:
             return int(float(match[1]) * _POWERS[match[2]])
-    raise ValueError(f"{value!r} is no size; write a number and a unit (Mi, Gi, Ti), such as 4Gi")
+    raise ValueError(
+        f"{value!r} is not a size; write a number and a unit (Mi, Gi, Ti), such as 4Gi"
+    )
 
 
 def format_duration(value: timedelta) -> str:
-    """Write a duration the way people put it into ``platform.yaml``."""
+    """Return a duration as people write it in ``platform.yaml``."""
     seconds = value.total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % length == 0:
@@ -75,7 +77,7 @@ def format_duration(value: timedelta) -> str:
 
 
 def format_bytes(value: int) -> str:
-    """Write a size with the largest binary unit that divides it: ``4Gi``."""
+    """Return a size with the largest binary unit that divides it: ``4Gi``."""
     for unit in ("Ti", "Gi", "Mi", "Ki"):
         if value % _POWERS[unit] == 0:
             return f"{value // _POWERS[unit]}{unit}"

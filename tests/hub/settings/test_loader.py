@@ -74,7 +74,7 @@ def test_a_relative_path_counts_from_the_file(tmp_path: Path) -> None:
 def test_a_syntax_error_has_a_place(text: str) -> None:
     problem = only(text)
     assert problem.line >= 1 or text == "\x00"
-    assert "not YAML" in problem.message
+    assert "not valid YAML" in problem.message
 
 
 @pytest.mark.parametrize("text", ["- site", "hello", "3"])
@@ -122,25 +122,25 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(key: str) -> None:
     ("text", "key", "words"),
     [
         ("access: {users: octocat}", "access.users", "a list"),
-        ("access: {teams: [lsst]}", "access.teams[0]", "right form"),
+        ("access: {teams: [lsst]}", "access.teams[0]", "right format"),
         ("access: {users: [1]}", "access.users[0]", "quotes"),
         ("site: 3", "site", "a mapping"),
         ("site: {name: ''}", "site.name", "empty"),
         ("site: {public_url: 'http://x/y'}", "site.public_url", "no path"),
         ("site: {public_url: 'ftp://x'}", "site.public_url", "http://"),
-        ("identity: {provider: gitlab}", "identity.provider", "none of the choices"),
+        ("identity: {provider: gitlab}", "identity.provider", "not one of the choices"),
         ("network: {bind: '127.0.0.1:80'}", "network.bind", "without a port"),
         ("network: {bind: 300.1.1.1}", "network.bind", "neither an IP address"),
         ("network: {bind: '[::1]'}", "network.bind", "neither an IP address"),
-        ("identity: {refresh: soon}", "identity.refresh", "no duration"),
+        ("identity: {refresh: soon}", "identity.refresh", "not a duration"),
         ("identity: {refresh: 0s}", "identity.refresh", "at least 1 second"),
         ("services: {token_cache: 2m}", "services.token_cache", "at most 1 minute"),
-        ("services: {tap: {max_rows: many}}", "services.tap.max_rows", "a whole number"),
+        ("services: {tap: {max_rows: many}}", "services.tap.max_rows", "an integer"),
         ("services: {tap: {enabled: 7}}", "services.tap.enabled", "true or false"),
         ("spawner: {kind: container}", "spawner.kind", "not available yet"),
-        ("labs: {sizes: []}", "labs.sizes", "1 at least"),
+        ("labs: {sizes: []}", "labs.sizes", "at least 1"),
         ("labs: {sizes: [{name: a, title: A, cpu: 1}]}", "labs.sizes[0].memory", "missing"),
-        ("branding: {accent: red}", "branding.accent", "right form"),
+        ("branding: {accent: red}", "branding.accent", "right format"),
     ],
 )
 def test_a_wrong_value_is_named(text: str, key: str, words: str) -> None:
@@ -164,7 +164,7 @@ def test_a_wrong_value_is_named(text: str, key: str, words: str) -> None:
             "labs:\n  token_lifetime: 7d\n  default_size: huge\n",
             3,
             "labs.default_size",
-            '"huge" is none of the sizes: small, medium, large',
+            '"huge" is not one of the sizes: small, medium, large',
             "default_size: small",
         ),
         (

@@ -93,7 +93,7 @@ def test_a_file_of_the_escape_hatch_that_is_no_python_is_named_with_its_line(
     (folder / "20-bad.py").write_text("x = 1\nif:\n")
     problem = only(tmp_path, "")
     assert (problem.file, problem.line) == (str(folder / "20-bad.py"), 2)
-    assert "not Python" in problem.message
+    assert "not valid Python" in problem.message
     assert problem.hint
 
 

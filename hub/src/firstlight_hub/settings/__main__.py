@@ -18,7 +18,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; give its exit status."""
+    """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
     if options.command == "reference":
         sys.stdout.write(reference())
@@ -45,12 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="firstlight config", description="Look at platform.yaml.")
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="say OK, or everything that is wrong")
+    check = commands.add_parser("check", help="print OK, or every mistake")
     show = commands.add_parser("show", help="print all settings with their values")
     check.set_defaults(outside=True)
     show.add_argument("--format", choices=["yaml", "json"], default="yaml")
     show.add_argument(
-        "--outside", action="store_true", help="also look for what the file names, as check does"
+        "--outside",
+        action="store_true",
+        help="also check what the file names, as check does",
     )
     for command in (check, show):
         where = command.add_mutually_exclusive_group()

@@ -1,11 +1,12 @@
-"""The escape hatch: Python beside ``platform.yaml`` that has the last word on the hub."""
+"""The escape hatch: Python files next to ``platform.yaml`` that configure the hub."""
 
 from __future__ import annotations
 
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+
+from traitlets.config import Config
 
 __all__ = ["FOLDER", "extra_files", "run_extra_files"]
 
@@ -13,12 +14,12 @@ FOLDER = "jupyterhub_config.d"
 
 
 def extra_files(folder: Path) -> list[Path]:
-    """List the files of ``jupyterhub_config.d`` beside a configuration, in their order."""
+    """Return the files in ``jupyterhub_config.d`` next to a configuration, in order."""
     return sorted((folder / FOLDER).glob("*.py"))
 
 
-def run_extra_files(folder: Path, c: Any) -> None:
-    """Run each file with the hub's configuration, ``c``, in its hands.
+def run_extra_files(folder: Path, c: Config) -> None:
+    """Run each file with the hub's configuration as ``c``.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def run_extra_files(folder: Path, c: Any) -> None:
     Raises
     ------
     SystemExit
-        If a file fails: the sentence names file and line. The hub does not start with half of a
+        If a file fails; the message names file and line. The hub never starts with half a
         configuration.
     """
     for path in extra_files(folder):
@@ -52,5 +53,5 @@ def _sentence(path: Path, error: Exception) -> str:
     place = f"{path}:{line}" if line else str(path)
     return (
         f"{place}: this file of {FOLDER} failed: {type(error).__name__}: {error}. "
-        "Mend it, or take it out of the folder."
+        "Fix it, or remove it from the folder."
     )

@@ -1,4 +1,4 @@
-"""The settings as a list of keys: for error messages, the reference page and people's eyes."""
+"""The settings as a list of keys, for error messages, the reference page and display."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Key:
 
     @property
     def type_name(self) -> str:
-        """Its type, in words."""
+        """The name of its type."""
         return _type_name(self.field)
 
     @property
     def default(self) -> object:
-        """Its default in human units; ``None`` when unset or required."""
+        """Its default in human units; None if unset or required."""
         if self.field.is_required():
             return None
         return _human(self.field.get_default(call_default_factory=True), self.field)
 
     @property
     def example(self) -> object:
-        """A value that is valid here."""
+        """A valid value."""
         if self.field.examples:
             return self.field.examples[0]
         return self.default
@@ -72,13 +72,13 @@ def keys(section: type[Section] | None = None, prefix: str = "") -> Iterator[Key
 
 
 def section_of(field: FieldInfo) -> type[Section] | None:
-    """Give the model of a field that is a mapping, or a list of mappings."""
+    """Return the model of a field that is a mapping or a list of mappings."""
     kind, _ = _unwrap(field.annotation)
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
-def human(section: BaseModel) -> dict[str, Any]:
-    """Dump a model the way people write it: ``5m``, ``4Gi``, sorted lists; unset keys left out."""
+def human(section: BaseModel) -> dict[str, object]:
+    """Return a model the way people write it: ``5m``, ``4Gi``, sorted lists, without unset keys."""
     return {
         name: _human(value, field)
         for name, field in type(section).model_fields.items()
@@ -113,7 +113,15 @@ def _is_bytes(field: FieldInfo) -> bool:
 
 
 def _unwrap(annotation: Any) -> tuple[Any, bool]:
-    """Strip optionality, ``Annotated`` and one container: (type of the item, was a container)."""
+    """Strip optionality, ``Annotated`` and one container.
+
+    Returns
+    -------
+    type
+        The type, or the type of the items.
+    bool
+        Whether it was a container.
+    """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return _unwrap(next(item for item in arguments if item is not type(None)))
@@ -125,8 +133,8 @@ def _unwrap(annotation: Any) -> tuple[Any, bool]:
 
 
 _WORDS: dict[Any, str] = {
-    str: "text",
-    int: "whole number",
+    str: "string",
+    int: "integer",
     float: "number",
     bool: "true or false",
     timedelta: "duration",

@@ -1,4 +1,4 @@
-"""Read ``platform.yaml``, and say everything that is wrong with it at once."""
+"""Read ``platform.yaml``, and report all of its mistakes at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -19,7 +18,7 @@ from firstlight_hub.settings.keys import keys, section_of
 from firstlight_hub.settings.messages import example_of, sentence
 from firstlight_hub.settings.model import Settings
 from firstlight_hub.settings.outside import Outside, look_outside
-from firstlight_hub.settings.tree import Place, Tree, YamlProblem, read_tree
+from firstlight_hub.settings.tree import Place, Tree, YamlError, read_tree
 
 __all__ = ["Problem", "SettingsError", "load_settings", "parse_settings"]
 
@@ -28,22 +27,22 @@ _SECRET = re.compile(r"secret|passw|token|private_?key|api_?key|credential", re.
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One mistake in the configuration.
 
     Parameters
     ----------
     file
-        The file, as the person named it.
+        The file, as it was named.
     line, column
-        Where, counted from 1; 0 when it is about the whole file.
+        The position, counted from 1; 0 if it concerns the whole file.
     key
-        The dotted key, or nothing.
+        The dotted key; may be empty.
     message
-        What is wrong, in a sentence.
+        A sentence that says what is wrong.
     hint
-        What to do about it.
+        How to fix it.
     example
-        A line of YAML that would be right.
+        A valid line of YAML.
     """
 
     file: str
@@ -65,12 +64,12 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used.
+    """The configuration is invalid.
 
     Parameters
     ----------
     problems
-        All that is wrong with it, in the order of the file.
+        All mistakes, in the order of the file.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -89,15 +88,15 @@ def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None =
     Parameters
     ----------
     path
-        The file; ``None`` means that there is none, which gives the defaults.
+        The file; None for the defaults.
     surroundings
-        The environment's variables. If given, what the file names on this machine is looked for
-        too: files, secrets, addresses.
+        Environment variables. If given, what the file names on this machine is checked too:
+        files, secrets, addresses.
 
     Raises
     ------
     SettingsError
-        If it cannot be read or says something wrong; holds all problems, not only the first.
+        If it cannot be read or is invalid; with all mistakes, not only the first.
     """
     if path is None:
         return settings_model()()
@@ -105,11 +104,11 @@ def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None =
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise SettingsError(
-            [Problem(str(path), 0, 0, "", "The file is not text in UTF-8.", "Save it as UTF-8.")]
+            [Problem(str(path), 0, 0, "", "The file is not UTF-8 text.", "Save it as UTF-8.")]
         ) from error
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        hint = "Check the path after --config, and who may read it."
+        hint = "Check the path after --config, and its permissions."
         problem = Problem(str(path), 0, 0, "", f"The file cannot be read: {reason}.", hint)
         raise SettingsError([problem]) from error
     settings, tree = _parse(text, str(path), path.resolve().parent)
@@ -123,16 +122,16 @@ def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None =
 def parse_settings(
     text: str, *, file: str = "platform.yaml", folder: Path | None = None
 ) -> Settings:
-    """Read the configuration from text.
+    """Read the configuration from a string.
 
     Parameters
     ----------
     text
         YAML.
     file
-        What to call it in messages.
+        The file name for messages.
     folder
-        Where relative paths count from.
+        The folder that relative paths start from.
     """
     return _parse(text, file, folder)[0]
 
@@ -140,7 +139,7 @@ def parse_settings(
 def _parse(text: str, file: str, folder: Path | None) -> tuple[Settings, Tree]:
     try:
         tree = read_tree(text, is_known=lambda path: _field(path) is not None)
-    except YamlProblem as error:
+    except YamlError as error:
         raise SettingsError([_from_yaml(file, error)]) from error
     problems = [_from_yaml(file, problem) for problem in tree.problems]
     try:
@@ -155,14 +154,14 @@ def _parse(text: str, file: str, folder: Path | None) -> tuple[Settings, Tree]:
 
 
 def _is_real(error: ErrorDetails, found: list[ErrorDetails]) -> bool:
-    """Tell an error from the echo of another: a list whose items are wrong also is "too short"."""
+    """Return whether an error is real: a list whose items are invalid is "too short", too."""
     path = error["loc"]
     return error["type"] != "too_short" or not any(
         other["loc"][: len(path)] == path and other is not error for other in found
     )
 
 
-def _from_yaml(file: str, error: YamlProblem) -> Problem:
+def _from_yaml(file: str, error: YamlError) -> Problem:
     return Problem(file, error.place.line, error.place.column, error.key, error.message, error.hint)
 
 
@@ -181,7 +180,7 @@ def _from_pydantic(file: str, tree: Tree, error: ErrorDetails) -> Problem:
             secret = _SECRET.search(str(path[-1])) is not None
             message = f'There is no setting "{path[-1]}" here.'
             if secret:
-                message = "Secrets do not belong into this file; nothing reads them from here."
+                message = "Secrets do not belong in this file; they are never read from here."
             return Problem(file, place.line, place.column, key, message, hint, example)
         case "missing":
             message = f'"{path[-1]}" is missing.'
@@ -207,11 +206,11 @@ def _problem(
 
 
 def _unknown(path: tuple[int | str, ...]) -> tuple[str, str]:
-    """Say what an unknown key could have meant: (hint, example)."""
+    """Return a hint and an example for an unknown key."""
     name = str(path[-1])
     if _SECRET.search(name):
         hint = (
-            "Put the secret into a file of its own and name it with "
+            "Put the secret in a file of its own and name that file with "
             "identity.github.client_secret_file, or set GITHUB_CLIENT_SECRET in the environment."
         )
         return hint, "client_secret_file: /etc/firstlight/github-client-secret"
@@ -223,7 +222,7 @@ def _unknown(path: tuple[int | str, ...]) -> tuple[str, str]:
     elsewhere = [key.path for key in keys() if key.path.rsplit(".", 1)[-1] == name]
     if elsewhere:
         return f"Did you mean {' or '.join(elsewhere)}?", ""
-    return f"What can be set here: {', '.join(siblings)}.", ""
+    return f"The settings here are: {', '.join(siblings)}.", ""
 
 
 def _field(path: tuple[int | str, ...]) -> FieldInfo | None:
@@ -245,12 +244,12 @@ def _section(path: tuple[int | str, ...]) -> type[Section] | None:
 
 
 def _names(path: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Drop the positions in lists."""
+    """Return a path without the positions in lists."""
     return tuple(item for item in path if isinstance(item, str))
 
 
 def _path(key: str) -> tuple[int | str, ...]:
-    """Take a dotted key apart."""
+    """Split a dotted key into its path."""
     return tuple(int(part) if part.isdigit() else part for part in key.split(".") if part)
 
 
@@ -258,6 +257,6 @@ def _dotted(path: tuple[int | str, ...]) -> str:
     return "".join(_parts(path)).lstrip(".")
 
 
-def _parts(path: tuple[Any, ...]) -> Iterator[str]:
+def _parts(path: tuple[int | str, ...]) -> Iterator[str]:
     for item in path:
         yield f"[{item}]" if isinstance(item, int) else f".{item}"

@@ -1,9 +1,9 @@
-"""What pydantic found, in a sentence for the operator."""
+"""Turn pydantic's errors into sentences for the operator."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -16,10 +16,10 @@ from firstlight_hub.settings.keys import Key, section_of
 __all__ = ["dump", "example_of", "inline", "sentence"]
 
 _EXPECTED = {
-    "string_type": "text; put it into quotes",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
+    "string_type": "a string; put it in quotes",
+    "int_type": "an integer",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
     "float_type": "a number",
     "float_parsing": "a number",
     "bool_type": "true or false",
@@ -43,48 +43,48 @@ _BOUNDS = {
 
 
 def sentence(error: ErrorDetails) -> str:
-    """Say what is wrong with a value."""
+    """Return a sentence that says what is wrong with a value."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     shown = _shown(value)
     if kind in _EXPECTED:
-        return f"{shown} is not what is expected here: {_EXPECTED[kind]}."
+        return f"{shown} is not valid here; expected {_EXPECTED[kind]}."
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"{shown} does not fit: it must be {words} {_bound(context[name])}."
+        return f"{shown} is out of range: it must be {words} {_bound(context[name])}."
     match kind:
         case "literal_error":
-            return f"{shown} is none of the choices: {context['expected']}."
+            return f"{shown} is not one of the choices: {context['expected']}."
         case "string_pattern_mismatch":
-            return f"{shown} does not have the right form."
+            return f"{shown} does not have the right format."
         case "string_too_long":
-            return f"The text is too long: {context['max_length']} characters at most."
+            return f"The string is too long: {context['max_length']} characters at most."
         case "string_too_short":
-            return "The text is empty."
+            return "The string is empty."
         case "too_long" | "too_short":
-            words = "most" if kind == "too_long" else "least"
+            words = "at most" if kind == "too_long" else "at least"
             limit = context.get("max_length", context.get("min_length"))
-            return f"The list has {context['actual_length']} items; {limit} at {words}."
+            return f"The list has {context['actual_length']} items; {words} {limit} are allowed."
         case _:
             text = str(context["error"]) if "error" in context else error["msg"]
             return f"{text[0].upper()}{text[1:].rstrip('.')}."
 
 
 def example_of(name: str, field: FieldInfo) -> str:
-    """Write a valid line for a key, or nothing when none is short enough."""
+    """Return a valid line for a key; an empty string if none is short enough."""
     value = Key(name, field, settings_model()).example
     if section_of(field) or value is None:
         return ""
     return f"{name}: {inline(value)}"
 
 
-def dump(data: dict[str, Any]) -> str:
-    """Write YAML with the keys in the given order."""
+def dump(data: Mapping[str, object]) -> str:
+    """Return YAML with the keys in the given order."""
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1000)
     return text
 
 
 def inline(value: object) -> str:
-    """Write a value as YAML in one line."""
+    """Return a value as one line of YAML."""
     text: str = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1000)
     return text.strip()[1:-1]
 

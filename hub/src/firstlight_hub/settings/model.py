@@ -1,4 +1,4 @@
-"""What ``platform.yaml`` may say: one typed model, with a default for everything."""
+"""The typed model of ``platform.yaml``, with a default for everything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
@@ -51,7 +51,7 @@ Team = Annotated[
 
 
 class Site(Section):
-    """Who runs this platform, and where the world finds it."""
+    """The site's name, address and contact."""
 
     name: str = Field(
         "First Light",
@@ -67,13 +67,12 @@ class Site(Section):
     public_url: HttpUrl | None = Field(
         None,
         description="The address people type, without a path. Unset: `http://`, `network.bind` and "
-        "the port; needed where `network.bind` is all addresses.",
+        "the port; required if `network.bind` is all addresses.",
         examples=["https://data.lsst.cloud"],
     )
     contact: str = Field(
         "the operator of this site",
-        description="Whom a person who is turned away should ask: an e-mail address or a few "
-        "words.",
+        description="Whom people ask if they are refused access: an e-mail address or a few words.",
         examples=["help@data.lsst.cloud"],
     )
     audience: str = Field(
@@ -86,7 +85,7 @@ class Site(Section):
     @classmethod
     def _is_an_origin(cls, url: HttpUrl | None) -> HttpUrl | None:
         if url and (url.path not in (None, "/") or url.query or url.fragment or url.username):
-            raise ValueError("write scheme, host and port only, no path, query or login")
+            raise ValueError("write only scheme, host and port, no path, query or login")
         return url
 
 
@@ -98,8 +97,8 @@ class Network(Section):
 
     bind: str = Field(
         "127.0.0.1",
-        description="The address the proxy listens on: an IP address of this machine, a name of "
-        "it, or `0.0.0.0` or `::` for all. Anything but loopback is reachable from outside.",
+        description="The address the proxy listens on: an IP address or name of this machine, or "
+        "`0.0.0.0` or `::` for all. Anything but loopback is reachable from outside.",
         examples=["192.0.2.7"],
     )
 
@@ -111,7 +110,7 @@ class Network(Section):
         if not _HOST_NAME.fullmatch(bind) or not re.search("[A-Za-z]", bind):
             raise ValueError(
                 f'"{bind}" is neither an IP address nor the name of a machine; write it without a '
-                "port, which is given to `make up PORT=` or `firstlight up --port`"
+                "port, which is set by `make up PORT=` or `firstlight up --port`"
             )
         return bind
 
@@ -141,24 +140,23 @@ class GitHub(Section):
 
 
 class Identity(Section):
-    """How people prove who they are."""
+    """How people log in."""
 
     provider: Literal["local", "github"] = Field(
         "local",
         description="`local`: one-time links made by the operator. `github`: GitHub OAuth.",
     )
-    github: GitHub | None = Field(None, description="Needed with `provider: github`.")
+    github: GitHub | None = Field(None, description="Required with `provider: github`.")
     refresh: Duration = Field(
         timedelta(minutes=5),
-        description="How often a logged-in person is checked again against the allow-lists; "
-        "who has been taken off loses access within this time.",
+        description="How often logged-in people are checked against the allow-lists again; "
+        "whoever was removed loses access within this time.",
         examples=["5m"],
         ge=timedelta(seconds=1),
     )
     outage_grace: Duration = Field(
         timedelta(hours=4),
-        description="While the identity provider is away or answers 5xx, people who are logged in "
-        "stay in this long.",
+        description="How long people stay logged in while the identity provider is unavailable.",
         examples=["4h"],
     )
     session: Duration = Field(
@@ -169,8 +167,8 @@ class Identity(Section):
     )
     token_lifetime: Duration = Field(
         timedelta(days=90),
-        description="Lifetime, at most, of a token that a person or the operator makes; "
-        "none is without end.",
+        description="The longest lifetime of a token that a person or the operator makes; every "
+        "token expires.",
         examples=["90d"],
         ge=timedelta(hours=1),
     )
@@ -179,7 +177,7 @@ class Identity(Section):
     def _github_is_configured(self) -> Self:
         if self.provider == "github" and self.github is None:
             raise misfit(
-                "The provider is GitHub, and nothing says which OAuth application to use.",
+                "The provider is GitHub, but no OAuth application is configured.",
                 "github",
                 at="provider",
                 hint="Add identity.github with the application's client_id, or use "
@@ -200,22 +198,22 @@ class Administrators(Section):
 
 
 class Access(Section):
-    """Who is let in. Everybody else is not; the block list always wins."""
+    """Who has access. Nobody else has; the block list always wins."""
 
     users: frozenset[Login] = Field(
-        frozenset(), description="Logins that are let in.", examples=[["octocat"]]
+        frozenset(), description="Logins that have access.", examples=[["octocat"]]
     )
     organizations: frozenset[Organization] = Field(
-        frozenset(), description="Organizations whose members are let in.", examples=[["lsst"]]
+        frozenset(), description="Organizations whose members have access.", examples=[["lsst"]]
     )
     teams: frozenset[Team] = Field(
         frozenset(),
-        description="Teams whose members are let in, `organization:team`.",
+        description="Teams whose members have access, `organization:team`.",
         examples=[["lsst:dp0-users"]],
     )
     blocked: frozenset[Login] = Field(
         frozenset(),
-        description="Logins that are never let in, whatever the other lists say.",
+        description="Logins that never have access, whatever the other lists say.",
         examples=[["mallory"]],
     )
     administrators: Administrators = Field(
@@ -224,16 +222,17 @@ class Access(Section):
 
 
 class Spawner(Section):
-    """What a lab is, technically."""
+    """How labs are run."""
 
     kind: Literal["process", "container", "kubernetes"] = Field(
         "process", description="`process` now; `container` and `kubernetes` are reserved."
     )
     isolation: Literal["auto", "require", "off"] = Field(
         "auto",
-        description="Private files and processes, an own account and limits for each lab. `auto`: "
-        "what this machine can give, and the admin page says what not; `require`: refuse to start "
-        "a lab without; `off`: nothing but, where the platform runs as root, the own account.",
+        description="Private files and processes, a separate account and limits for each lab. "
+        "`auto`: everything that this machine supports; the admin page shows what it does not; "
+        "`require`: refuse to start a lab without them; `off`: only the separate account, and "
+        "that only if the platform runs as root.",
     )
     start_timeout: Duration = Field(
         timedelta(seconds=60), description="How long a lab may take to start."
@@ -255,10 +254,10 @@ class LabSize(Section):
 
     name: str = Field(description="Its key.", pattern=r"^[a-z][a-z0-9-]{0,30}$", examples=["small"])
     title: str = Field(description="Its name on the form.", max_length=40, examples=["Small"])
-    purpose: str = Field("", description="What it is good for, in a few words.", max_length=120)
+    purpose: str = Field("", description="What it is suitable for, in a few words.", max_length=120)
     cpu: float = Field(description="CPU cores.", gt=0, le=1024, examples=[1])
     memory: Bytes = Field(description="Memory.", examples=["4Gi"])
-    processes: int = Field(512, description="Processes and threads at most.", ge=64)
+    processes: int = Field(512, description="Maximum number of processes and threads.", ge=64)
 
 
 def _default_sizes() -> tuple[LabSize, ...]:
@@ -282,7 +281,7 @@ def _default_sizes() -> tuple[LabSize, ...]:
 
 
 class Labs(Section):
-    """What people get when they start a lab."""
+    """What labs people can start."""
 
     sizes: tuple[LabSize, ...] = Field(
         default_factory=_default_sizes,
@@ -291,11 +290,11 @@ class Labs(Section):
         max_length=6,
     )
     default_size: str = Field(
-        "small", description="The choice made beforehand.", examples=["small"]
+        "small", description="The size that is preselected.", examples=["small"]
     )
     token_lifetime: Duration = Field(
         timedelta(days=30),
-        description="Lifetime, at most, of a lab's token for the data services; the token also "
+        description="The longest lifetime of a lab's token for the data services; the token also "
         "ends with its lab. Unset: no more than `identity.token_lifetime`.",
         examples=["30d"],
         ge=timedelta(hours=1),
@@ -314,9 +313,9 @@ class Labs(Section):
                 )
         if self.default_size not in names:
             raise misfit(
-                f'"{self.default_size}" is none of the sizes: {", ".join(names)}.',
+                f'"{self.default_size}" is not one of the sizes: {", ".join(names)}.',
                 "default_size",
-                hint="Name one of them.",
+                hint="Use one of them.",
                 example=f"default_size: {names[0]}",
             )
         return self
@@ -332,8 +331,8 @@ class Services(Section):
 
     token_cache: Duration = Field(
         timedelta(seconds=30),
-        description="How long a service trusts the hub's last answer about a token, at most 60 s, "
-        "and never longer than a tenth of `identity.refresh`.",
+        description="How long a service caches the hub's answer about a token: at most 60 s, and "
+        "never longer than a tenth of `identity.refresh`.",
         examples=["30s"],
         le=timedelta(seconds=60),
     )
@@ -344,7 +343,7 @@ class Quotas(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _is_reserved(cls, given: Any) -> Any:
+    def _is_reserved(cls, given: object) -> object:
         if given and not isinstance(given, Quotas):
             raise misfit(
                 "Quotas are not available yet; this section is reserved for them.",
@@ -356,7 +355,7 @@ class Quotas(Section):
 
 
 class Branding(Section):
-    """The site's own colours and words."""
+    """The site's own colours and logo."""
 
     accent: str = Field(
         "#3557d6",
@@ -366,7 +365,7 @@ class Branding(Section):
     )
     logo: FilePath | None = Field(
         None,
-        description="An SVG or PNG file that replaces the logo.",
+        description="An SVG or PNG file to replace the logo.",
         examples=["/etc/firstlight/logo.svg"],
     )
 
@@ -377,9 +376,9 @@ class Settings(Section):
     site: Site = Field(default_factory=Site, description="The site's name and address.")
     network: Network = Field(default_factory=Network, description="Where the platform listens.")
     identity: Identity = Field(default_factory=Identity, description="How people log in.")
-    access: Access = Field(default_factory=Access, description="Who is let in.")
+    access: Access = Field(default_factory=Access, description="Who has access.")
     spawner: Spawner = Field(default_factory=Spawner, description="How labs are run.")
-    labs: Labs = Field(default_factory=Labs, description="What labs are offered.")
+    labs: Labs = Field(default_factory=Labs, description="What labs people can start.")
     datasets: tuple[DataSetSettings, ...] = Field(
         default_factory=lambda: (SAMPLE,),
         description="The data sets of the site, the one to start from first. Unset: the simulated "
@@ -387,14 +386,14 @@ class Settings(Section):
     )
     services: Services = Field(default_factory=Services, description="The data services.")
     quotas: Quotas = Field(default_factory=Quotas, description="Reserved; nothing can be set yet.")
-    branding: Branding = Field(default_factory=Branding, description="The site's look.")
+    branding: Branding = Field(default_factory=Branding, description="The site's colours and logo.")
 
     @model_validator(mode="after")
     def _has_an_address(self) -> Self:
         if self.network.is_everywhere and self.site.public_url is None:
             raise misfit(
-                "The platform listens on all addresses, and nothing says which of them people "
-                "type: every link and login would lead them to their own machine.",
+                "The platform listens on all addresses, but does not know which of them people "
+                "type: every link and login would lead to their own machine.",
                 "site.public_url",
                 at="network.bind",
                 hint="Set site.public_url, or let network.bind be one address of this machine.",
@@ -429,7 +428,7 @@ class Settings(Section):
             return self
         if "token_lifetime" in self.labs.model_fields_set:
             raise misfit(
-                f"A lab's token would live for {format_duration(lab)}, and no token lives longer "
+                f"A lab's token would live for {format_duration(lab)}, but no token lives longer "
                 f"than {format_duration(most)} (identity.token_lifetime).",
                 "labs.token_lifetime",
                 hint="Make labs.token_lifetime shorter, or identity.token_lifetime longer.",
@@ -441,7 +440,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _tokens_are_asked_for_in_time(self) -> Self:
-        """Leave the hub nine tenths of `identity.refresh` to find who is off the lists."""
+        """Leave the hub nine tenths of `identity.refresh` to find who was removed."""
         trust = min(self.services.token_cache, self.identity.refresh / 10)
         services = self.services.model_copy(update={"token_cache": trust})
         object.__setattr__(self, "services", services)

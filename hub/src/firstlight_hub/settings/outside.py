@@ -1,4 +1,4 @@
-"""What ``platform.yaml`` names on this machine, and whether it is there and can be used."""
+"""Check what ``platform.yaml`` names on this machine: files, secrets, addresses."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Outside", "look_outside"]
 
 @dataclass(frozen=True)
 class Outside:
-    """Something that is not as the configuration needs it.
+    """Something on this machine that does not match the configuration.
 
     Parameters
     ----------
     key
         The dotted key that names it.
     message, hint, example
-        What is wrong, what to do, and a line that would be right.
+        What is wrong, how to fix it, and a valid line.
     at
         The key whose line to name, if `key` is not in the file.
     file, line
-        The file that is wrong, if that is not ``platform.yaml``.
+        The file with the mistake, if that is not ``platform.yaml``.
     """
 
     key: str
@@ -42,16 +42,16 @@ class Outside:
 def look_outside(
     settings: Settings, folder: Path, environment: Mapping[str, str]
 ) -> Iterator[Outside]:
-    """Look for everything that a configuration needs of this machine.
+    """Yield everything on this machine that does not match a configuration.
 
     Parameters
     ----------
     settings
         The configuration.
     folder
-        Where its file is.
+        The folder of its file.
     environment
-        The variables of the process that will start the platform.
+        The environment variables of the process that will start the platform.
     """
     yield from _secret(settings, environment)
     yield from _logo(settings)
@@ -69,9 +69,9 @@ def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outs
         if not environment.get("GITHUB_CLIENT_SECRET", "").strip():
             yield Outside(
                 key,
-                "Nobody could log in: no file holds GitHub's client secret, and "
+                "Nobody could log in: no file with GitHub's client secret is set, and "
                 "GITHUB_CLIENT_SECRET is not set in the environment.",
-                "Write the secret into a file that only you can read, and name it here.",
+                "Write the secret to a file that only you can read, and name that file here.",
                 "client_secret_file: /etc/firstlight/github-client-secret",
                 at="identity.github",
             )
@@ -79,7 +79,7 @@ def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outs
         yield Outside(
             key,
             f"Nobody could log in: the file with GitHub's client secret, {path}, {reason}.",
-            "Write the secret into it, for the account that runs the platform to read, or name "
+            "Write the secret to it, readable by the account that runs the platform, or name "
             "another file.",
             "client_secret_file: /etc/firstlight/github-client-secret",
             at=key,
@@ -108,7 +108,7 @@ def _address(settings: Settings) -> Iterator[Outside]:
         except (OSError, UnicodeError):
             yield Outside(
                 "network.bind",
-                f'"{bind}" is no IP address, and no machine of this name is known here.',
+                f'"{bind}" is not an IP address, nor the name of a machine known here.',
                 "Write an IP address of this machine.",
                 "bind: 127.0.0.1",
                 at="network.bind",
@@ -120,17 +120,17 @@ def _extra(folder: Path) -> Iterator[Outside]:
         try:
             compile(path.read_bytes(), str(path), "exec")
         except SyntaxError as error:
-            message = f"This is not Python: {error.msg}."
-            hint = f"Mend this line, or take the file out of {FOLDER}."
+            message = f"This is not valid Python: {error.msg}."
+            hint = f"Fix this line, or remove the file from {FOLDER}."
             yield Outside("", message, hint, file=path, line=error.lineno or 0)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             message = f"The file cannot be read: {reason.lower()}."
-            yield Outside("", message, f"Mend it, or take it out of {FOLDER}.", file=path)
+            yield Outside("", message, f"Fix it, or remove it from {FOLDER}.", file=path)
 
 
 def _unreadable(path: Path) -> str:
-    """Say why a file is of no use; nothing if it can be read and holds something."""
+    """Return why a file cannot be used; an empty string if it can be read and is not empty."""
     try:
         return "" if path.read_bytes().strip() else "is empty"
     except FileNotFoundError:

@@ -1,11 +1,13 @@
-"""The reference page of all settings, written from the model."""
+"""The reference page of all settings, generated from the model."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
+
+from pydantic import JsonValue
+from pydantic.fields import FieldInfo
 
 from firstlight_common.section import Section
 from firstlight_hub.settings.composed import settings_model
@@ -19,20 +21,20 @@ _HEAD = """\
 
 <!-- Written by `python -m firstlight_hub.settings reference`; do not edit by hand. -->
 
-Everything that can be set in `platform.yaml`. The file may be empty or absent: each setting has a
+Everything that you can set in `platform.yaml`. The file may be empty or absent: each setting has a
 default, and an empty file is a working platform. Pass the file with `make up CONFIG=platform.yaml`
 or `firstlight up --config platform.yaml`; look at the result with `firstlight config show`, and
 find mistakes with `firstlight config check`.
 
 - A **duration** is a number and a unit: `90s`, `15m`, `4h`, `14d`, `2w`, or several: `1h30m`.
 - A **size** is a number and a unit: `512Mi`, `4Gi`, `1Ti` (powers of 1024) or `2G` (of 1000).
-- A **file** with a relative path counts from the folder of `platform.yaml`.
+- A **file** with a relative path is relative to the folder of `platform.yaml`.
 - Secrets are never in this file: name a file that holds them, or use the environment.
 """
 
 
 def reference() -> str:
-    """Write the page, in Markdown."""
+    """Return the page, in Markdown."""
     parts = [_HEAD]
     fields = settings_model().model_fields
     for name, group in groupby(keys(), key=lambda key: key.path.split(".")[0]):
@@ -62,13 +64,13 @@ access:
 """
 
 
-def json_schema() -> dict[str, Any]:
-    """Describe ``platform.yaml`` in JSON Schema, with descriptions and defaults in human units.
+def json_schema() -> dict[str, JsonValue]:
+    """Return the JSON Schema of ``platform.yaml``, with defaults in human units.
 
     Notes
     -----
-    pydantic writes defaults as it would dump them (durations in seconds) and leaves out those made
-    by a factory; here they are what a person would write.
+    pydantic writes defaults as it dumps them (durations in seconds) and omits those made by a
+    factory; here they are as people write them.
     """
     model = settings_model()
     schema = model.model_json_schema()
@@ -82,7 +84,7 @@ def json_schema() -> dict[str, Any]:
                 properties["properties"][name]["default"] = default
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "platform.yaml"
-    json.dumps(schema)  # a default that is no JSON is a mistake in the model
+    json.dumps(schema)  # raises if a default cannot be JSON: a mistake in the model
     return schema
 
 
@@ -93,7 +95,7 @@ def _sections(section: type[Section]) -> Iterable[type[Section]]:
             yield from _sections(inner)
 
 
-def _is_empty(field: Any) -> bool:
+def _is_empty(field: FieldInfo) -> bool:
     section = section_of(field)
     return section is not None and not section.model_fields
 

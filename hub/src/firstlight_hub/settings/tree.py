@@ -1,22 +1,22 @@
-"""YAML that remembers where everything stood."""
+"""Read YAML together with the position of every key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
+from pydantic import JsonValue
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-__all__ = ["Place", "Tree", "YamlProblem", "read_tree"]
+__all__ = ["Place", "Tree", "YamlError", "read_tree"]
 
 type Path = tuple[int | str, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's scalars: ``off`` is a word, ``1:30`` and ``2026-11-23`` are text.
+    """YAML 1.2's scalars: ``off``, ``1:30`` and ``2026-11-23`` are strings.
 
     Notes
     -----
@@ -50,8 +50,8 @@ class Place:
     column: int = 0
 
 
-class YamlProblem(Exception):  # noqa: N818 (it is collected as often as raised)
-    """Something wrong with the YAML itself."""
+class YamlError(Exception):
+    """A mistake in the YAML itself."""
 
     def __init__(self, place: Place, message: str, hint: str = "", key: str = "") -> None:
         super().__init__(message)
@@ -60,24 +60,24 @@ class YamlProblem(Exception):  # noqa: N818 (it is collected as often as raised)
 
 @dataclass
 class Tree:
-    """What the file says, and where.
+    """The content of a file, and the position of each key.
 
     Parameters
     ----------
     data
-        Plain Python.
+        The content.
     places
-        Place of each key and list item by its path.
+        The position of each key and list item by its path.
     problems
-        What is wrong, short of making the file unreadable.
+        Mistakes that do not prevent reading the file.
     """
 
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, JsonValue] = field(default_factory=dict)
     places: dict[Path, Place] = field(default_factory=dict)
-    problems: list[YamlProblem] = field(default_factory=list)
+    problems: list[YamlError] = field(default_factory=list)
 
     def place(self, path: Path) -> Place:
-        """Give the place of a path, or of the nearest thing around it that is in the file."""
+        """Return the position of a path, or of its nearest parent that is in the file."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(1, 1))
@@ -92,12 +92,12 @@ def read_tree(text: str, *, is_known: Callable[[Path], bool]) -> Tree:
         The file's content; empty means an empty mapping.
     is_known
         Whether a path is a setting. A known key without a value counts as left out, so that a
-        section whose lines are all commented out is no error.
+        section whose lines are all commented out is not an error.
 
     Raises
     ------
-    YamlProblem
-        If it is no YAML or no mapping.
+    YamlError
+        If it is not YAML, or not a mapping.
     """
     try:
         loader = _Loader(text)
@@ -105,7 +105,7 @@ def read_tree(text: str, *, is_known: Callable[[Path], bool]) -> Tree:
         if root is None or root.tag == "tag:yaml.org,2002:null":
             return Tree()
         if not isinstance(root, MappingNode):
-            raise YamlProblem(
+            raise YamlError(
                 _place(root),
                 "The file must be a mapping of sections, such as `site:`.",
                 "Each line starts with a key and a colon; indent what belongs to it.",
@@ -118,16 +118,16 @@ def read_tree(text: str, *, is_known: Callable[[Path], bool]) -> Tree:
 
 
 class _Reader:
-    """Turn nodes into Python, noting places and duplicate keys."""
+    """Converts nodes to Python values, and records positions and duplicate keys."""
 
     def __init__(self, loader: _Loader, tree: Tree, is_known: Callable[[Path], bool]) -> None:
         self._loader, self._tree, self._is_known = loader, tree, is_known
         self._open: set[Node] = set()
 
-    def mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+    def mapping(self, node: MappingNode, path: Path) -> dict[str, JsonValue]:
         self._find_duplicates(node, path)
         self._loader.flatten_mapping(node)
-        result: dict[str, Any] = {}
+        result: dict[str, JsonValue] = {}
         for key_node, value_node in node.value:
             name = str(getattr(key_node, "value", "?"))
             here = (*path, name)
@@ -138,21 +138,22 @@ class _Reader:
             result[name] = value
         return result
 
-    def _value(self, node: Node, path: Path) -> Any:
+    def _value(self, node: Node, path: Path) -> JsonValue:
         if node in self._open:
-            raise YamlProblem(_place(node), "This value contains itself.", "Remove the alias.")
+            raise YamlError(_place(node), "This value contains itself.", "Remove the alias.")
         self._open.add(node)
         try:
             if isinstance(node, MappingNode):
                 return self.mapping(node, path)
             if isinstance(node, SequenceNode):
                 return self._items(node, path)
-            return self._loader.construct_object(node)
+            scalar: JsonValue = self._loader.construct_object(node)
+            return scalar
         finally:
             self._open.discard(node)
 
-    def _items(self, node: SequenceNode, path: Path) -> list[Any]:
-        items: list[Any] = []
+    def _items(self, node: SequenceNode, path: Path) -> list[JsonValue]:
+        items: list[JsonValue] = []
         for position, item in enumerate(node.value):
             here = (*path, position)
             self._tree.places[here] = _place(item)
@@ -165,10 +166,10 @@ class _Reader:
             name, place = str(getattr(key_node, "value", "?")), _place(key_node)
             if name in seen:
                 self._tree.problems.append(
-                    YamlProblem(
+                    YamlError(
                         place,
-                        f'"{name}" is here twice; the first is in line {seen[name].line}.',
-                        "Keep one of them.",
+                        f'"{name}" is set twice; the first time in line {seen[name].line}.',
+                        "Remove one of them.",
                         ".".join(str(part) for part in (*path, name)),
                     )
                 )
@@ -179,11 +180,11 @@ def _place(node: Node) -> Place:
     return Place(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _syntax(error: yaml.YAMLError) -> YamlProblem:
+def _syntax(error: yaml.YAMLError) -> YamlError:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     place = Place(mark.line + 1, mark.column + 1) if mark else Place()
     hint = "Check the indentation (spaces, no tabs), colons and quotes of this line."
     if mark and mark.line:
         hint = "Check the indentation (spaces, no tabs), colons and quotes here and one line up."
-    return YamlProblem(place, f"This is not YAML: {what}.", hint)
+    return YamlError(place, f"This is not valid YAML: {what}.", hint)
