@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import logging
 import re
 import time
 from collections import OrderedDict
@@ -14,17 +13,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
-
 from firstlight_common.section import Section
 from firstlight_services.web.context import ServiceContext
 from firstlight_services.web.errors import Kind, ServiceError
-from firstlight_services.web.hub import HubState, state_url
+from firstlight_services.web.hub import HubClient
 
 __all__ = ["Person", "TokenChecker", "tokens_in_header"]
-
-_log = logging.getLogger(__name__)
 
 _LONGEST_TRUST = 60.0
 _NEGATIVE_SECONDS = 5.0
@@ -55,25 +49,13 @@ class _Answer:
     at: float
 
 
-class _Owner(BaseModel):
-    """The owner of a token: what we read of the hub's ``/user``."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    kind: str = ""
-    name: str = ""
-    groups: frozenset[str] = frozenset()
-    scopes: frozenset[str] = frozenset()
-    admin: bool = False
-
-
 class TokenChecker:
     """Asks the hub whose token it is, and whether it may use this service.
 
     Parameters
     ----------
     api_url
-        The hub's API, without a trailing slash.
+        The address of the hub's API.
     service
         This service's name at the hub.
     trust
@@ -100,8 +82,7 @@ class TokenChecker:
         max_entries: int = 4096,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = f"{api_url.rstrip('/')}/user"
-        self._state_url = state_url(api_url)
+        self._hub = HubClient(api_url)
         self._scopes = frozenset({"access:services", f"access:services!service={service}"})
         self._trust = min(max(trust.total_seconds(), 0.0), _LONGEST_TRUST)
         self._max_entries = max_entries
@@ -109,7 +90,6 @@ class TokenChecker:
         self._good: OrderedDict[bytes, _Answer] = OrderedDict()
         self._bad: OrderedDict[bytes, _Answer] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
-        self._client: AsyncHTTPClient | None = None
 
     @classmethod
     def for_context(cls, context: ServiceContext[Section]) -> TokenChecker:
@@ -147,9 +127,7 @@ class TokenChecker:
 
     def close(self) -> None:
         """Close the connections to the hub."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._hub.close()
 
     def _cached(self, key: bytes) -> _Answer | None:
         for cache, seconds in ((self._good, self._trust), (self._bad, _NEGATIVE_SECONDS)):
@@ -185,49 +163,12 @@ class TokenChecker:
             cache.popitem(last=False)
 
     async def _ask(self, token: str) -> _Answer:
-        if self._client is None:
-            self._client = AsyncHTTPClient(force_instance=True, max_clients=50)
-        headers = {"Authorization": f"token {token}"}
-        response = await self._fetch(self._client, self._url, headers)
+        owner = await self._hub.owner(token)
         at = self._clock()
-        if response.code in (401, 403, 404):
-            # A hub that cannot write refuses everybody, because it records when a token was used.
-            state = await self._fetch(self._client, self._state_url, {})
-            if state.code == 200 and _read(HubState, state.body).disk_full:
-                raise _disk_full()
-            return _Answer(None, False, at)
-        if response.code != 200:
-            _log.warning("the hub answered %d", response.code)
-            raise _hub_unavailable()
-        owner = _read(_Owner, response.body)
-        if owner.kind != "user" or not owner.name:
+        if owner is None or owner.kind != "user" or not owner.name:
             return _Answer(None, False, at)
         person = Person(owner.name, owner.groups, owner.admin)
         return _Answer(person, not self._scopes.isdisjoint(owner.scopes), at)
-
-    @staticmethod
-    async def _fetch(client: AsyncHTTPClient, url: str, headers: dict[str, str]) -> HTTPResponse:
-        request = HTTPRequest(
-            url,
-            headers={"Accept": "application/json", **headers},
-            connect_timeout=3,
-            request_timeout=10,
-            follow_redirects=False,
-        )
-        try:
-            return await client.fetch(request, raise_error=False)
-        except (OSError, ValueError, HTTPClientError) as error:
-            _log.warning("the hub did not answer: %s", type(error).__name__)
-            raise _hub_unavailable() from error
-
-
-def _read[M: BaseModel](model: type[M], document: bytes) -> M:
-    """Read the hub's JSON; what is not what a hub writes counts as no answer."""
-    try:
-        return model.model_validate_json(document)
-    except ValidationError as error:
-        _log.warning("the hub's answer is not a valid %s", model.__name__)
-        raise _hub_unavailable() from error
 
 
 def tokens_in_header(header: str) -> tuple[str, ...]:
@@ -250,21 +191,3 @@ def tokens_in_header(header: str) -> tuple[str, ...]:
     except (binascii.Error, UnicodeDecodeError):
         return ()
     return tuple(part for part in (password, user) if part)
-
-
-def _disk_full() -> ServiceError:
-    return ServiceError(
-        "disk_full",
-        "The site's disk is full, so we cannot check who you are.",
-        hint="Tell the operator of this site, and try again when there is space.",
-        kind=Kind.UNAVAILABLE,
-    )
-
-
-def _hub_unavailable() -> ServiceError:
-    return ServiceError(
-        "hub_unavailable",
-        "The hub is restarting, so we cannot check who you are.",
-        hint="Try again in a few seconds.",
-        kind=Kind.UNAVAILABLE,
-    )
