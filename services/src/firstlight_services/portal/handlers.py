@@ -79,7 +79,8 @@ class CatalogPageHandler(SessionHandler):
 
     async def prepare(self) -> None:
         """Refuse the request where there are no catalog pages; log in people who are not."""
-        _ = self.catalog
+        if self.service.catalog is None:
+            raise _not_offered()
         try:
             await super().prepare()
         except ServiceError as error:
@@ -97,12 +98,7 @@ class CatalogPageHandler(SessionHandler):
             NOT_FOUND if this site does not offer catalog pages.
         """
         if self.service.catalog is None:
-            raise ServiceError(
-                "portal_off",
-                "This site does not offer catalog pages.",
-                hint="Use the catalogs from your notebooks instead.",
-                kind=Kind.NOT_FOUND,
-            )
+            raise _not_offered()
         return self.service.catalog
 
     @property
@@ -155,3 +151,12 @@ class ConeHandler(CatalogPageHandler):
             self.set_status(error.kind.value)
             problem = error
         self.render_page(CatalogPage(self.data_sets, tables, form, rows, problem, adql))
+
+
+def _not_offered() -> ServiceError:
+    return ServiceError(
+        "portal_off",
+        "This site does not offer catalog pages.",
+        hint="Use the catalogs from your notebooks instead.",
+        kind=Kind.NOT_FOUND,
+    )

@@ -15,7 +15,6 @@ class Kind(Enum):
     FORBIDDEN = 403
     NOT_FOUND = 404
     NOT_ALLOWED = 405
-    TOO_LARGE = 413
     INTERNAL = 500
     UNAVAILABLE = 503
     TIMEOUT = 504
