@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
+from pydantic import JsonValue
 from traitlets.config import Config
 
 from firstlight_cli.cli import command
@@ -86,8 +86,9 @@ def _hub_routes(tmp: Path) -> Iterator[str]:
 
 def _service_routes(name: str, tmp: Path) -> Iterator[str]:
     app = importlib.import_module(f"firstlight_services.{name}.app")
-    settings: dict[str, Any] = {"branding": {"logo": "logo.svg"}}
-    context = make_context(tmp, name, FakeHub(), settings=settings)
+    component = importlib.import_module(f"firstlight_services.{name}.component").COMPONENT
+    settings: JsonValue = {"branding": {"logo": "logo.svg"}}
+    context = make_context(tmp, component, component.settings, FakeHub(), settings=settings)
     for route in app.routes(context):
         yield route[0] if route[0].startswith("/") else context.prefix + route[0]
     yield context.prefix + "healthz"

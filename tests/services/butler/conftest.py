@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from firstlight_services.butler.app import build, routes
-from firstlight_services.web import make_app
+from firstlight_common.runtime import DataSet
+from firstlight_services.butler.app import make_app
+from firstlight_services.butler.component import COMPONENT
+from firstlight_services.butler.settings import ButlerSettings
 from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
 
 SCOPE = "access:services!service=butler"
@@ -23,7 +25,7 @@ CAMERA = "LSSTCam-imSim"
 
 @dataclass
 class Images:
-    """The image service and what is around it."""
+    """The image service and its surroundings."""
 
     url: str
     hub: FakeHub
@@ -87,17 +89,20 @@ def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def images(tmp_path: Path) -> AsyncIterator[Images]:
     """Serve images from a state directory without a repository."""
     async with FakeHub().running() as hub:
-        hub.let_in("vera-token", "vera", scopes=[SCOPE])
-        hub.let_in("narrow-token", "ann", scopes=["access:services!service=tap"])
-        context = make_context(tmp_path, "butler", hub)
-        app = make_app(context, routes(context), **build(context))
-        async with serving(app) as url:
-            yield Images(url, hub, tmp_path / "data" / "butler" / "dp01")
-        app.settings["checker"].close()
+        hub.add_token("vera-token", "vera", scopes=[SCOPE])
+        hub.add_token("narrow-token", "ann", scopes=["access:services!service=tap"])
+        folder = tmp_path / "images" / "dp01"
+        datasets = [
+            DataSet(label="dp01", title="The sample", repository=folder),
+            DataSet(label="tables", title="Tables only"),
+        ]
+        app = make_app(make_context(tmp_path, COMPONENT, ButlerSettings, hub, datasets=datasets))
+        async with serving(app) as url, app.running():
+            yield Images(url, hub, folder)
 
 
 @pytest.fixture
 def dp01(images: Images, small_repository: Path) -> Images:
-    """Put the small repository into its place."""
+    """Put the small repository where the data set says."""
     shutil.copytree(small_repository, images.repository)
     return images

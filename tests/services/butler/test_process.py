@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,10 @@ import pytest
 import requests
 from tornado.testing import bind_unused_port
 
+from firstlight_common.components import Component
+from firstlight_services.butler.component import COMPONENT
+from firstlight_services.web.testing import running_component, write_run
+
 
 @pytest.fixture
 def port() -> int:
@@ -24,11 +27,8 @@ def port() -> int:
 
 @pytest.fixture
 def state_dir(tmp_path: Path, port: int) -> Path:
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "settings.json").write_text("{}")
-    runtime = {"state_dir": str(tmp_path), "ports": {"butler": port, "hub": 1}}
-    (run / "runtime.json").write_text(json.dumps(runtime))
+    hub = Component(name="hub", path="/nb/", command=())
+    write_run(tmp_path, [running_component(hub, 1), running_component(COMPONENT, port)])
     return tmp_path
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from firstlight_services.butler.service import Repositories
 from firstlight_services.butler.store import read
+from firstlight_services.web import ServiceError
 
 CALEXP = "2.2i/runs/DP0.1/calexp/v1"
 COADD = "2.2i/runs/DP0.1/coadd/wfd/dr6/v1"
@@ -94,13 +96,20 @@ async def test_odd_labels_lead_nowhere(dp01: Any, label: str) -> None:
     assert (await dp01.get(f"repo/{label}/")).code in {400, 404}
 
 
+async def test_a_site_without_repositories_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError) as refused:
+        await Repositories({}).describe("dp01")
+
+    assert refused.value.hint == "This site has no image repositories."
+
+
 async def test_a_missing_repository_is_a_503_that_says_so(images: Any) -> None:
     answer = await images.get("repo/dp01/")
     error = json.loads(answer.body)["error"]
 
     assert answer.code == 503
     assert error["code"] == "repository_unavailable"
-    assert error["message"] == "The image repository dp01 is not there yet."
+    assert error["message"] == "The image repository dp01 does not exist yet."
     assert answer.headers["Retry-After"]
 
 
@@ -113,7 +122,7 @@ async def test_an_unreadable_repository_is_a_503_without_internals(
 
     assert answer.code == 503
     error = json.loads(answer.body)["error"]
-    assert error["message"] == "The image repository dp01 cannot be read just now."
+    assert error["message"] == "The image repository dp01 cannot be read at the moment."
     assert str(tmp_path).encode() not in answer.body
 
 

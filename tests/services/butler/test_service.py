@@ -1,4 +1,4 @@
-"""Reading is dear, so it is done once, for all who ask, beside the event loop."""
+"""Reading is expensive, so it is done once for all callers, off the event loop."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ async def test_a_failure_is_not_kept(repositories: Repositories, reader: Reader)
     assert (await repositories.describe("dp01")).label == "dp01"
 
 
-async def test_a_repository_that_vanished_is_not_told_from_memory(
+async def test_a_repository_that_vanished_is_not_described_from_the_cache(
     repositories: Repositories, tmp_path: Path
 ) -> None:
     await repositories.describe("dp01")
     (tmp_path / "butler.yaml").unlink()
 
-    with pytest.raises(ServiceError, match="not there yet"):
+    with pytest.raises(ServiceError, match="does not exist yet"):
         await repositories.describe("dp01")

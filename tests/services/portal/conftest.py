@@ -12,10 +12,37 @@ import pytest
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from firstlight_services.portal.app import build, routes
-from firstlight_services.web import make_app
-from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
+from firstlight_common.components import Component, HubService
+from firstlight_common.runtime import DataSet, Position
+from firstlight_services.portal.app import make_app
+from firstlight_services.portal.component import COMPONENT
+from firstlight_services.portal.service import Portal
+from firstlight_services.portal.settings import PortalSettings
+from firstlight_services.web import ServiceApplication
+from firstlight_services.web.testing import (
+    FakeHub,
+    fetch,
+    make_context,
+    running_component,
+    serving,
+)
 
+# The portal knows other components by their descriptions only: these are not the real ones.
+TAP = Component(
+    name="tap", title="Catalogs", path="/api/tap/", command=(), hub_service=HubService()
+)
+BUTLER = Component(
+    name="butler", title="Images", path="/api/butler/", command=(), hub_service=HubService()
+)
+SKY = Component(name="sky", title="Sky maps", path="/sky/", command=())
+UNTITLED = Component(name="helper", path="/helper/", command=())
+
+SAMPLE = DataSet(
+    label="dp01",
+    title="The sample",
+    felis=Path("dp01.yaml"),
+    position=Position(ra=56.655, dec=-36.436),
+)
 SCOPES = ("access:services!service=portal", "access:services!service=tap")
 
 TABLES = """<?xml version="1.0"?>
@@ -46,7 +73,7 @@ ROWS = """<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
 
 @dataclass
 class Catalog:
-    """A TAP service that remembers what it was asked."""
+    """A TAP service that records what it was asked."""
 
     answer: tuple[int, str] = (200, ROWS)
     tokens: list[str] = field(default_factory=list)
@@ -101,12 +128,12 @@ class Browser:
 
 @dataclass
 class Site:
-    """The portal and what is around it."""
+    """The portal and its surroundings."""
 
     url: str
     hub: FakeHub
     catalog: Catalog
-    app: Application
+    app: ServiceApplication[Portal]
 
     def browser(self) -> Browser:
         return Browser(self.url)
@@ -137,20 +164,34 @@ def public_url() -> str:
 
 
 @pytest.fixture
-async def site(tmp_path: Path, settings: dict[str, Any], public_url: str) -> AsyncIterator[Site]:
+def datasets() -> list[DataSet]:
+    return [SAMPLE]
+
+
+@pytest.fixture
+async def site(
+    tmp_path: Path, settings: dict[str, Any], public_url: str, datasets: list[DataSet]
+) -> AsyncIterator[Site]:
     catalog = Catalog()
     socket, closed_port = bind_unused_port()
     socket.close()
     async with FakeHub().running() as hub, serving(catalog.app()) as tap_url:
-        hub.let_in("vera-token", "vera", scopes=SCOPES)
-        ports = {"tap": urlsplit(tap_url).port or 0, "butler": closed_port}
+        hub.add_token("vera-token", "vera", scopes=SCOPES)
         context = make_context(
-            tmp_path, "portal", hub, settings=settings, ports=ports, public_url=public_url
+            tmp_path,
+            COMPONENT,
+            PortalSettings,
+            hub,
+            settings=settings,
+            others=[
+                running_component(BUTLER, closed_port),
+                running_component(SKY, closed_port).model_copy(update={"enabled": False}),
+                running_component(TAP, urlsplit(tap_url).port or 0),
+                running_component(UNTITLED, closed_port),
+            ],
+            datasets=datasets,
+            public_url=public_url,
         )
-        objects = build(context)
-        app = make_app(context, routes(context), **objects)
-        async with serving(app) as url:
+        app = make_app(context)
+        async with serving(app) as url, app.running():
             yield Site(url, hub, catalog, app)
-        objects["board"].close()
-        objects["catalog"].close()
-        app.settings["checker"].close()

@@ -1,13 +1,17 @@
-"""The catalog pages: logging in by the hub, browsing, searching."""
+"""The catalog pages: logging in through the hub, browsing, searching."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+
+from firstlight_common.runtime import DataSet, Position
+from tests.services.portal.conftest import SAMPLE
 
 REFUSAL = """<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
  <RESOURCE type="results"><INFO name="QUERY_STATUS" value="ERROR">No column mug_i; mag_i?</INFO>
@@ -17,6 +21,11 @@ CONE = "/portal/cone?table=dp01_dc2_catalogs.object&ra=61.9&dec=-36.4&radius=0.0
 
 def _page(answer: Any) -> BeautifulSoup:
     return BeautifulSoup(answer.body, "html.parser")
+
+
+def _typed(page: BeautifulSoup) -> dict[str, str]:
+    """Return the values of the form's text fields."""
+    return {str(field["id"]): str(field["value"]) for field in page.select("form input")}
 
 
 async def test_who_is_not_logged_in_is_sent_to_the_hub(site: Any) -> None:
@@ -95,7 +104,7 @@ async def test_a_code_that_the_hub_does_not_know_is_refused(site: Any) -> None:
 
 
 async def test_a_person_without_access_is_told_so(site: Any) -> None:
-    site.hub.let_in("ann-token", "ann", scopes=[])
+    site.hub.add_token("ann-token", "ann", scopes=[])
     browser = await site.log_in("ann-token")
 
     assert browser.last.code == 403
@@ -106,7 +115,7 @@ async def test_a_refusal_of_the_hub_is_explained(site: Any) -> None:
     answer = await site.browser().get("/portal/oauth_callback?error=access_denied")
 
     assert answer.code == 403
-    assert b"did not let you in" in answer.body
+    assert b"denied you access" in answer.body
 
 
 async def test_a_forged_cookie_counts_for_nothing(site: Any) -> None:
@@ -172,6 +181,45 @@ async def test_only_tables_with_positions_can_be_searched(site: Any) -> None:
     ]
 
 
+async def test_the_search_starts_where_the_first_data_set_has_something(site: Any) -> None:
+    browser = await site.log_in()
+    page = _page(await browser.get("/portal/app"))
+
+    assert _typed(page) == {"ra": "56.655", "dec": "-36.436", "radius": "0.02"}
+
+
+class TestTwoDataSets:
+    @pytest.fixture
+    def datasets(self) -> list[DataSet]:
+        deep = {"title": "Deep & wide", "position": Position(ra=10.5, dec=2.25)}
+        images = DataSet(label="images", title="Images", position=Position(ra=1, dec=1))
+        return [images, SAMPLE, SAMPLE.model_copy(update=deep)]
+
+    async def test_each_is_a_starting_point(self, site: Any) -> None:
+        browser = await site.log_in()
+        page = _page(await browser.get("/portal/app"))
+        links = {link.text: str(link["href"]) for link in page.select("aside a")}
+
+        assert list(links) == ["The sample", "Deep & wide"]
+        there = _page(await browser.get(links["Deep & wide"]))
+        assert _typed(there) == {"ra": "10.5", "dec": "2.25", "radius": "0.02"}
+
+
+class TestNoDataSets:
+    @pytest.fixture
+    def datasets(self) -> list[DataSet]:
+        return [DataSet(label="images", title="Images", repository=Path("/images"))]
+
+    async def test_the_pages_say_so(self, site: Any) -> None:
+        browser = await site.log_in()
+
+        assert "This site has no catalogs" in _page(await browser.get("/portal/app")).text
+        answer = await browser.get(CONE)
+        assert answer.code == 400
+        assert "This site has no catalogs" in _page(answer).text
+        assert site.catalog.tokens == []
+
+
 async def test_every_field_has_its_label(site: Any) -> None:
     browser = await site.log_in()
     page = _page(await browser.get("/portal/app"))
@@ -224,13 +272,13 @@ async def test_a_table_that_is_not_offered_is_not_asked_for(site: Any) -> None:
     assert site.catalog.queries == []
 
 
-async def test_while_the_catalog_is_away_the_page_says_so(site: Any) -> None:
+async def test_while_the_catalog_is_unavailable_the_page_says_so(site: Any) -> None:
     site.catalog.answer = (503, "")
     browser = await site.log_in()
     answer = await browser.get(CONE)
 
     assert answer.code == 503
-    assert "The catalog is restarting" in _page(answer).text
+    assert "The catalog service is unavailable" in _page(answer).text
 
 
 async def test_logging_out_forgets_the_person_and_goes_on_to_the_hub(site: Any) -> None:

@@ -1,4 +1,4 @@
-"""The front page: complete without JavaScript, honest about what is away, accessible."""
+"""The front page: complete without JavaScript, honest about what is unavailable, accessible."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from unittest.mock import patch
 import pytest
 from bs4 import BeautifulSoup
 
+from firstlight_services.portal.component import COMPONENT
+from firstlight_services.portal.settings import PortalSettings
 from firstlight_services.portal.status import StatusBoard
-from firstlight_services.web.testing import fetch
+from firstlight_services.web.testing import fetch, make_context, running_component
+from tests.services.portal.conftest import SKY, UNTITLED
 
 
 async def test_says_what_who_and_how(site: Any) -> None:
@@ -22,7 +25,7 @@ async def test_says_what_who_and_how(site: Any) -> None:
     assert page.h1 is not None
     assert page.h1.text == "Test <Site>"
     headings = {heading.text for heading in page.find_all("h2")}
-    assert headings == {"What is here", "Who may use it", "How to get in", "Right now"}
+    assert headings == {"What is here", "Who may use it", "How to log in", "Right now"}
     enter = page.find(id="enter")
     assert enter is not None
     assert enter["href"] == "/nb/"
@@ -33,7 +36,7 @@ async def test_says_in_words_what_is_up(site: Any) -> None:
     page = BeautifulSoup((await fetch(site.url + "/")).body, "html.parser")
     words = {str(part["data-part"]): part.text for part in page.select("[data-part]")}
 
-    assert words == {"hub": "up", "tap": "up", "butler": "away"}
+    assert words == {"hub": "up", "tap": "up", "butler": "unavailable"}
     labs = page.find(id="labs-running")
     assert labs is not None
     assert labs.text == "3"
@@ -53,39 +56,39 @@ async def test_state_is_the_same_for_programs(site: Any) -> None:
     }
 
 
-async def test_shows_itself_while_the_hub_is_away(site: Any) -> None:
-    site.hub.away = True
+async def test_shows_itself_while_the_hub_is_unavailable(site: Any) -> None:
+    site.hub.unavailable = True
     page = BeautifulSoup((await fetch(site.url + "/")).body, "html.parser")
 
     hub = page.select_one('[data-part="hub"]')
     assert hub is not None
-    assert hub.text == "away"
+    assert hub.text == "unavailable"
 
 
 async def test_a_crowd_costs_one_round_of_questions(site: Any) -> None:
     asked = 0
-    ask = StatusBoard._ask
+    ask = StatusBoard._fetch
 
-    async def counting(board: StatusBoard, url: str) -> dict[str, object] | None:
+    async def counting(board: StatusBoard, url: str) -> bytes | None:
         nonlocal asked
         asked += 1
         return await ask(board, url)
 
-    with patch.object(StatusBoard, "_ask", counting):
+    with patch.object(StatusBoard, "_fetch", counting):
         await asyncio.gather(*(fetch(site.url + "/state.json") for _ in range(30)))
 
     assert asked == 3
 
 
-async def test_a_service_that_is_off_is_not_called_away(
-    site: Any, settings: dict[str, Any]
+async def test_a_component_nobody_knew_is_shown_if_it_runs_and_has_a_title(
+    site: Any, tmp_path: Path
 ) -> None:
-    # The settings fixture is read when the site starts; this asks another board.
-    context = site.app.settings["context"]
-    off = context.settings.model_validate({"services": {"butler": {"enabled": False}}})
-    board = StatusBoard(type(context)(**{**vars(context), "settings": off}))
+    components = [running_component(component) for component in (SKY, UNTITLED)]
+    context = make_context(tmp_path, COMPONENT, PortalSettings, site.hub, others=components)
+    board = StatusBoard(context.runtime, context.hub_api_url)
 
-    assert [part.name for part in (await board.state()).parts] == ["hub", "tap"]
+    shown = [(one.name, one.title, one.up) for one in (await board.state()).components]
+    assert shown == [("hub", "Notebooks", True), ("sky", "Sky maps", False)]
     board.close()
 
 

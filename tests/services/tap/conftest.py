@@ -16,15 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tornado.httpclient import HTTPResponse
-from tornado.web import Application
 
-from firstlight_services.tap.app import build, routes
+from firstlight_services.tap.app import make_app
+from firstlight_services.tap.component import COMPONENT
 from firstlight_services.tap.load import load
 from firstlight_services.tap.models import Catalog
 from firstlight_services.tap.policy import Limits
-from firstlight_services.tap.service import plan
+from firstlight_services.tap.service import QueryService, plan
+from firstlight_services.tap.settings import TapSettings
 from firstlight_services.tap.store import DuckStore
-from firstlight_services.web import make_app
+from firstlight_services.web import ServiceApplication
 from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
 
 SCOPES = ("access:services!service=tap",)
@@ -141,7 +142,7 @@ class Tap:
 
     url: str
     hub: FakeHub
-    app: Application
+    app: ServiceApplication[QueryService]
 
     async def get(self, path: str, token: str | None = "vera-token") -> HTTPResponse:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -168,14 +169,13 @@ def settings() -> dict[str, Any]:
 @pytest.fixture
 async def tap(state: Path, settings: dict[str, Any]) -> AsyncIterator[Tap]:
     async with FakeHub().running() as hub:
-        hub.let_in("vera-token", "vera", scopes=SCOPES)
-        hub.let_in("narrow-token", "nina", scopes=())
-        context = make_context(state, "tap", hub, settings=settings)
-        app = make_app(context, routes(context), **build(context))
+        hub.add_token("vera-token", "vera", scopes=SCOPES)
+        hub.add_token("narrow-token", "nina", scopes=())
+        app = make_app(make_context(state, COMPONENT, TapSettings, hub, settings=settings))
         async with serving(app) as url:
             yield Tap(url, hub, app)
-        app.settings["service"].close()
-        app.settings["checker"].close()
+        app.service.close()
+        app.checker.close()
 
 
 def rows_of(store: DuckStore, sql: str, columns: int = 1) -> list[tuple[Any, ...]]:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from tornado.testing import bind_unused_port
 
-from firstlight_services.web.testing import FakeHub, fetch
+from firstlight_services.tap.component import COMPONENT
+from firstlight_services.web.testing import FakeHub, fetch, running_component, write_run
 from tests.services.tap.conftest import SCOPES
 
 LABS = Path(__file__).parents[3] / ".venv-labs" / "bin" / "python"
@@ -98,13 +99,10 @@ async def running(state: Path, tmp_path: Path) -> AsyncIterator[Running]:
     socket, port = bind_unused_port()
     socket.close()
     url = f"http://127.0.0.1:{port}"
-    (tmp_path / "run").mkdir()
     (tmp_path / "data").symlink_to(state / "data")
-    runtime = {"state_dir": str(tmp_path), "public_url": url, "ports": {"tap": port}}
-    (tmp_path / "run" / "runtime.json").write_text(json.dumps(runtime))
-    (tmp_path / "run" / "settings.json").write_text("{}")
+    write_run(tmp_path, [running_component(COMPONENT, port)], public_url=url)
     async with FakeHub().running() as hub:
-        hub.let_in("vera-token", "vera", scopes=SCOPES)
+        hub.add_token("vera-token", "vera", scopes=SCOPES)
         start = time.monotonic()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "firstlight_services.tap", "--state-dir", str(tmp_path),

@@ -15,8 +15,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.simple_httpclient import HTTPStreamClosedError
 
 from firstlight_common.errors import error_votable
-from firstlight_services.tap.app import build, routes
-from firstlight_services.web import make_app
+from firstlight_services.tap.app import make_app
+from firstlight_services.tap.component import COMPONENT
+from firstlight_services.tap.settings import TapSettings
 from firstlight_services.web.auth import Person, TokenChecker
 from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
 from tests.services.tap.conftest import SCOPES, Tap, status_of
@@ -141,7 +142,7 @@ async def test_data_needs_a_login(tap: Tap, path: str) -> None:
 
 
 async def test_while_the_hub_is_away_nobody_is_let_in(tap: Tap) -> None:
-    tap.hub.away = True
+    tap.hub.unavailable = True
     answer = await tap.query("select 1")
     assert answer.code == 503
     assert answer.headers["Retry-After"]
@@ -260,9 +261,8 @@ async def test_what_is_no_text_is_refused(tap: Tap) -> None:
 
 async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
     async with FakeHub().running() as hub:
-        hub.let_in("vera-token", "vera", scopes=SCOPES)
-        context = make_context(tmp_path, "tap", hub)
-        app = make_app(context, routes(context), **build(context))
+        hub.add_token("vera-token", "vera", scopes=SCOPES)
+        app = make_app(make_context(tmp_path, COMPONENT, TapSettings, hub))
         async with serving(app) as url:
             tap = Tap(url, hub, app)
             assert b"<available>false</available>" in (await tap.get("availability")).body
@@ -270,8 +270,8 @@ async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
             for answer in (await tap.query("select 1"), await tap.get("tables")):
                 assert answer.code == 503
                 assert "not loaded" in status_of(answer.body)[1]
-        app.settings["service"].close()
-        app.settings["checker"].close()
+        app.service.close()
+        app.checker.close()
 
 
 async def wait_until(idle: Any) -> float:
@@ -282,7 +282,7 @@ async def wait_until(idle: Any) -> float:
 
 
 def at_work(tap: Tap) -> int:
-    return len(tap.app.settings["service"]._store._cursors)
+    return len(tap.app.service._store._cursors)
 
 
 class TestTimeout:
@@ -346,7 +346,7 @@ async def leave_after(tap: Tap, adql: str, until: Any) -> None:
 
 
 async def test_short_work_does_not_wait_for_long_queries(tap: Tap) -> None:
-    workers = tap.app.settings["service"]._pool._max_workers
+    workers = tap.app.service._pool._max_workers
     leave = asyncio.Event()
     running = [
         asyncio.create_task(leave_after(tap, SLOW.replace(" + ", " - "), lambda _: leave.wait()))
@@ -367,7 +367,7 @@ async def test_a_service_that_stops_does_not_wait_for_queries(tap: Tap) -> None:
     running = asyncio.create_task(tap.query(SLOW))
     await wait_until(lambda: at_work(tap) == 1)
     start = time.monotonic()
-    tap.app.settings["service"].close()
+    tap.app.service.close()
     assert time.monotonic() - start < 2
     assert (await running).code == 500
 
@@ -387,12 +387,12 @@ class HesitantChecker(TokenChecker):
 
 async def test_a_client_that_goes_away_early_starts_no_query(tap: Tap) -> None:
     checker = HesitantChecker(tap.hub.api_url)
-    tap.app.settings["checker"] = checker
+    tap.app.checker = checker
     await leave_after(tap, SLOW, lambda _: checker.asked.wait())
     await asyncio.sleep(0.2)
     checker.go_on.set()
     await asyncio.sleep(0.2)
-    assert not tap.app.settings["service"]._running
+    assert not tap.app.service._running
     assert at_work(tap) == 0
     checker.close()
 

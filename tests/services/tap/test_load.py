@@ -156,17 +156,16 @@ SERVER = """
 import asyncio, pkgutil, sys
 from pathlib import Path
 import firstlight_services.tap
-from firstlight_services.tap.app import build, routes
+from firstlight_services.tap.app import make_app
+from firstlight_services.tap.component import COMPONENT
 from firstlight_services.tap.formats import choose
 from firstlight_services.tap.service import QueryRequest
-from firstlight_services.web import make_app
+from firstlight_services.tap.settings import TapSettings
 from firstlight_services.web.testing import FakeHub, make_context
 
 async def main():
-    context = make_context(Path(sys.argv[1]), "tap", FakeHub())
-    parts = build(context)
-    make_app(context, routes(context), **parts)
-    service = parts["service"]
+    context = make_context(Path(sys.argv[1]), COMPONENT, TapSettings, FakeHub())
+    service = make_app(context).service
     await service.warm_up()
     await service.tables(None)
     answer = await service.start(QueryRequest("SELECT TOP 1 ra, patch FROM object", choose(None)))

@@ -1,4 +1,4 @@
-"""Whose token it is: what the hub is asked, what is remembered, for how long."""
+"""Whose token it is: what the hub is asked, what is cached, and for how long."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Clock:
 @pytest.fixture
 async def hub() -> AsyncIterator[FakeHub]:
     async with FakeHub().running() as hub:
-        hub.let_in("vera-token", "vera", scopes=[SCOPE], groups=["lsst:dp0"])
+        hub.add_token("vera-token", "vera", scopes=[SCOPE], groups=["lsst:dp0"])
         yield hub
 
 
@@ -56,7 +56,7 @@ async def test_a_good_token_names_its_person(checker: TokenChecker) -> None:
 
 
 async def test_the_general_scope_is_enough(checker: TokenChecker, hub: FakeHub) -> None:
-    hub.let_in("wide-token", "ann", scopes=["access:services"])
+    hub.add_token("wide-token", "ann", scopes=["access:services"])
 
     assert await checker.check("wide-token") is not None
 
@@ -69,7 +69,7 @@ async def test_an_unknown_token_is_nobodys(checker: TokenChecker) -> None:
 async def test_a_token_without_the_scope_is_refused(
     checker: TokenChecker, hub: FakeHub, scopes: list[str]
 ) -> None:
-    hub.let_in("narrow-token", "ann", scopes=scopes)
+    hub.add_token("narrow-token", "ann", scopes=scopes)
 
     with pytest.raises(ServiceError) as refused:
         await checker.check("narrow-token")
@@ -77,7 +77,7 @@ async def test_a_token_without_the_scope_is_refused(
 
 
 async def test_a_services_token_is_nobodys(checker: TokenChecker, hub: FakeHub) -> None:
-    hub.let_in("service-token", "butler", scopes=[SCOPE], kind="service")
+    hub.add_token("service-token", "butler", scopes=[SCOPE], kind="service")
 
     assert await checker.check("service-token") is None
 
@@ -90,14 +90,14 @@ async def test_what_cannot_be_a_token_is_not_asked(
     assert hub.asked == 0
 
 
-async def test_an_answer_is_remembered(checker: TokenChecker, hub: FakeHub) -> None:
+async def test_an_answer_is_cached(checker: TokenChecker, hub: FakeHub) -> None:
     for _ in range(5):
         await checker.check("vera-token")
 
     assert hub.asked == 1
 
 
-async def test_a_revoked_token_stops_when_the_memory_ends(
+async def test_a_revoked_token_stops_when_the_cached_answer_expires(
     checker: TokenChecker, hub: FakeHub, clock: Clock
 ) -> None:
     await checker.check("vera-token")
@@ -119,14 +119,14 @@ async def test_no_answer_is_trusted_beyond_a_minute(hub: FakeHub, clock: Clock) 
     checker.close()
 
 
-async def test_a_wrong_token_is_remembered_briefly(
+async def test_a_wrong_token_is_cached_briefly(
     checker: TokenChecker, hub: FakeHub, clock: Clock
 ) -> None:
     for _ in range(3):
         await checker.check("late-token")
     assert hub.asked == 1
 
-    hub.let_in("late-token", "late", scopes=[SCOPE])
+    hub.add_token("late-token", "late", scopes=[SCOPE])
     clock.now += 6
     assert await checker.check("late-token") is not None
 
@@ -138,7 +138,7 @@ async def test_questions_at_the_same_time_become_one(checker: TokenChecker, hub:
     assert hub.asked == 1
 
 
-async def test_a_flood_of_wrong_tokens_does_not_push_out_people(
+async def test_a_flood_of_wrong_tokens_does_not_evict_people(
     checker: TokenChecker, hub: FakeHub
 ) -> None:
     await checker.check("vera-token")
@@ -150,7 +150,7 @@ async def test_a_flood_of_wrong_tokens_does_not_push_out_people(
     assert hub.asked == asked
 
 
-async def test_memory_is_bounded(checker: TokenChecker) -> None:
+async def test_the_cache_is_bounded(checker: TokenChecker) -> None:
     for number in range(10):
         await checker.check(f"wrong-token-{number}")
 
@@ -163,10 +163,10 @@ async def test_tokens_are_not_kept_in_memory(checker: TokenChecker) -> None:
     assert "vera-token" not in repr(vars(checker))
 
 
-async def test_while_the_hub_is_away_strangers_get_a_503(
+async def test_while_the_hub_is_unavailable_strangers_get_a_503(
     checker: TokenChecker, hub: FakeHub
 ) -> None:
-    hub.away = True
+    hub.unavailable = True
 
     with pytest.raises(ServiceError) as raised:
         await checker.check("vera-token")
@@ -185,11 +185,11 @@ async def test_a_hub_that_cannot_write_refuses_nobody_for_good(
     assert refused.value.kind is Kind.UNAVAILABLE
 
 
-async def test_while_the_hub_is_away_people_go_on_for_a_minute(
+async def test_while_the_hub_is_unavailable_people_go_on_for_a_minute(
     checker: TokenChecker, hub: FakeHub, clock: Clock
 ) -> None:
     await checker.check("vera-token")
-    hub.away = True
+    hub.unavailable = True
 
     clock.now += 59
     assert await checker.check("vera-token") is not None
@@ -198,7 +198,7 @@ async def test_while_the_hub_is_away_people_go_on_for_a_minute(
         await checker.check("vera-token")
 
 
-async def test_a_hub_that_does_not_listen_is_away() -> None:
+async def test_a_hub_that_does_not_listen_is_unavailable() -> None:
     checker = TokenChecker("http://127.0.0.1:9/nb/hub/api", "tap")
 
     with pytest.raises(ServiceError) as raised:

@@ -15,23 +15,34 @@ from pathlib import Path
 import pytest
 from tornado.testing import bind_unused_port
 
-from firstlight_services.web import Kind, ServiceError, ServiceHandler, make_app
-from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
+from firstlight_common.components import Component
+from firstlight_common.section import Section
+from firstlight_services.web import Kind, Route, ServiceApplication, ServiceError, ServiceHandler
+from firstlight_services.web.testing import (
+    FakeHub,
+    fetch,
+    make_context,
+    running_component,
+    serving,
+    write_run,
+)
+
+TAP = Component(name="tap", path="/api/tap/", command=())
 
 
-class Me(ServiceHandler):
+class Me(ServiceHandler[None]):
     async def get(self) -> None:
-        self.write_json({"me": self.person.name, "groups": sorted(self.person.groups)})
+        self.write_json({"me": self.person.name, "groups": [*sorted(self.person.groups)]})
 
 
-class Forgetful(ServiceHandler):
+class Forgetful(ServiceHandler[None]):
     requires_login = False
 
     async def get(self) -> None:
         self.write_json({"me": self.person.name})
 
 
-class Failing(ServiceHandler):
+class Failing(ServiceHandler[None]):
     requires_login = False
 
     async def get(self) -> None:
@@ -44,18 +55,17 @@ class Failing(ServiceHandler):
 @pytest.fixture
 async def hub() -> AsyncIterator[FakeHub]:
     async with FakeHub().running() as hub:
-        hub.let_in("vera-token", "vera", scopes=["access:services!service=tap"], groups=["g"])
-        hub.let_in("narrow-token", "ann", scopes=["access:services!service=butler"])
+        hub.add_token("vera-token", "vera", scopes=["access:services!service=tap"], groups=["g"])
+        hub.add_token("narrow-token", "ann", scopes=["access:services!service=butler"])
         yield hub
 
 
 @pytest.fixture
 async def url(hub: FakeHub, tmp_path: Path) -> AsyncIterator[str]:
-    routes = [("me", Me), ("forgetful", Forgetful), ("failing", Failing)]
-    app = make_app(make_context(tmp_path, "tap", hub), routes)
-    async with serving(app) as base:
+    routes: list[Route] = [("me", Me), ("forgetful", Forgetful), ("failing", Failing)]
+    app = ServiceApplication(make_context(tmp_path, TAP, Section, hub), routes, None)
+    async with serving(app) as base, app.running():
         yield f"{base}/api/tap"
-    app.settings["checker"].close()
 
 
 @pytest.mark.parametrize(
@@ -104,8 +114,10 @@ async def test_a_handler_that_forgets_to_ask_opens_no_door(url: str) -> None:
     assert (await fetch(f"{url}/forgetful")).code == 401
 
 
-async def test_while_the_hub_is_away_the_answer_says_when_to_return(url: str, hub: FakeHub) -> None:
-    hub.away = True
+async def test_while_the_hub_is_unavailable_the_answer_says_when_to_return(
+    url: str, hub: FakeHub
+) -> None:
+    hub.unavailable = True
     answer = await fetch(f"{url}/me", headers={"Authorization": "Bearer vera-token"})
 
     assert answer.code == 503
@@ -182,30 +194,32 @@ async def test_neither_tokens_nor_query_strings_are_logged(
 
 _SLOW_SERVICE = """
 import asyncio, sys
+from contextlib import asynccontextmanager
 from pathlib import Path
-from firstlight_services.web import ServiceHandler, load_context, run_service
+from firstlight_common.section import Section
+from firstlight_services.web import ServiceApplication, ServiceHandler, load_context, run_service
 
-class Slow(ServiceHandler):
+class Slow(ServiceHandler[None]):
     requires_login = False
     async def get(self):
         print("started", flush=True)
         await asyncio.sleep(0.4)
         self.write_json("done")
 
-async def on_stop(app):
+@asynccontextmanager
+async def lifespan(service):
+    yield
     print("stopped", flush=True)
 
-run_service(load_context(Path(sys.argv[1]), "tap"), [("slow", Slow)], on_stop=on_stop)
+context = load_context(Path(sys.argv[1]), "tap", Section)
+run_service(ServiceApplication(context, [("slow", Slow)], None, lifespan=lifespan))
 """
 
 
 async def test_a_stop_lets_running_requests_finish(tmp_path: Path) -> None:
     socket, port = bind_unused_port()
     socket.close()
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "settings.json").write_text("{}")
-    runtime = {"state_dir": str(tmp_path), "ports": {"tap": port}}
-    (tmp_path / "run" / "runtime.json").write_text(json.dumps(runtime))
+    write_run(tmp_path, [running_component(TAP, port)])
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -213,7 +227,7 @@ async def test_a_stop_lets_running_requests_finish(tmp_path: Path) -> None:
         str(tmp_path),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=dict(os.environ),
+        env={**os.environ, "JUPYTERHUB_API_URL": "http://127.0.0.1:9/nb/hub/api"},
     )
     assert process.stdout is not None
     assert process.stderr is not None

@@ -1,1 +1,1 @@
-"""Images: what the site's Butler repositories hold; read-only by construction."""
+"""Images: what the site's Butler repositories hold, read-only by construction."""

@@ -2,27 +2,25 @@
 
 Notes
 -----
-For now it tells what the repositories hold. The RemoteButler server (``repo/LABEL/butler.yaml``,
-``repo/LABEL/v1/…``) and cutouts will stand beside `RepositoryHandler`, over the same
-`Repositories`.
+For now it describes what the repositories hold. The RemoteButler server
+(``repo/LABEL/butler.yaml``, ``repo/LABEL/v1/…``) and cutouts will be handlers next to
+`RepositoryHandler`, over the same `Repositories`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from firstlight_services import web
+from firstlight_services.butler.component import COMPONENT
 from firstlight_services.butler.handlers import RepositoriesHandler, RepositoryHandler
 from firstlight_services.butler.service import Repositories
+from firstlight_services.butler.settings import ButlerSettings
 
-__all__ = ["LABELS", "build", "main", "routes"]
-
-LABELS = ("dp01",)
-"""The repositories that a site has; each in ``data/butler/LABEL`` of the state directory."""
+__all__ = ["build", "main", "make_app", "routes"]
 
 
-def routes(context: web.ServiceContext) -> list[web.Route]:  # noqa: ARG001 (as every service)
+def routes(context: web.ServiceContext[ButlerSettings]) -> list[web.Route]:  # noqa: ARG001
     """Return the service's routes."""
     return [
         (r"repo/?", RepositoriesHandler),
@@ -30,13 +28,23 @@ def routes(context: web.ServiceContext) -> list[web.Route]:  # noqa: ARG001 (as 
     ]
 
 
-def build(context: web.ServiceContext) -> dict[str, Any]:
-    """Make the objects that the handlers work with."""
-    folder = context.state_dir / "data" / "butler"
-    return {"repositories": Repositories({label: folder / label for label in LABELS})}
+def build(context: web.ServiceContext[ButlerSettings]) -> Repositories:
+    """Make what the handlers work with: the repositories of the site's data sets."""
+    return Repositories(
+        {
+            data_set.label: data_set.repository
+            for data_set in context.runtime.datasets
+            if data_set.repository is not None
+        }
+    )
+
+
+def make_app(context: web.ServiceContext[ButlerSettings]) -> web.ServiceApplication[Repositories]:
+    """Put the service together."""
+    return web.ServiceApplication(context, routes(context), build(context))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the image service."""
-    context = web.load_context(web.parse_state_dir(argv, "butler"), "butler")
-    web.run_service(context, routes(context), **build(context))
+    state_dir = web.parse_state_dir(argv, COMPONENT.name)
+    web.run_service(make_app(web.load_context(state_dir, COMPONENT.name, ButlerSettings)))

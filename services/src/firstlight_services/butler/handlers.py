@@ -1,4 +1,4 @@
-"""``/api/butler/repo/``: which repositories there are, and what each holds."""
+"""``/api/butler/repo/``: the repositories of this site, and what each of them holds."""
 
 from __future__ import annotations
 
@@ -8,35 +8,25 @@ from firstlight_services.web import ServiceHandler
 __all__ = ["RepositoriesHandler", "RepositoryHandler"]
 
 
-class _ImageHandler(ServiceHandler):
-    """What the handlers share."""
-
-    @property
-    def repositories(self) -> Repositories:
-        """The site's repositories."""
-        repositories: Repositories = self.settings["repositories"]
-        return repositories
-
-
-class RepositoriesHandler(_ImageHandler):
+class RepositoriesHandler(ServiceHandler[Repositories]):
     """``repo/``: the repositories of this site, by label."""
 
     async def get(self) -> None:
-        """Answer."""
+        """Return the labels and addresses as JSON."""
         # Addresses come from the settings, never from the request's Host.
         base = f"{self.context.public_url}{self.context.prefix}repo/"
         self.write_json(
             {
                 "repositories": [
-                    {"label": label, "url": f"{base}{label}/"} for label in self.repositories.labels
+                    {"label": label, "url": f"{base}{label}/"} for label in self.service.labels
                 ]
             }
         )
 
 
-class RepositoryHandler(_ImageHandler):
+class RepositoryHandler(ServiceHandler[Repositories]):
     """``repo/LABEL/``: what a repository holds."""
 
     async def get(self, label: str) -> None:
-        """Answer."""
-        self.write_json((await self.repositories.describe(label)).as_json())
+        """Return the repository's description as JSON."""
+        self.write_json((await self.service.describe(label)).as_json())

@@ -1,8 +1,10 @@
-"""What a repository holds, as its registry tells it."""
+"""What a repository holds, according to its registry."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+
+from pydantic import JsonValue
 
 __all__ = ["Collection", "DatasetType", "Instrument", "Repository", "Skymap"]
 
@@ -26,12 +28,12 @@ class Collection:
 
 @dataclass(frozen=True)
 class DatasetType:
-    """A kind of dataset: what it is in Python, and how many there are.
+    """A kind of dataset: its storage class, and how many of them there are.
 
     Attributes
     ----------
     dimensions
-        What a data ID has to have to name one.
+        What a data ID needs to identify one.
     """
 
     name: str
@@ -42,7 +44,7 @@ class DatasetType:
 
 @dataclass(frozen=True)
 class Instrument:
-    """A camera, and the number of detectors that the registry knows."""
+    """A camera, and the number of its detectors in the registry."""
 
     name: str
     detectors: int
@@ -50,17 +52,22 @@ class Instrument:
 
 @dataclass(frozen=True)
 class Skymap:
-    """A division of the sky into tracts, and of each tract into patches."""
+    """A division of the sky into tracts, and of each tract into patches.
+
+    Attributes
+    ----------
+    patches
+        The largest number of patches in a tract, in x and in y.
+    """
 
     name: str
     tracts: int
     patches: tuple[int, int]
-    """Patches of a tract at most, in x and y."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """What a repository holds."""
+    """The content of a repository, without the datasets themselves."""
 
     label: str
     collections: tuple[Collection, ...]
@@ -68,6 +75,6 @@ class Repository:
     instruments: tuple[Instrument, ...]
     skymaps: tuple[Skymap, ...]
 
-    def as_json(self) -> dict[str, object]:
-        """Return it as plain data."""
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the description as plain data."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Pure decisions: which repository a label means."""
+"""Pure decisions: whether a label names a repository of this site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["require_label"]
 
 
 def require_label(label: str, known: Collection[str]) -> None:
-    """Refuse a label that this site does not have, and say which it has.
+    """Refuse a label that this site does not have, and name those that it has.
 
     Raises
     ------
@@ -21,10 +21,13 @@ def require_label(label: str, known: Collection[str]) -> None:
     if label in known:
         return
     near = get_close_matches(label, known, n=1)
+    labels = ", ".join(sorted(known))
     raise ServiceError(
         "repository_unknown",
         f"This site has no image repository {label[:80]!r}."
         + (f" Did you mean {near[0]}?" if near else ""),
-        hint=f"The repositories of this site: {', '.join(sorted(known))}.",
+        hint=f"The repositories of this site: {labels}."
+        if labels
+        else "This site has no image repositories.",
         kind=Kind.NOT_FOUND,
     )

@@ -1,4 +1,4 @@
-"""The site's repositories: found by label, read once, read again when they change."""
+"""The site's repositories: found by label, read once, and again when they change."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Shelf:
+class _Cached:
     """A repository's folder, and what was last read there."""
 
     folder: Path
-    # One reader at a time: whoever comes during a read waits for its answer.
+    # One reader at a time: a request during a read waits for its answer.
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     read: tuple[Stamp, Repository] | None = None
 
@@ -42,13 +42,13 @@ class Repositories:
     def __init__(
         self, folders: Mapping[str, Path], *, reader: Callable[[Path, str], Repository] = read
     ) -> None:
-        self._shelves = {label: _Shelf(folder) for label, folder in folders.items()}
+        self._repositories = {label: _Cached(folder) for label, folder in folders.items()}
         self._reader = reader
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, sorted."""
-        return tuple(sorted(self._shelves))
+        return tuple(sorted(self._repositories))
 
     async def describe(self, label: str) -> Repository:
         """Return what a repository holds.
@@ -59,31 +59,31 @@ class Repositories:
             NOT_FOUND for a label that the site does not have; UNAVAILABLE while the repository is
             missing or cannot be read.
         """
-        require_label(label, self._shelves)
-        shelf = self._shelves[label]
-        async with shelf.lock:
-            # Stamped before it is read: a change in between is seen the next time.
-            now = await asyncio.to_thread(_stamp_or_none, shelf.folder)
+        require_label(label, self._repositories)
+        cached = self._repositories[label]
+        async with cached.lock:
+            # Stamped before it is read, so that a change in between is seen the next time.
+            now = await asyncio.to_thread(_stamp_or_none, cached.folder)
             if now is None:
-                raise _unavailable(label, "is not there yet")
-            if shelf.read is None or shelf.read[0] != now:
-                shelf.read = (now, await self._read(shelf.folder, label))
-            return shelf.read[1]
+                raise _unavailable(label, "does not exist yet")
+            if cached.read is None or cached.read[0] != now:
+                cached.read = (now, await self._read(cached.folder, label))
+            return cached.read[1]
 
     async def _read(self, folder: Path, label: str) -> Repository:
         try:
             return await asyncio.to_thread(self._reader, folder, label)
         except Exception as error:
-            # The Butler has no common base for what it raises, nor has what is below it.
+            # Neither the Butler nor the libraries below it have a common base for their errors.
             _log.exception("%s cannot be read", label)
-            raise _unavailable(label, "cannot be read just now") from error
+            raise _unavailable(label, "cannot be read at the moment") from error
 
 
 def _stamp_or_none(folder: Path) -> Stamp | None:
     try:
         return stamp(folder)
     except OSError:
-        _log.exception("%s cannot be looked into", folder)
+        _log.exception("%s cannot be opened", folder)
         return None
 
 
@@ -91,6 +91,6 @@ def _unavailable(label: str, what: str) -> ServiceError:
     return ServiceError(
         "repository_unavailable",
         f"The image repository {label} {what}.",
-        hint="Try again in a minute; if it stays away, tell the site's contact.",
+        hint="Try again in a minute. If it stays unavailable, tell the site's contact.",
         kind=Kind.UNAVAILABLE,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from firstlight_services.butler.models import (
     Collection,
@@ -13,10 +13,13 @@ from firstlight_services.butler.models import (
     Skymap,
 )
 
+if TYPE_CHECKING:
+    from lsst.daf.butler import Butler, CollectionInfo
+
 __all__ = ["Stamp", "read", "stamp"]
 
 Stamp = tuple[tuple[int, int, int], ...]
-"""When the files that make a registry last changed; equal stamps mean equal content."""
+"""When the files of a registry last changed; equal stamps mean equal content."""
 
 _CONFIGURATION = "butler.yaml"
 _REGISTRY = "gen3.sqlite3"
@@ -30,7 +33,7 @@ def stamp(folder: Path) -> Stamp | None:
             status = (folder / name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        # The inode tells apart a repository that was put in another's place.
+        # The inode distinguishes a repository that replaced another.
         found.append((status.st_mtime_ns, status.st_size, status.st_ino))
     return tuple(found)
 
@@ -40,11 +43,11 @@ def read(folder: Path, label: str) -> Repository:
 
     Notes
     -----
-    The import alone takes a second or more; it waits for the first request, so that this process
+    The import alone takes a second or more. It waits for the first request, so that this process
     answers health checks at once. With ``writeable=False`` the Butler opens SQLite's file with
-    ``mode=ro``: the database itself refuses to write. Without a datastore no file of the
-    repository is opened, and no Python type of its storage classes has to exist here; those
-    types live in labs.
+    ``mode=ro``: the database itself refuses to write. Without a datastore, no file of the
+    repository is opened, and the Python types of its storage classes, which only labs have, are
+    not needed here.
     """
     from lsst.daf.butler import Butler
 
@@ -57,7 +60,7 @@ def read(folder: Path, label: str) -> Repository:
         butler.close()
 
 
-def _describe(butler: Any, label: str) -> Repository:
+def _describe(butler: Butler, label: str) -> Repository:
     infos = sorted(
         butler.collections.query_info("*", include_summary=True), key=lambda info: info.name
     )
@@ -78,16 +81,16 @@ def _describe(butler: Any, label: str) -> Repository:
     )
 
 
-def _detectors(butler: Any, instrument: str) -> int:
-    # The instrument's own `detector_max` is a bound, often a generous one.
+def _detectors(butler: Butler, instrument: str) -> int:
+    # The instrument's own `detector_max` is only an upper bound.
     with butler.query() as query:
         return int(query.dimension_records("detector").where(instrument=instrument).count())
 
 
-def _dataset_types(butler: Any, infos: list[Any]) -> tuple[DatasetType, ...]:
+def _dataset_types(butler: Butler, infos: list[CollectionInfo]) -> tuple[DatasetType, ...]:
     found = []
     for kind in sorted(butler.registry.queryDatasetTypes("*"), key=lambda kind: kind.name):
-        # Each dataset is in exactly one run: counting these counts nothing twice.
+        # Each dataset is in exactly one run, so counting in runs counts nothing twice.
         runs = [
             info.name
             for info in infos

@@ -1,1 +1,1 @@
-"""The portal: landing page, catalog browser, and the pages shown while a part is away."""
+"""The portal: landing page, catalog pages, and the pages for unavailable components."""

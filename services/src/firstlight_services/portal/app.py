@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from tornado.web import Application
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from firstlight_common.assets import STATIC
+from firstlight_common.runtime import Runtime
 from firstlight_services import web
-from firstlight_services.portal.away import AwayHandler, LostRouteHandler
-from firstlight_services.portal.browser import (
-    CallbackHandler,
-    CatalogHandler,
-    ConeHandler,
-    LoginHandler,
-    LogoutHandler,
-    RootHandler,
-)
 from firstlight_services.portal.catalog import CatalogClient
-from firstlight_services.portal.landing import LandingHandler, StateHandler
+from firstlight_services.portal.component import CATALOG_SERVICE, COMPONENT
+from firstlight_services.portal.handlers import CatalogHandler, ConeHandler, RootHandler
+from firstlight_services.portal.landing import FaviconHandler, LandingHandler, StateHandler
+from firstlight_services.portal.login import CallbackHandler, LoginHandler, LogoutHandler
 from firstlight_services.portal.pages import (
     HERE,
     AssetHandler,
@@ -27,18 +21,21 @@ from firstlight_services.portal.pages import (
     PageNotFoundHandler,
     ThemeHandler,
 )
+from firstlight_services.portal.service import Portal
 from firstlight_services.portal.session import CALLBACK, HubLogin, Sealer
+from firstlight_services.portal.settings import PortalSettings
 from firstlight_services.portal.status import StatusBoard
+from firstlight_services.portal.unavailable import NoRouteHandler, UnavailableHandler
 
-__all__ = ["build", "main", "routes"]
+__all__ = ["build", "main", "make_app", "routes"]
 
 
-def routes(context: web.ServiceContext) -> list[web.Route]:
+def routes(context: web.ServiceContext[PortalSettings]) -> list[web.Route]:
     """Return the portal's routes: the landing page, its files, the catalog pages."""
     found: list[web.Route] = [
         (r"/", LandingHandler),
         (r"/state\.json", StateHandler),
-        (r"/_error/(\d{3})", AwayHandler),
+        (r"/_error/(\d{3})", UnavailableHandler),
         (r"/portal/?", RootHandler),
         (r"/portal/app/?", CatalogHandler),
         (r"/portal/cone", ConeHandler),
@@ -49,47 +46,62 @@ def routes(context: web.ServiceContext) -> list[web.Route]:
         (r"/assets/((?:portal|theme)\.js)", AssetHandler, {"path": str(HERE / "static")}),
         (r"/assets/(preview\.png)", AssetHandler, {"path": str(context.state_dir / "data")}),
         (r"/assets/([a-z]+\.(?:css|svg))", AssetHandler, {"path": str(STATIC)}),
-        (r"/(favicon)\.ico", FaviconHandler),
+        (r"/favicon\.ico", FaviconHandler),
     ]
-    services = context.settings.services
-    parts = [
-        "nb",
-        *(f"api/{name}" for name in ("tap", "butler") if getattr(services, name).enabled),
-    ]
-    found.append((rf"/(?:{'|'.join(parts)})(?:/.*)?", LostRouteHandler))
-    if context.settings.branding.logo:
-        found.append((r"/assets/logo", LogoHandler, {"path": str(context.settings.branding.logo)}))
+    found += [(rf"{re.escape(path)}(?:/.*)?", NoRouteHandler) for path in _paths_of_others(context)]
+    if context.shared.branding.logo:
+        found.append((r"/assets/logo", LogoHandler, {"path": str(context.shared.branding.logo)}))
     return found
 
 
-class FaviconHandler(web.ServiceHandler):
-    """``/favicon.ico``, which browsers ask for unbidden."""
+def build(context: web.ServiceContext[PortalSettings]) -> Portal:
+    """Make what the handlers work with."""
+    return Portal(
+        board=StatusBoard(context.runtime, context.hub_api_url),
+        catalog=_catalog(context.runtime) if context.settings.enabled else None,
+        login=HubLogin(context),
+        sealer=Sealer(context.hub_token),
+    )
 
-    requires_login = False
 
-    async def get(self, _: str) -> None:
-        """Lead to the drawn one."""
-        self.redirect("/assets/favicon.svg", permanent=True)
-
-
-def build(context: web.ServiceContext) -> dict[str, Any]:
-    """Make the objects that the handlers work with."""
-    port = context.runtime.ports.get("tap", 0)
-    return {
-        "board": StatusBoard(context),
-        "catalog": CatalogClient(f"http://127.0.0.1:{port}/api/tap"),
-        "login": HubLogin(context),
-        "sealer": Sealer(context.hub_token),
-        "not_found": PageNotFoundHandler,
-    }
+def make_app(context: web.ServiceContext[PortalSettings]) -> web.ServiceApplication[Portal]:
+    """Put the portal together."""
+    return web.ServiceApplication(
+        context,
+        routes(context),
+        build(context),
+        not_found=PageNotFoundHandler,
+        lifespan=_lifespan,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the portal."""
-    context = web.load_context(web.parse_state_dir(argv, "portal"), "portal")
-    web.run_service(context, routes(context), on_stop=_close, **build(context))
+    state_dir = web.parse_state_dir(argv, COMPONENT.name)
+    web.run_service(make_app(web.load_context(state_dir, COMPONENT.name, PortalSettings)))
 
 
-async def _close(app: Application) -> None:
-    app.settings["board"].close()
-    app.settings["catalog"].close()
+def _catalog(runtime: Runtime) -> CatalogClient | None:
+    """Return the client of the catalog service, if this run has that service."""
+    if not runtime.has(CATALOG_SERVICE):
+        return None
+    service = runtime.component(CATALOG_SERVICE)
+    return CatalogClient(f"{service.url}{service.path}")
+
+
+def _paths_of_others(context: web.ServiceContext[PortalSettings]) -> list[str]:
+    """Return where the other running components are, without the slash at the end."""
+    return [
+        path.rstrip("/")
+        for component in context.runtime.running()
+        if component.name != context.name
+        for path in component.paths
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(portal: Portal) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        portal.close()

@@ -1,10 +1,10 @@
-"""The catalog as the portal sees it: the TAP service, asked with the person's own token."""
+"""The catalog as the portal sees it: the TAP service, called with the person's own token."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-from typing import Any
+from typing import SupportsFloat
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -23,12 +23,12 @@ class CatalogClient:
     Parameters
     ----------
     base_url
-        The TAP service on this machine, without a trailing slash.
+        The TAP service on this machine.
 
     Notes
     -----
-    The person's token goes along with each call, so the catalog decides what they may see;
-    the portal itself has no access.
+    Each call carries the person's token, so the catalog decides what they may see; the portal
+    itself has no access.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -48,7 +48,7 @@ class CatalogClient:
         Raises
         ------
         ServiceError
-            INVALID with the service's own words if it refuses the query; UNAVAILABLE, TIMEOUT.
+            INVALID with the service's own message if it refuses the query; UNAVAILABLE, TIMEOUT.
         """
         fields = {
             "REQUEST": "doQuery",
@@ -58,8 +58,8 @@ class CatalogClient:
             "QUERY": adql,
         }
         response = await self._fetch("sync", token, patience=60, body=urlencode(fields))
-        # astropy takes a moment to import the first time, and parsing is work: not on the loop.
-        return await asyncio.to_thread(read_votable, response.body, response.code, adql)
+        # Importing astropy takes a moment, and so does parsing: keep both off the event loop.
+        return await asyncio.to_thread(read_votable, response.body, response.code)
 
     def close(self) -> None:
         """Close the connections."""
@@ -85,12 +85,12 @@ class CatalogClient:
         except HTTPClientError as error:
             raise ServiceError(
                 "catalog_slow",
-                "The catalog took too long to answer.",
+                "The catalog service took too long to answer.",
                 hint="Try a smaller radius, or run the query from a notebook.",
                 kind=Kind.TIMEOUT,
             ) from error
         except OSError as error:
-            raise _away() from error
+            raise _unavailable() from error
 
 
 def read_tables(document: bytes) -> tuple[Table, ...]:
@@ -110,8 +110,13 @@ def read_tables(document: bytes) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def read_votable(document: bytes, status: int, adql: str = "") -> Rows:
-    """Read an answer to a query: rows, or the service's words about what is wrong.
+def read_votable(document: bytes, status: int) -> Rows:
+    """Read an answer to a query: rows, or the service's message about what is wrong.
+
+    Raises
+    ------
+    ServiceError
+        INVALID with that message; UNAVAILABLE or FORBIDDEN if there is no readable answer.
 
     Notes
     -----
@@ -126,7 +131,7 @@ def read_votable(document: bytes, status: int, adql: str = "") -> Rows:
             for r in parsed.resources
             for info in r.infos
         }
-    except Exception as error:  # astropy raises many kinds for what is no VOTable
+    except Exception as error:  # astropy raises many kinds for invalid VOTables
         raise _unexpected(status) from error
     if infos.get("QUERY_STATUS", ("", ""))[0] == "ERROR" or status >= 400:
         if status >= 500:
@@ -134,14 +139,13 @@ def read_votable(document: bytes, status: int, adql: str = "") -> Rows:
         words = infos.get("QUERY_STATUS", ("", ""))[1].strip()
         raise ServiceError(
             "query_refused",
-            words or "The catalog could not run this query.",
+            words or "The catalog service could not run this query.",
             hint="Change the search and try again.",
             kind=Kind.INVALID,
         )
     table = parsed.get_first_table()
     columns = tuple(
-        Column(f.name, f.description or "", str(f.unit or ""), f.ucd or "", f.datatype)
-        for f in table.fields
+        Column(f.name, f.description or "", str(f.unit or ""), f.ucd or "") for f in table.fields
     )
     cells = table.to_table()
     rows = tuple(
@@ -149,15 +153,15 @@ def read_votable(document: bytes, status: int, adql: str = "") -> Rows:
         for row in cells[:MAX_ROWS]
     )
     numeric = tuple(f.datatype not in ("char", "unicodeChar", "boolean") for f in table.fields)
-    return Rows(columns, rows, numeric, truncated=len(cells) >= MAX_ROWS, adql=adql)
+    return Rows(columns, rows, numeric, truncated=len(cells) >= MAX_ROWS)
 
 
-def _cell(value: Any, unit: str) -> str:
-    """Write a value: positions to 0.4 milliarcseconds, other numbers to six figures."""
+def _cell(value: bytes | str | SupportsFloat, unit: str) -> str:
+    """Format a value: positions to 0.4 milliarcseconds, other numbers to six figures."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     text = str(value)
-    # astropy's masked value and NaN are both "no value" to a reader.
+    # To a reader, astropy's masked value and NaN both mean "no value".
     if text in ("--", "nan"):
         return ""
     if "." not in text and "e" not in text.lower():
@@ -176,7 +180,6 @@ def _column(element: ElementTree.Element) -> Column:
         description=_text(element, "description"),
         unit=_text(element, "unit"),
         ucd=_text(element, "ucd"),
-        datatype=_text(element, "dataType"),
         principal="principal" in flags,
     )
 
@@ -190,10 +193,10 @@ def _tag(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _away() -> ServiceError:
+def _unavailable() -> ServiceError:
     return ServiceError(
         "catalog_unavailable",
-        "The catalog is restarting.",
+        "The catalog service is unavailable.",
         hint="Try again in a few seconds.",
         kind=Kind.UNAVAILABLE,
     )
@@ -203,8 +206,8 @@ def _unexpected(status: int) -> ServiceError:
     if status in (401, 403):
         return ServiceError(
             "catalog_forbidden",
-            "The catalog does not let you in.",
-            hint="Log out, log in again; if that does not help, ask the site's contact.",
+            "The catalog service denied you access.",
+            hint="Log out and log in again. If that does not help, ask the site's contact.",
             kind=Kind.FORBIDDEN,
         )
-    return _away()
+    return _unavailable()

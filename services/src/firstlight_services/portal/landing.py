@@ -1,35 +1,66 @@
-"""The front page and what it shows live."""
+"""The front page, and the live state of the site that it shows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
+from firstlight_services.portal.models import SiteState
 from firstlight_services.portal.pages import PageHandler
-from firstlight_services.portal.status import StatusBoard
+from firstlight_services.portal.service import Portal
 from firstlight_services.web import ServiceHandler
 
-__all__ = ["LandingHandler", "StateHandler"]
+__all__ = ["FaviconHandler", "LandingHandler", "LandingPage", "StateHandler"]
+
+
+@dataclass(frozen=True)
+class LandingPage:
+    """What the front page shows.
+
+    Attributes
+    ----------
+    picture
+        Whether there is a preview picture.
+    provider
+        How people log in: ``local`` or ``github``.
+    """
+
+    template: ClassVar[str] = "landing.html"
+    state: SiteState
+    picture: bool
+    provider: str
 
 
 class LandingHandler(PageHandler):
-    """``/``: what the site offers, who may use it, how to get in, how it is doing."""
+    """``/``: what the site offers, who may use it, how to log in, and its present state."""
 
     async def get(self) -> None:
         """Show the page; it is complete without JavaScript."""
-        board: StatusBoard = self.settings["board"]
         picture = self.context.state_dir / "data" / "preview.png"
         self.render_page(
-            "landing.html",
-            state=await board.state(),
-            picture=picture.is_file(),
-            provider=self.context.settings.identity.provider,
+            LandingPage(
+                state=await self.service.board.state(),
+                picture=picture.is_file(),
+                provider=self.context.shared.identity.provider,
+            )
         )
 
 
-class StateHandler(ServiceHandler):
+class StateHandler(ServiceHandler[Portal]):
     """``/state.json``: the same state for the page's script; open to all, names nobody."""
 
     requires_login = False
 
     async def get(self) -> None:
-        """Answer."""
-        board: StatusBoard = self.settings["board"]
-        self.write_json((await board.state()).as_json())
+        """Return the site's state as JSON."""
+        self.write_json((await self.service.board.state()).as_json())
+
+
+class FaviconHandler(ServiceHandler[Portal]):
+    """``/favicon.ico``, which browsers request without being told to."""
+
+    requires_login = False
+
+    async def get(self) -> None:
+        """Redirect to the SVG icon."""
+        self.redirect("/assets/favicon.svg", permanent=True)

@@ -1,15 +1,17 @@
-"""The portal's data: parts of the site, tables of the catalog, a cone search."""
+"""The portal's data: the state of the site, tables of the catalog, a cone search."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 
-__all__ = ["Column", "Cone", "Part", "Rows", "SiteState", "Table"]
+from pydantic import JsonValue
+
+__all__ = ["Column", "ComponentStatus", "Cone", "ConeForm", "Rows", "SiteState", "Table"]
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the site, as people know it, and whether it answers."""
+class ComponentStatus:
+    """A component under the title that people know, and whether it is up."""
 
     name: str
     title: str
@@ -23,13 +25,13 @@ class SiteState:
     hub_up: bool
     labs_running: int | None
     people_active: int | None
-    parts: tuple[Part, ...]
+    components: tuple[ComponentStatus, ...]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, JsonValue]:
         """Return what ``/state.json`` answers."""
         return {
             "hub": {"up": self.hub_up, "people_active": self.people_active},
-            "services": [vars(part) for part in self.parts],
+            "services": [asdict(component) for component in self.components],
             "labs_running": self.labs_running,
         }
 
@@ -42,19 +44,33 @@ class Column:
     description: str = ""
     unit: str = ""
     ucd: str = ""
-    datatype: str = ""
     principal: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, as the TAP service describes it."""
+    """A table, as the TAP service describes it.
+
+    Attributes
+    ----------
+    position
+        The names of the columns with right ascension and declination, if the table has them.
+    """
 
     name: str
     description: str = ""
     columns: tuple[Column, ...] = ()
     position: tuple[str, str] | None = None
-    """Names of the columns that hold right ascension and declination, if it has them."""
+
+
+@dataclass(frozen=True)
+class ConeForm:
+    """The fields of the cone search form, as typed."""
+
+    table: str
+    ra: str
+    dec: str
+    radius: str
 
 
 @dataclass(frozen=True)
@@ -69,10 +85,17 @@ class Cone:
 
 @dataclass(frozen=True)
 class Rows:
-    """The first rows of an answer, as text for a page."""
+    """The first rows of an answer, as strings for a page.
+
+    Attributes
+    ----------
+    numeric
+        For each column, whether it holds numbers.
+    truncated
+        Whether there are more rows.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[bool, ...]
     truncated: bool
-    adql: str = field(default="")

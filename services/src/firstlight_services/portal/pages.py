@@ -1,16 +1,29 @@
-"""How the portal makes pages: templates, the frame's values, errors as pages."""
+"""How the portal makes pages: templates, the frame around each page, errors as pages."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tornado.web import StaticFileHandler
 
+from firstlight_common import paths
+from firstlight_services.portal.service import Portal
 from firstlight_services.web import Kind, Person, ServiceError, ServiceHandler
+from firstlight_services.web.context import SiteSettings
 
-__all__ = ["AssetHandler", "LogoHandler", "PageHandler", "PageNotFoundHandler", "ThemeHandler"]
+__all__ = [
+    "AssetHandler",
+    "ErrorPage",
+    "Frame",
+    "LogoHandler",
+    "Page",
+    "PageHandler",
+    "PageNotFoundHandler",
+    "ThemeHandler",
+]
 
 HERE = Path(__file__).parent
 
@@ -25,17 +38,71 @@ _templates = Environment(
 _TITLES = {
     Kind.INVALID: "We could not read that",
     Kind.UNAUTHENTICATED: "Please log in",
-    Kind.FORBIDDEN: "You may not go there",
+    Kind.FORBIDDEN: "You do not have access",
     Kind.NOT_FOUND: "There is nothing here",
-    Kind.UNAVAILABLE: "A part of the site is away",
+    Kind.UNAVAILABLE: "A component of the site is unavailable",
     Kind.TIMEOUT: "That took too long",
 }
 
 
-class PageHandler(ServiceHandler):
+class Page(Protocol):
+    """What a template shows; the template finds it as ``page``."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is around every page: header, navigation, footer.
+
+    Attributes
+    ----------
+    logo, notebooks, hub
+        Addresses. ``notebooks`` leads to the lab if it runs, else to the form that starts one.
+    demo
+        Whether this is a demonstration.
+    catalogs
+        Whether this site offers catalog pages.
+    person
+        Who is logged in at the portal, if anybody.
+    here
+        The path of this page.
+    """
+
+    site: SiteSettings
+    logo: str
+    notebooks: str
+    hub: str
+    demo: bool
+    catalogs: bool
+    version: str
+    person: Person | None
+    here: str
+
+
+@dataclass(frozen=True)
+class ErrorPage:
+    """A failure, as a page.
+
+    Attributes
+    ----------
+    reference
+        The request's name in the log; empty if it does not help.
+    reload_after
+        Seconds until the page reloads; 0 if it does not.
+    """
+
+    template: ClassVar[str] = "error.html"
+    title: str
+    error: ServiceError
+    reference: str = ""
+    reload_after: int = 0
+
+
+class PageHandler(ServiceHandler[Portal]):
     """A handler that answers with HTML.
 
-    Pages load nothing from elsewhere and run no inline script; the policy header says so.
+    Pages load nothing from other sites and run no inline script; the policy header enforces it.
     """
 
     requires_login = False
@@ -44,53 +111,44 @@ class PageHandler(ServiceHandler):
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
 
-    def render_page(self, template: str, **values: Any) -> None:
+    def render_page(self, page: Page) -> None:
         """Write a page."""
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.write(_templates.get_template(template).render(**self.frame(), **values))
+        template = _templates.get_template(page.template)
+        self.write(template.render(frame=self.frame(), page=page))
 
-    def frame(self) -> dict[str, Any]:
-        """Return what the frame of every page needs."""
-        settings = self.context.settings
-        return {
-            "site": settings.site,
-            "logo": "/assets/logo" if settings.branding.logo else "/assets/logo.svg",
-            # Leads to the lab if it runs, else to the form that starts one.
-            "notebooks": self.context.hub_base_url,
-            "hub": f"{self.context.hub_base_url}hub/",
-            "demo": self.context.runtime.demo,
-            "catalogs": settings.services.portal.enabled and settings.services.tap.enabled,
-            "version": self.context.version,
-            "person": self._person,
-            "here": self.request.path,
-        }
+    def frame(self) -> Frame:
+        """Return what is around the page."""
+        shared = self.context.shared
+        return Frame(
+            site=shared.site,
+            logo="/assets/logo" if shared.branding.logo else "/assets/logo.svg",
+            notebooks=paths.HUB,
+            hub=f"{paths.HUB}hub/",
+            demo=self.context.runtime.demo,
+            catalogs=self.service.catalog is not None,
+            version=self.context.version,
+            person=self._person,
+            here=self.request.path,
+        )
 
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:
         """Show an error as a page: what happened, why, what to do next."""
         self.set_status(status)
-        self.render_page(
-            "error.html",
-            title=_TITLES.get(error.kind, "Something went wrong on our side"),
-            error=error,
-            reference=reference if error.kind is Kind.INTERNAL else "",
-            reload_after=0,
-        )
-
-    @property
-    def known_person(self) -> Person | None:
-        """Who is logged in, if anybody."""
-        return self._person
+        title = _TITLES.get(error.kind, "Something went wrong on our side")
+        shown = reference if error.kind is Kind.INTERNAL else ""
+        self.render_page(ErrorPage(title, error, reference=shown))
 
 
 class PageNotFoundHandler(PageHandler):
-    """Whatever no route matches, as a page."""
+    """The page where no route matches."""
 
     async def prepare(self) -> None:
-        """Refuse, whatever the method."""
+        """Refuse the request, whatever its method."""
         raise ServiceError(
             "not_found",
-            "The address leads nowhere on this site.",
-            hint="It may be mistyped, or what was here is gone. Start from the front page.",
+            "There is no page at this address.",
+            hint="The address may be mistyped, or the page was removed. Start from the front page.",
             kind=Kind.NOT_FOUND,
         )
 
@@ -99,7 +157,7 @@ class AssetHandler(StaticFileHandler):
     """Stylesheet, scripts and pictures."""
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
-        """Let browsers keep files, and ask whether they changed."""
+        """Let browsers cache files, but check whether they changed."""
         self.set_header("Server", "First Light")
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Content-Type-Options", "nosniff")
@@ -115,7 +173,7 @@ class LogoHandler(AssetHandler):
         super().initialize(path=str(self._file.parent))
 
     async def get(self, path: str = "", include_body: bool = True) -> None:  # noqa: ARG002
-        """Answer with the file."""
+        """Return the file."""
         await super().get(self._file.name, include_body)
 
 
@@ -123,7 +181,7 @@ class ThemeHandler(PageHandler):
     """``/assets/theme.css``: the site's accent, as the one variable the stylesheet builds on."""
 
     async def get(self) -> None:
-        """Answer."""
+        """Return the stylesheet."""
         self.set_header("Content-Type", "text/css; charset=utf-8")
         self.set_header("Cache-Control", "no-cache")
-        self.write(f":root {{ --fl-accent: {self.context.settings.branding.accent}; }}\n")
+        self.write(f":root {{ --fl-accent: {self.context.shared.branding.accent}; }}\n")

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from firstlight_services.portal.models import Column, Cone, Table
+from firstlight_common.runtime import DataSet
+from firstlight_services.portal.models import Column, Cone, ConeForm, Table
 from firstlight_services.web.errors import Kind, ServiceError
 
-__all__ = ["MAX_ROWS", "cone_adql", "position_columns", "python_snippet", "read_cone", "safe_next"]
+__all__ = [
+    "HOME",
+    "MAX_ROWS",
+    "cone_adql",
+    "cone_form",
+    "find_table",
+    "position_columns",
+    "python_snippet",
+    "read_cone",
+    "safe_next",
+    "with_catalogs",
+]
+
+HOME = "/portal/app"
+"""Where the catalog pages begin."""
 
 MAX_ROWS = 100
+"""How many rows a cone search shows."""
+
 _MAX_RADIUS = 1.0
+_FIRST_RADIUS = "0.02"
 _SHOWN_COLUMNS = 10
 _NAME_PAIRS = (("ra", "dec"), ("coord_ra", "coord_dec"), ("ra_truth", "dec_truth"))
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}")
@@ -33,7 +52,7 @@ def safe_next(value: str, default: str) -> str:
 
 
 def position_columns(columns: tuple[Column, ...]) -> tuple[str, str] | None:
-    """Find the columns that hold a table's positions: by UCD, or by the usual names."""
+    """Return the columns that hold a table's positions, found by the usual names or by UCD."""
     ra = [c.name for c in columns if c.ucd.lower().startswith("pos.eq.ra")]
     dec = [c.name for c in columns if c.ucd.lower().startswith("pos.eq.dec")]
     main = [c.name for c in columns if "meta.main" in c.ucd.lower()]
@@ -49,8 +68,50 @@ def position_columns(columns: tuple[Column, ...]) -> tuple[str, str] | None:
     return None
 
 
+def with_catalogs(data_sets: Iterable[DataSet]) -> tuple[DataSet, ...]:
+    """Return the data sets that have catalogs."""
+    return tuple(data_set for data_set in data_sets if data_set.felis is not None)
+
+
+def cone_form(typed: Mapping[str, str], data_sets: Iterable[DataSet]) -> ConeForm:
+    """Return the form's fields: what was typed, else where the first data set has something.
+
+    Parameters
+    ----------
+    typed
+        Those of the fields that the request has, by name.
+    """
+    positions = (data_set.position for data_set in data_sets if data_set.position)
+    start = next(positions, None)
+    return ConeForm(
+        table=typed.get("table", ""),
+        ra=typed.get("ra", str(start.ra) if start else ""),
+        dec=typed.get("dec", str(start.dec) if start else ""),
+        radius=typed.get("radius", _FIRST_RADIUS),
+    )
+
+
+def find_table(tables: Iterable[Table], name: str) -> Table:
+    """Return the table with a name.
+
+    Raises
+    ------
+    ServiceError
+        INVALID if there is no such table.
+    """
+    for table in tables:
+        if table.name == name:
+            return table
+    raise ServiceError(
+        "no_table",
+        "There is no such table.",
+        hint="Choose one from the list.",
+        kind=Kind.INVALID,
+    )
+
+
 def read_cone(table: str, ra: str, dec: str, radius: str) -> Cone:
-    """Read the form's fields.
+    """Return the cone search that the form's fields mean.
 
     Raises
     ------
@@ -66,7 +127,7 @@ def read_cone(table: str, ra: str, dec: str, radius: str) -> Cone:
 
 
 def cone_adql(cone: Cone, table: Table) -> str:
-    """Write the ADQL of a cone search, its columns the table's principal ones.
+    """Return the ADQL of a cone search for the table's principal columns.
 
     Raises
     ------
@@ -75,8 +136,8 @@ def cone_adql(cone: Cone, table: Table) -> str:
 
     Notes
     -----
-    ADQL 2.1, section 4.2: geometries. Names come from the service's own metadata, and are
-    checked all the same: nothing that is not an identifier enters the query.
+    ADQL 2.1, section 4.2: geometries. Names come from the service's own metadata, but are checked
+    nevertheless: only identifiers enter the query.
     """
     if table.position is None:
         raise ServiceError(
@@ -92,7 +153,7 @@ def cone_adql(cone: Cone, table: Table) -> str:
     for name in (table.name, *names):
         if not _IDENTIFIER.fullmatch(name):
             raise ServiceError(
-                "bad_name", f"{name!r} cannot be asked for.", hint="", kind=Kind.INVALID
+                "bad_name", f"{name!r} is not a valid name.", hint="", kind=Kind.INVALID
             )
     return (
         f"SELECT {',\n       '.join(names)}\n"
@@ -103,7 +164,7 @@ def cone_adql(cone: Cone, table: Table) -> str:
 
 
 def python_snippet(adql: str) -> str:
-    """Write the same query for a notebook."""
+    """Return Python code that runs the same query in a notebook."""
     return (
         "from lsst.rsp import get_tap_service\n\n"
         'service = get_tap_service("tap")\n'

@@ -1,4 +1,4 @@
-"""The portal's login by the hub: OAuth 2 with PKCE, and the two cookies it needs."""
+"""The portal's login through the hub: OAuth 2 with PKCE, and the two cookies it needs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from urllib.parse import urlencode, urlsplit
 from cryptography.fernet import Fernet, InvalidToken
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
+from firstlight_common import paths
+from firstlight_common.section import Section
 from firstlight_services.web import Kind, ServiceContext, ServiceError
 
 __all__ = ["CALLBACK", "HubLogin", "LoginAttempt", "Sealer"]
 
 CALLBACK = "/portal/oauth_callback"
-_SCOPES = ("access:services!service=portal", "access:services!service=tap")
+"""Where the hub sends browsers back."""
 
 
 class Sealer:
-    """Encrypts what the portal keeps in browsers, so that it needs no store.
+    """Encrypts what the portal stores in browsers, so that it needs no store of its own.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ class Sealer:
 
     Notes
     -----
-    Fernet (AES-128-CBC, HMAC-SHA256) with the time inside: an old cookie is no cookie.
+    Fernet (AES-128-CBC, HMAC-SHA256) includes the time: an old cookie is not valid.
     """
 
     def __init__(self, secret: str) -> None:
@@ -41,11 +43,11 @@ class Sealer:
         self._fernet = Fernet(urlsafe_b64encode(key))
 
     def seal(self, value: dict[str, str]) -> str:
-        """Encrypt."""
+        """Return the value encrypted."""
         return self._fernet.encrypt(json.dumps(value).encode()).decode()
 
     def open(self, sealed: str, max_age: int) -> dict[str, str] | None:
-        """Decrypt what `seal` made at most ``max_age`` seconds ago; None for anything else."""
+        """Return what `seal` encrypted at most ``max_age`` seconds ago; None for anything else."""
         try:
             value = json.loads(self._fernet.decrypt(sealed.encode(), ttl=max_age))
         except (InvalidToken, ValueError):
@@ -55,7 +57,7 @@ class Sealer:
 
 @dataclass(frozen=True)
 class LoginAttempt:
-    """One login under way; it travels sealed in a cookie of ten minutes."""
+    """One login under way; it is kept, sealed, in a cookie for ten minutes."""
 
     state: str
     verifier: str
@@ -63,26 +65,29 @@ class LoginAttempt:
 
     @classmethod
     def begin(cls, next_url: str) -> LoginAttempt:
-        """Start one."""
+        """Return a new attempt, with secrets of its own."""
         return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(48), next_url)
 
 
 class HubLogin:
-    """Speaks OAuth 2 with the hub.
+    """A client of the hub's OAuth 2.
 
     Notes
     -----
-    RFC 6749 section 4.1 with PKCE (RFC 7636). No ``redirect_uri`` is sent: the hub knows exactly
-    one for this service (section 3.1.2.3). The code is exchanged on the hub's internal address.
+    RFC 6749 section 4.1 with PKCE (RFC 7636). No ``redirect_uri`` is sent: the hub has exactly one
+    registered for this service (section 3.1.2.3). The code is exchanged on the hub's internal
+    address.
     """
 
-    def __init__(self, context: ServiceContext) -> None:
+    def __init__(self, context: ServiceContext[Section]) -> None:
         self._context = context
-        # Cookies ignore ports: two platforms on one machine must not trample on each other's.
+        # Cookies ignore ports: two platforms on one machine must not overwrite each other's.
         port = urlsplit(context.public_url).port
         suffix = f"-{port}" if port else ""
         self.cookie_name = f"firstlight-portal{suffix}"
         self._client_id = f"service-{context.name}"
+        needed = {context.name, *context.component.acts_at}
+        self._scopes = [one.scope for one in context.runtime.services() if one.name in needed]
 
     def attempt_cookie(self, state: str) -> str:
         """Return the name of the cookie of one attempt, so that two tabs can log in at once."""
@@ -95,19 +100,19 @@ class HubLogin:
             "client_id": self._client_id,
             "response_type": "code",
             "state": attempt.state,
-            "scope": " ".join(_SCOPES),
+            "scope": " ".join(self._scopes),
             "code_challenge": challenge.decode(),
             "code_challenge_method": "S256",
         }
-        return f"{self._context.hub_base_url}hub/api/oauth2/authorize?{urlencode(query)}"
+        return f"{paths.HUB}hub/api/oauth2/authorize?{urlencode(query)}"
 
     async def exchange(self, code: str, attempt: LoginAttempt) -> str:
-        """Turn the code into the person's token.
+        """Return the person's token in exchange for the code.
 
         Raises
         ------
         ServiceError
-            INVALID if the hub refuses the code, UNAVAILABLE if it is away.
+            INVALID if the hub refuses the code; UNAVAILABLE if the hub is.
         """
         body = {
             "client_id": self._client_id,
@@ -131,27 +136,27 @@ class HubLogin:
         except HTTPClientError as error:
             if error.code < 500:
                 raise login_failed() from error
-            raise _hub_away() from error
+            raise _hub_unavailable() from error
         except (OSError, ValueError, KeyError) as error:
-            raise _hub_away() from error
+            raise _hub_unavailable() from error
         finally:
             client.close()
 
 
 def login_failed() -> ServiceError:
-    """Say that a login did not go through, without telling a stranger why."""
+    """Return the error for a failed login; a stranger is not told why it failed."""
     return ServiceError(
         "login_failed",
-        "This login could not be finished.",
+        "This login could not be completed.",
         hint="It may be too old, or it began in another browser. Start again from the catalogs.",
         kind=Kind.INVALID,
     )
 
 
-def _hub_away() -> ServiceError:
+def _hub_unavailable() -> ServiceError:
     return ServiceError(
         "hub_unavailable",
-        "The hub is restarting, so nobody can log in just now.",
+        "The hub is restarting, so nobody can log in at the moment.",
         hint="Try again in a few seconds.",
         kind=Kind.UNAVAILABLE,
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
-
-from tornado.web import Application
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from firstlight_services import web
+from firstlight_services.tap.component import COMPONENT
 from firstlight_services.tap.handlers import (
     AvailabilityHandler,
     CapabilitiesHandler,
@@ -18,12 +17,13 @@ from firstlight_services.tap.handlers import (
 )
 from firstlight_services.tap.policy import Limits
 from firstlight_services.tap.service import QueryService
+from firstlight_services.tap.settings import TapSettings
 from firstlight_services.tap.store import DuckStore
 
-__all__ = ["build", "main", "routes"]
+__all__ = ["build", "main", "make_app", "routes"]
 
 
-def routes(context: web.ServiceContext) -> list[web.Route]:  # noqa: ARG001 (every service has it)
+def routes(context: web.ServiceContext[TapSettings]) -> list[web.Route]:  # noqa: ARG001
     """Return the service's routes."""
     return [
         (r"sync", SyncHandler),
@@ -33,35 +33,45 @@ def routes(context: web.ServiceContext) -> list[web.Route]:  # noqa: ARG001 (eve
     ]
 
 
-def build(context: web.ServiceContext) -> dict[str, Any]:
-    """Make the objects that the handlers work with."""
-    settings = context.settings.services.tap
+def build(context: web.ServiceContext[TapSettings]) -> QueryService:
+    """Make what the handlers work with."""
+    settings = context.settings
     store = DuckStore(
         context.state_dir / "data" / "catalog" / "dp01.duckdb",
         threads=settings.threads,
         memory=settings.memory,
     )
-    service = QueryService(
+    return QueryService(
         store,
         Limits(settings.default_rows, settings.max_rows),
         timeout=settings.timeout,
         # The engine's threads are shared by all queries; some more may wait for the disk.
         workers=2 * settings.threads,
     )
-    return {"service": service, "not_found": TapNotFoundHandler}
+
+
+def make_app(context: web.ServiceContext[TapSettings]) -> web.ServiceApplication[QueryService]:
+    """Put the service together."""
+    return web.ServiceApplication(
+        context,
+        routes(context),
+        build(context),
+        not_found=TapNotFoundHandler,
+        lifespan=_lifespan,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the service."""
-    context = web.load_context(web.parse_state_dir(argv, "tap"), "tap")
-    web.run_service(context, routes(context), on_start=_warm, on_stop=_close, **build(context))
+    state_dir = web.parse_state_dir(argv, COMPONENT.name)
+    web.run_service(make_app(web.load_context(state_dir, COMPONENT.name, TapSettings)))
 
 
-async def _warm(app: Application) -> None:
-    # Kept in the settings: a task that nobody holds may be collected.
-    app.settings["warming"] = asyncio.create_task(app.settings["service"].warm_up())
-
-
-async def _close(app: Application) -> None:
-    app.settings["warming"].cancel()
-    app.settings["service"].close()
+@asynccontextmanager
+async def _lifespan(queries: QueryService) -> AsyncIterator[None]:
+    warming = asyncio.create_task(queries.warm_up())
+    try:
+        yield
+    finally:
+        warming.cancel()
+        queries.close()

@@ -34,14 +34,8 @@ _GONE = 499
 _LANGUAGES = frozenset({"", "adql", "adql-2.0", "adql-2.1"})
 
 
-class TapHandler(ServiceHandler):
+class TapHandler(ServiceHandler[QueryService]):
     """Base of TAP's handlers: errors are VOTables (DALI 1.1, section 4.2)."""
-
-    @property
-    def service(self) -> QueryService:
-        """What runs queries."""
-        service: QueryService = self.settings["service"]
-        return service
 
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:  # noqa: ARG002
         """Write an error as VOTable."""

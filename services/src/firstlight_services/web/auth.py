@@ -1,12 +1,10 @@
-"""Who is asking: hub tokens, asked of the hub, remembered for at most a minute."""
+"""Authentication: hub tokens, checked with the hub and cached for at most a minute."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
-import json
-import logging
 import re
 import time
 from collections import OrderedDict
@@ -14,16 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
 
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-
+from firstlight_common.section import Section
 from firstlight_services.web.context import ServiceContext
 from firstlight_services.web.errors import Kind, ServiceError
+from firstlight_services.web.hub import HubClient
 
 __all__ = ["Person", "TokenChecker", "tokens_in_header"]
-
-_log = logging.getLogger(__name__)
 
 _LONGEST_TRUST = 60.0
 _NEGATIVE_SECONDS = 5.0
@@ -32,9 +27,12 @@ _TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_.~+/=-]{8,512}")
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody whom the hub knows.
+    """A person as the hub knows them.
 
-    ``admin`` is true only if the token itself may read that about its owner.
+    Attributes
+    ----------
+    admin
+        Whether they administer the site; true only if the token itself may read this.
     """
 
     name: str
@@ -44,7 +42,7 @@ class Person:
 
 @dataclass(frozen=True)
 class _Answer:
-    """The hub's answer about one token; ``person`` without ``allowed`` lacks the scope."""
+    """The hub's answer about one token; without ``allowed``, the person's token has no scope."""
 
     person: Person | None
     allowed: bool
@@ -52,27 +50,27 @@ class _Answer:
 
 
 class TokenChecker:
-    """Asks the hub whose token it is and whether it may use this service.
+    """Asks the hub whose token it is, and whether it may use this service.
 
     Parameters
     ----------
     api_url
-        The hub's API, without a trailing slash.
+        The address of the hub's API.
     service
         This service's name at the hub.
     trust
-        How long an answer is believed, at most 60 s: a revoked token works no longer than that.
+        How long an answer is trusted, at most 60 s: a revoked token works no longer than that.
     max_entries
-        Answers remembered at most, good and bad ones apart, so that a flood of wrong tokens
-        cannot push out the people who are at work.
+        Maximum number of cached answers, separately for good and bad ones, so that a flood of
+        invalid tokens cannot evict the people who are at work.
     clock
         Monotonic seconds.
 
     Notes
     -----
     Only digests of tokens are kept. Simultaneous questions about one token become one request.
-    While the hub is away (it restarts in seconds), an answer is believed for the full 60 s, so
-    that running notebooks do not notice; unknown tokens get a 503.
+    While the hub is unavailable (it restarts in seconds), an answer is trusted for the full 60 s,
+    so that running notebooks do not notice; unknown tokens get a 503.
     """
 
     def __init__(
@@ -84,8 +82,7 @@ class TokenChecker:
         max_entries: int = 4096,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = f"{api_url.rstrip('/')}/user"
-        self._state_url = f"{api_url.rstrip('/').removesuffix('/api')}/firstlight/state"
+        self._hub = HubClient(api_url)
         self._scopes = frozenset({"access:services", f"access:services!service={service}"})
         self._trust = min(max(trust.total_seconds(), 0.0), _LONGEST_TRUST)
         self._max_entries = max_entries
@@ -93,48 +90,46 @@ class TokenChecker:
         self._good: OrderedDict[bytes, _Answer] = OrderedDict()
         self._bad: OrderedDict[bytes, _Answer] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
-        self._client: AsyncHTTPClient | None = None
 
     @classmethod
-    def for_context(cls, context: ServiceContext) -> TokenChecker:
-        """Make the checker of one service."""
-        trust = context.settings.services.token_cache
+    def for_context(cls, context: ServiceContext[Section]) -> TokenChecker:
+        """Return the checker of one service."""
+        trust = context.shared.services.token_cache
         return cls(context.hub_api_url, context.name, trust=trust)
 
     async def check(self, token: str) -> Person | None:
-        """Return whose token it is, or None if it is nobody's.
+        """Return whose token it is, or None if the token is invalid.
 
         Raises
         ------
         ServiceError
-            FORBIDDEN if the token lacks the scope for this service; UNAVAILABLE if the hub is away.
+            FORBIDDEN if the token does not have the scope of this service; UNAVAILABLE if the hub
+            is.
         """
         if not _TOKEN_SHAPE.fullmatch(token):
             return None
         key = sha256(token.encode()).digest()
-        answer = self._recall(key) or await self._ask_once(key, token)
+        answer = self._cached(key) or await self._ask_once(key, token)
         if answer.person is not None and not answer.allowed:
             raise ServiceError(
                 "scope_missing",
-                "This token may not use this service.",
-                hint="Use your lab's token, or make one on the hub's token page with access to it.",
+                "This token does not give access to this service.",
+                hint="Use your lab's token, or make one with access on the hub's token page.",
                 kind=Kind.FORBIDDEN,
             )
         return answer.person
 
     def forget(self, token: str) -> None:
-        """Drop what is remembered about a token, at log-out."""
+        """Drop the cached answer about a token, at logout."""
         key = sha256(token.encode()).digest()
         self._good.pop(key, None)
         self._bad.pop(key, None)
 
     def close(self) -> None:
         """Close the connections to the hub."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._hub.close()
 
-    def _recall(self, key: bytes) -> _Answer | None:
+    def _cached(self, key: bytes) -> _Answer | None:
         for cache, seconds in ((self._good, self._trust), (self._bad, _NEGATIVE_SECONDS)):
             answer = cache.get(key)
             if answer is not None and self._clock() - answer.at < min(seconds, _LONGEST_TRUST):
@@ -156,10 +151,10 @@ class TokenChecker:
             if known and self._trust and self._clock() - known.at < _LONGEST_TRUST:
                 return known
             raise
-        self._remember(key, answer)
+        self._keep(key, answer)
         return answer
 
-    def _remember(self, key: bytes, answer: _Answer) -> None:
+    def _keep(self, key: bytes, answer: _Answer) -> None:
         self._good.pop(key, None)
         self._bad.pop(key, None)
         cache = self._good if answer.person and answer.allowed else self._bad
@@ -168,53 +163,16 @@ class TokenChecker:
             cache.popitem(last=False)
 
     async def _ask(self, token: str) -> _Answer:
-        if self._client is None:
-            self._client = AsyncHTTPClient(force_instance=True, max_clients=50)
-        code, model = await self._get(self._client, self._url, {"Authorization": f"token {token}"})
+        owner = await self._hub.owner(token)
         at = self._clock()
-        if code in (401, 403, 404):
-            # A hub that cannot write refuses everybody, for it notes when a token was used.
-            _, state = await self._get(self._client, self._state_url, {})
-            if state.get("disk_full"):
-                raise _disk_full()
+        if owner is None or owner.kind != "user" or not owner.name:
             return _Answer(None, False, at)
-        if code != 200:
-            _log.warning("hub answered %d", code)
-            raise _hub_away()
-        if model.get("kind") != "user" or not isinstance(model.get("name"), str):
-            return _Answer(None, False, at)
-        person = Person(
-            name=model["name"],
-            groups=frozenset(model.get("groups") or ()),
-            admin=bool(model.get("admin")),
-        )
-        return _Answer(person, not self._scopes.isdisjoint(model.get("scopes") or ()), at)
-
-    @staticmethod
-    async def _get(
-        client: AsyncHTTPClient, url: str, headers: dict[str, str]
-    ) -> tuple[int, dict[str, Any]]:
-        """Ask the hub; the document is empty unless it answers 200."""
-        request = HTTPRequest(
-            url,
-            headers={"Accept": "application/json", **headers},
-            connect_timeout=3,
-            request_timeout=10,
-            follow_redirects=False,
-        )
-        try:
-            response = await client.fetch(request, raise_error=False)
-            model = json.loads(response.body) if response.code == 200 else {}
-        except (OSError, ValueError, HTTPClientError) as error:
-            _log.warning("hub did not answer: %s", type(error).__name__)
-            raise _hub_away() from error
-        if not isinstance(model, dict):
-            raise _hub_away()
-        return response.code, model
+        person = Person(owner.name, owner.groups, owner.admin)
+        return _Answer(person, not self._scopes.isdisjoint(owner.scopes), at)
 
 
 def tokens_in_header(header: str) -> tuple[str, ...]:
-    """Read the tokens that an ``Authorization`` header may mean.
+    """Return the tokens that an ``Authorization`` header may mean.
 
     Parameters
     ----------
@@ -233,21 +191,3 @@ def tokens_in_header(header: str) -> tuple[str, ...]:
     except (binascii.Error, UnicodeDecodeError):
         return ()
     return tuple(part for part in (password, user) if part)
-
-
-def _disk_full() -> ServiceError:
-    return ServiceError(
-        "disk_full",
-        "The site's disk is full, so we cannot check who you are.",
-        hint="Tell the operator of this site, and try again when there is room.",
-        kind=Kind.UNAVAILABLE,
-    )
-
-
-def _hub_away() -> ServiceError:
-    return ServiceError(
-        "hub_unavailable",
-        "The hub is restarting, so we cannot check who you are.",
-        hint="Try again in a few seconds.",
-        kind=Kind.UNAVAILABLE,
-    )

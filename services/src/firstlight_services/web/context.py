@@ -1,23 +1,25 @@
-"""What a service knows about where it runs: settings, runtime, its own address."""
+"""What a service knows about where it runs: its settings, the runtime, its own address."""
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue
 
-__all__ = ["Runtime", "ServiceContext", "ServiceSettings", "load_context"]
+from firstlight_common import paths
+from firstlight_common.runtime import Runtime, RuntimeComponent, load_runtime
+from firstlight_common.section import Section
+from firstlight_services.web.hub import HUB_NAME
 
-_PREFIXES = {"tap": "/api/tap/", "butler": "/api/butler/", "portal": "/portal/"}
+__all__ = ["ServiceContext", "SharedSettings", "load_context", "read_settings"]
 
 
 class _Part(BaseModel):
-    """A part of ``settings.json``: what services need of it; the hub's model is the full one."""
+    """A part of ``settings.json``; keys that services do not need are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -37,39 +39,6 @@ class IdentitySettings(_Part):
     provider: str = "local"
 
 
-class TapSettings(_Part):
-    """Catalogs: limits of the query service."""
-
-    enabled: bool = True
-    engine: str = "duckdb"
-    default_rows: int = 100_000
-    max_rows: int = 5_000_000
-    timeout: timedelta = timedelta(minutes=5)
-    threads: int = 2
-    memory: int = 2 * 1024**3
-
-
-class ButlerSettings(_Part):
-    """Images."""
-
-    enabled: bool = True
-
-
-class PortalSettings(_Part):
-    """Catalog pages."""
-
-    enabled: bool = True
-
-
-class DataServices(_Part):
-    """The data services' settings."""
-
-    tap: TapSettings = TapSettings()
-    butler: ButlerSettings = ButlerSettings()
-    portal: PortalSettings = PortalSettings()
-    token_cache: timedelta = timedelta(seconds=30)
-
-
 class Branding(_Part):
     """The site's look."""
 
@@ -77,97 +46,141 @@ class Branding(_Part):
     logo: Path | None = None
 
 
-class ServiceSettings(_Part):
-    """The part of the resolved ``platform.yaml`` that services read."""
+class SharedServiceSettings(_Part):
+    """What holds for every service."""
+
+    token_cache: timedelta = timedelta(seconds=30)
+
+
+class SharedSettings(_Part):
+    """The settings that all services read, whatever else they have of their own."""
 
     site: SiteSettings = SiteSettings()
     identity: IdentitySettings = IdentitySettings()
-    services: DataServices = DataServices()
     branding: Branding = Branding()
+    services: SharedServiceSettings = SharedServiceSettings()
 
 
-class Runtime(_Part):
-    """What ``firstlight up`` decided: addresses and ports (``run/runtime.json``)."""
+class _Sections(_Part):
+    """The services' own sections, each for its service to read."""
 
-    state_dir: Path
-    config: Path | None = None
-    demo: bool = False
-    public_url: str = "http://127.0.0.1:8000"
-    ports: dict[str, int] = {}
-    tutorials_dir: Path | None = None
-    version: str = "0"
+    services: dict[str, JsonValue] = {}
 
 
 @dataclass(frozen=True)
-class ServiceContext:
+class ServiceContext[S: Section]:
     """Where a service runs.
 
     Attributes
     ----------
-    name
-        ``tap``, ``butler`` or ``portal``; also the service's name at the hub.
-    prefix
-        Public path of the service, with both slashes. The proxy keeps it, so handlers see it.
-    port
-        Port on 127.0.0.1 that the service listens on.
+    component
+        The service itself, as this run has it.
+    runtime
+        The run: all of its components and data sets.
+    shared
+        The settings that all services read.
+    settings
+        The service's own section.
+    version
+        The version of this distribution, which may be newer than the runtime's.
     hub_api_url, hub_token
-        The hub's API and this service's own token for it.
+        The hub's API, and this service's own token for it.
     """
 
-    name: str
-    prefix: str
-    state_dir: Path
-    public_url: str
-    port: int
-    settings: ServiceSettings
+    component: RuntimeComponent
     runtime: Runtime
+    shared: SharedSettings
+    settings: S
     version: str
     hub_api_url: str
-    hub_base_url: str
     hub_token: str
+
+    @property
+    def name(self) -> str:
+        """The service's name, also at the hub."""
+        return self.component.name
+
+    @property
+    def prefix(self) -> str:
+        """The service's public path, with both slashes; the proxy keeps it in each request."""
+        return self.component.path
+
+    @property
+    def state_dir(self) -> Path:
+        """The platform's state directory."""
+        return self.runtime.state_dir
+
+    @property
+    def public_url(self) -> str:
+        """The site's public address, without a slash at its end."""
+        return self.runtime.public_url.rstrip("/")
 
     def __repr__(self) -> str:
         # The token stays out of logs and tracebacks.
-        return f"ServiceContext({self.name!r}, prefix={self.prefix!r}, port={self.port})"
+        return f"ServiceContext({self.name!r}, prefix={self.prefix!r}, port={self.component.port})"
 
 
-def load_context(state_dir: Path, name: str) -> ServiceContext:
-    """Read the state directory's ``run/`` files and the environment.
+def load_context[S: Section](state_dir: Path, name: str, model: type[S]) -> ServiceContext[S]:
+    """Read the ``run/`` files of the state directory, and the environment.
 
     Parameters
     ----------
     state_dir
         The platform's state directory.
     name
-        The service's name; its port is ``ports[name]`` of the runtime file.
+        The component's name.
+    model
+        The model of the service's own section of the settings; `Section` if it has none.
 
     Raises
     ------
     SystemExit
-        If the files are missing or unreadable: the sentence says which and what to do.
+        If the files are missing or unreadable. The message names the folder and the next step.
     """
     run = state_dir / "run"
     try:
-        runtime = Runtime.model_validate_json((run / "runtime.json").read_text())
-        settings = ServiceSettings.model_validate(json.loads((run / "settings.json").read_text()))
-        port = runtime.ports[name]
-    except (OSError, ValueError, ValidationError, KeyError) as error:
+        runtime = load_runtime(state_dir)
+        document = (run / "settings.json").read_text("utf-8")
+        shared, settings = read_settings(document, name, model)
+        component = runtime.component(name)
+        hub_api_url = os.environ.get("JUPYTERHUB_API_URL") or (
+            f"{runtime.component(HUB_NAME).url}{paths.HUB}hub/api"
+        )
+    except (OSError, ValueError, KeyError) as error:
         raise SystemExit(
             f"{name}: cannot read {run}: {error}. Start services through `firstlight up`."
         ) from error
-    base_url = os.environ.get("JUPYTERHUB_BASE_URL", "/nb/")
-    hub_port = runtime.ports.get("hub", 8081)
     return ServiceContext(
-        name=name,
-        prefix=os.environ.get("JUPYTERHUB_SERVICE_PREFIX") or _PREFIXES[name],
-        state_dir=state_dir,
-        public_url=runtime.public_url.rstrip("/"),
-        port=port,
-        settings=settings,
+        component=component,
         runtime=runtime,
+        shared=shared,
+        settings=settings,
         version=version("firstlight-services"),
-        hub_api_url=os.environ.get("JUPYTERHUB_API_URL")
-        or f"http://127.0.0.1:{hub_port}{base_url}hub/api",
-        hub_base_url=base_url,
+        hub_api_url=hub_api_url,
         hub_token=os.environ.get("JUPYTERHUB_API_TOKEN", ""),
+    )
+
+
+def read_settings[S: Section](document: str, name: str, model: type[S]) -> tuple[SharedSettings, S]:
+    """Read the shared settings and one service's own from the resolved ``platform.yaml``.
+
+    Parameters
+    ----------
+    document
+        The content of ``settings.json``.
+
+    Raises
+    ------
+    ValueError
+        If it is not what ``firstlight up`` writes.
+
+    Notes
+    -----
+    Unknown keys were refused when the platform started. Here they are ignored: they belong to
+    another release, since components are upgraded one by one.
+    """
+    section = _Sections.model_validate_json(document).services.get(name, {})
+    return (
+        SharedSettings.model_validate_json(document),
+        model.model_validate(section, extra="ignore"),
     )

@@ -1,64 +1,114 @@
-"""What all of the services' HTTP handlers share: who asks, errors, headers."""
+"""What all of the services' HTTP handlers share: authentication, errors, headers."""
 
 from __future__ import annotations
 
 import json
 import logging
 import secrets
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tornado.web import RequestHandler
+from pydantic import JsonValue
+from tornado.http1connection import HTTP1Connection
+from tornado.web import HTTPError, RequestHandler
 
 from firstlight_common.errors import error_json
+from firstlight_common.section import Section
 from firstlight_services.web.auth import Person, TokenChecker, tokens_in_header
 from firstlight_services.web.context import ServiceContext
-from firstlight_services.web.errors import Kind, ServiceError, from_exception
+from firstlight_services.web.errors import Kind, ServiceError
 
-__all__ = ["HealthHandler", "NotFoundHandler", "ServiceHandler"]
+if TYPE_CHECKING:
+    from firstlight_services.web.application import ServiceApplication
+
+__all__ = ["HealthHandler", "NotFoundHandler", "ServiceHandler", "from_exception"]
 
 _log = logging.getLogger(__name__)
 
 
-class ServiceHandler(RequestHandler):
-    """Base class of every handler: deny by default, errors in one place.
+def _not_found() -> ServiceError:
+    return ServiceError(
+        "not_found",
+        "There is nothing at this address.",
+        hint="Check the address, or start from the landing page.",
+        kind=Kind.NOT_FOUND,
+    )
+
+
+_INTERNAL = ServiceError(
+    "internal",
+    "Something went wrong on our side.",
+    hint="Try again. If it happens again, tell the site's contact the reference.",
+    kind=Kind.INTERNAL,
+)
+
+_FRAMEWORK = {
+    400: ServiceError("bad_request", "The request could not be read.", kind=Kind.INVALID),
+    404: _not_found(),
+    405: ServiceError(
+        "method_not_allowed",
+        "This address does not support the request's method.",
+        kind=Kind.NOT_ALLOWED,
+    ),
+}
+
+
+def from_exception(exception: BaseException | None, status: int = 500) -> ServiceError:
+    """Map what was raised, or tornado's own status, to what the caller is told.
+
+    An exception that is not ours is never shown: its text may hold paths, SQL or secrets.
+    """
+    if isinstance(exception, ServiceError):
+        return exception
+    found = exception.status_code if isinstance(exception, HTTPError) else status
+    return _FRAMEWORK.get(found, _INTERNAL)
+
+
+class ServiceHandler[T](RequestHandler):
+    """Base class of every handler: deny by default, report errors in one place.
+
+    The type parameter is the class of the service's own object, which `service` returns.
 
     Attributes
     ----------
     requires_login
-        Whether `prepare` insists on a person. Handlers open to all say so.
-    person
-        Who asks; None only where ``requires_login`` is false.
+        Whether `prepare` requires a person. Handlers that are open to all set it to false.
     token
-        The token that named the person, for calls to other services on their behalf.
+        The token that identified the person, for calls to other services on their behalf.
     """
 
     requires_login: ClassVar[bool] = True
     content_security_policy: ClassVar[str] = (
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
-    _person: Person | None = None
+    application: ServiceApplication[T]
     token: str = ""
+    _person: Person | None = None
+    _reference: str = ""
 
     @property
-    def context(self) -> ServiceContext:
+    def service(self) -> T:
+        """The service's own object, as its application was built with it."""
+        return self.application.service
+
+    @property
+    def context(self) -> ServiceContext[Section]:
         """Where the service runs."""
-        context: ServiceContext = self.application.settings["context"]
-        return context
+        return self.application.context
 
     @property
     def checker(self) -> TokenChecker:
-        """Who knows whose token it is."""
-        checker: TokenChecker = self.application.settings["checker"]
-        return checker
+        """What finds the owner of a token."""
+        return self.application.checker
 
     @property
     def person(self) -> Person:
-        """Who asks.
+        """The person who makes the request.
 
         Raises
         ------
         ServiceError
-            UNAUTHENTICATED if nobody is logged in: forgetting to ask cannot open a door.
+            UNAUTHENTICATED if nobody is logged in: a handler that forgets to check is still safe.
         """
         if self._person is None:
             raise _login_needed()
@@ -69,12 +119,12 @@ class ServiceHandler(RequestHandler):
         return tokens_in_header(self.request.headers.get("Authorization", ""))
 
     async def prepare(self) -> None:
-        """Find out who asks, before any handler's method runs."""
-        self.settings["running"].add(self)
-        stream = getattr(self.request.connection, "stream", None)
-        if stream is not None and not stream.closed():
+        """Identify the person before any handler's method runs."""
+        self.application.requests.add(self)
+        connection = self.request.connection
+        if isinstance(connection, HTTP1Connection) and not connection.stream.closed():
             # Nagle's algorithm costs small answers 40 ms.
-            stream.set_nodelay(True)
+            connection.stream.set_nodelay(True)
         if self.requires_login:
             await self.authenticate()
 
@@ -95,7 +145,7 @@ class ServiceHandler(RequestHandler):
 
     def on_finish(self) -> None:
         """Note that the request is done, for a clean stop."""
-        self.settings["running"].discard(self)
+        self.application.requests.discard(self)
 
     def set_default_headers(self) -> None:
         """Set the headers that every answer carries."""
@@ -105,7 +155,7 @@ class ServiceHandler(RequestHandler):
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Cache-Control", "no-store")
 
-    def write_json(self, value: object, status: int = 200) -> None:
+    def write_json(self, value: JsonValue, status: int = 200) -> None:
         """Answer with JSON."""
         self.set_status(status)
         self.set_header("Content-Type", "application/json; charset=utf-8")
@@ -127,21 +177,20 @@ class ServiceHandler(RequestHandler):
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:
         """Write an error's body; override for VOTable or HTML, do not call ``finish``."""
         body = error_json(error.code, error.message, hint=error.hint, reference=reference)
-        self.write_json({"error": body}, status)
+        self.write_json({"error": {**body}}, status)
 
     @property
     def reference(self) -> str:
         """A short name for this request, in the log and in error messages."""
-        found: str | None = getattr(self, "_reference", None)
-        if found is None:
-            found = self._reference = secrets.token_hex(4)
-        return found
+        if not self._reference:
+            self._reference = secrets.token_hex(4)
+        return self._reference
 
     def log_exception(
         self,
-        typ: Any,  # noqa: ARG002
+        typ: type[BaseException] | None,  # noqa: ARG002
         value: BaseException | None,
-        tb: Any,  # noqa: ARG002
+        tb: TracebackType | None,  # noqa: ARG002
     ) -> None:
         """Log the cause: a line for what is expected, the traceback for what is not."""
         error = from_exception(value)
@@ -151,29 +200,24 @@ class ServiceHandler(RequestHandler):
             _log.info("%s %s: %s", self.reference, error.code, error.message)
 
 
-class HealthHandler(ServiceHandler):
-    """``healthz``: whether this process answers; open to all, says nothing else."""
+class HealthHandler[T](ServiceHandler[T]):
+    """``healthz``: whether this process answers; open to all, reports nothing else."""
 
     requires_login = False
 
     async def get(self) -> None:
-        """Answer."""
+        """Return the status and the version as JSON."""
         self.write_json({"status": "ok", "version": self.context.version})
 
 
-class NotFoundHandler(ServiceHandler):
-    """Whatever no route matches."""
+class NotFoundHandler[T](ServiceHandler[T]):
+    """The answer where no route matches."""
 
     requires_login = False
 
     async def prepare(self) -> None:
-        """Refuse, whatever the method."""
-        raise ServiceError(
-            "not_found",
-            "There is nothing at this address.",
-            hint="Check the address, or start from the landing page.",
-            kind=Kind.NOT_FOUND,
-        )
+        """Refuse the request, whatever its method."""
+        raise _not_found()
 
 
 def _login_needed() -> ServiceError:

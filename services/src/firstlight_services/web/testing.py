@@ -1,169 +1,112 @@
-"""A small hub to test services against, over real HTTP; shipped beside the code that asks it."""
+"""What tests of services need: a run, its contexts, a small hub, an HTTP client."""
 
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from hashlib import sha256
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
+from pydantic import JsonValue
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
-from tornado.web import Application, RequestHandler
 
-from firstlight_services.web.context import Runtime, ServiceContext, ServiceSettings
+from firstlight_common import paths
+from firstlight_common.components import Component
+from firstlight_common.runtime import DataSet, Runtime, RuntimeComponent
+from firstlight_common.section import Section
+from firstlight_services.web.context import ServiceContext, read_settings
+from firstlight_services.web.fake_hub import FakeHub, serving
 
-__all__ = ["FakeHub", "fetch", "make_context", "serving"]
+__all__ = ["FakeHub", "fetch", "make_context", "running_component", "serving", "write_run"]
 
-
-class FakeHub:
-    """Answers as JupyterHub does where services ask it: ``/user``, OAuth, the public state.
-
-    Attributes
-    ----------
-    asked
-        How often it was asked whose token one is.
-    away
-        While true, every answer is a 503.
-    disk_full
-        While true, it knows nobody, as JupyterHub when it cannot write.
-    """
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.away = False
-        self.disk_full = False
-        self.url = ""
-        self._tokens: dict[str, dict[str, Any]] = {}
-        self._codes: dict[str, tuple[str, str]] = {}
-
-    @property
-    def api_url(self) -> str:
-        """Address of its API."""
-        return f"{self.url}/nb/hub/api"
-
-    def let_in(
-        self,
-        token: str,
-        name: str,
-        *,
-        scopes: Iterable[str] = (),
-        groups: Iterable[str] = (),
-        kind: str = "user",
-    ) -> None:
-        """Make a token known."""
-        self._tokens[token] = {
-            "kind": kind,
-            "name": name,
-            "groups": list(groups),
-            "scopes": list(scopes),
-        }
-
-    def revoke(self, token: str) -> None:
-        """Forget a token."""
-        self._tokens.pop(token, None)
-
-    def grant_code(self, code: str, token: str, challenge: str) -> None:
-        """Let the OAuth code be exchanged, once, for the token; PKCE's challenge is checked."""
-        self._codes[code] = (token, challenge)
-
-    def app(self) -> Application:
-        """Return its web application."""
-        hub = self
-
-        class Base(RequestHandler):
-            def prepare(self) -> None:
-                if hub.away:
-                    self.send_error(503)
-
-        class User(Base):
-            def get(self) -> None:
-                hub.asked += 1
-                token = self.request.headers.get("Authorization", "").removeprefix("token ")
-                if token not in hub._tokens or hub.disk_full:
-                    self.send_error(403)
-                else:
-                    self.write(json.dumps(hub._tokens[token]))
-
-        class Token(Base):
-            def post(self) -> None:
-                form = {k: v[0] for k, v in parse_qs(self.request.body.decode()).items()}
-                token, challenge = hub._codes.pop(form.get("code", ""), ("", ""))
-                digest = sha256(form.get("code_verifier", "").encode()).digest()
-                proof = urlsafe_b64encode(digest).decode().rstrip("=")
-                if not token or proof != challenge:
-                    self.set_status(400)
-                    self.write({"error": "invalid_grant"})
-                else:
-                    self.write({"access_token": token, "token_type": "Bearer"})
-
-        class State(Base):
-            def get(self) -> None:
-                counts = {"labs_running": 3, "people_active": 2}
-                self.write({**counts, "hub": "up", "disk_full": hub.disk_full})
-
-        return Application(
-            [
-                (r"/nb/hub/api/user", User),
-                (r"/nb/hub/api/oauth2/token", Token),
-                (r"/nb/hub/firstlight/state", State),
-            ],
-            log_function=lambda _: None,
-        )
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[FakeHub]:
-        """Serve on a free port of loopback."""
-        async with serving(self.app()) as url:
-            self.url = url
-            yield self
+_HUB = Component(name="hub", title="Notebooks", path=paths.HUB, command=(), health="{url}{path}")
 
 
-@asynccontextmanager
-async def serving(app: Application, port: int | None = None) -> AsyncIterator[str]:
-    """Serve an application on loopback; the value is its address without a slash at the end."""
-    server = HTTPServer(app)
-    if port is None:
-        socket, port = bind_unused_port()
-        server.add_socket(socket)
-    else:
-        server.listen(port, "127.0.0.1")
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.stop()
-        await server.close_all_connections()
+def running_component(component: Component, port: int = 0) -> RuntimeComponent:
+    """Return a component as it is in a run, with its port on loopback."""
+    url = f"http://127.0.0.1:{port}"
+    return RuntimeComponent(
+        name=component.name,
+        title=component.title,
+        path=component.path,
+        more_paths=component.more_paths,
+        port=port,
+        url=url,
+        health=component.health.format(url=url, path=component.path, port=port),
+        command=component.command,
+        hub_service=component.hub_service is not None,
+        acts_at=component.hub_service.acts_at if component.hub_service else (),
+    )
 
 
-def make_context(
+def make_context[S: Section](
     state_dir: Path,
-    name: str,
+    component: Component,
+    model: type[S],
     hub: FakeHub,
     *,
-    settings: dict[str, Any] | None = None,
-    ports: dict[str, int] | None = None,
+    settings: JsonValue = None,
+    others: Iterable[RuntimeComponent] = (),
+    datasets: Iterable[DataSet] = (),
     public_url: str = "http://127.0.0.1:8000",
-) -> ServiceContext:
-    """Return the context of a service under test."""
-    prefix = "/portal/" if name == "portal" else f"/api/{name}/"
-    runtime = Runtime(state_dir=state_dir, public_url=public_url, ports=ports or {})
+) -> ServiceContext[S]:
+    """Return the context of a service under test.
+
+    Parameters
+    ----------
+    model
+        The model of the service's own settings.
+    settings
+        What ``platform.yaml`` says.
+    others
+        Components that run besides the hub and the service.
+    datasets
+        The site's data sets.
+    """
+    own = running_component(component)
+    shared, section = read_settings(json.dumps(settings or {}), component.name, model)
+    components = (running_component(_HUB), *others, own)
     return ServiceContext(
-        name=name,
-        prefix=prefix,
-        state_dir=state_dir,
-        public_url=public_url,
-        port=0,
-        settings=ServiceSettings.model_validate(settings or {}),
-        runtime=runtime,
+        component=own,
+        runtime=_runtime(state_dir, components, datasets, public_url),
+        shared=shared,
+        settings=section,
         version="0.0",
         hub_api_url=hub.api_url,
-        hub_base_url="/nb/",
         hub_token="the-services-own-secret",  # noqa: S106
+    )
+
+
+def write_run(
+    state_dir: Path,
+    components: Iterable[RuntimeComponent],
+    *,
+    datasets: Iterable[DataSet] = (),
+    settings: JsonValue = None,
+    public_url: str = "http://127.0.0.1:8000",
+) -> None:
+    """Write the files that ``firstlight up`` writes for the processes of a run."""
+    runtime = _runtime(state_dir, components, datasets, public_url)
+    run = state_dir / "run"
+    run.mkdir(exist_ok=True)
+    (run / "runtime.json").write_text(runtime.model_dump_json())
+    (run / "settings.json").write_text(json.dumps(settings or {}))
+
+
+def _runtime(
+    state_dir: Path,
+    components: Iterable[RuntimeComponent],
+    datasets: Iterable[DataSet],
+    public_url: str,
+) -> Runtime:
+    return Runtime(
+        state_dir=state_dir,
+        public_url=public_url,
+        labs_python=state_dir,
+        tutorials_dir=state_dir,
+        version="0.0",
+        components=tuple(components),
+        datasets=tuple(datasets),
     )
 
 
@@ -175,7 +118,7 @@ async def fetch(
     form: dict[str, str] | None = None,
     follow: bool = False,
 ) -> HTTPResponse:
-    """Ask, and return the answer whatever its status."""
+    """Send a request, and return the answer whatever its status."""
     client = AsyncHTTPClient(force_instance=True)
     try:
         return await client.fetch(

@@ -1,7 +1,7 @@
-// Everything here only adds comfort: the pages work without it.
+// Everything here is optional: the pages work without it.
 "use strict";
 
-// Who is logged in at the hub: pages that anybody may see do not say it of themselves.
+// Who is logged in at the hub: pages that are open to all do not know it.
 const who = document.getElementById("who");
 const greet = (name) => {
   const shown = Object.assign(document.createElement("span"), { className: "fl-name", textContent: name });
@@ -15,31 +15,31 @@ const ask = async (address) => {
     const { name } = await (await fetch(address, { signal: AbortSignal.timeout(10000) })).json();
     if (name) greet(name);
   } catch {
-    // The hub is away; logging in leads to it when it is back.
+    // The hub is unavailable; the login link leads to it when it is back.
   }
 };
 if (who.dataset.ask) ask(who.dataset.ask);
 
-// The landing page's live state; a hidden tab asks nothing.
+// The landing page's live state; a hidden tab sends no requests.
 const live = document.getElementById("live");
 if (live) {
   const put = (element, text) => {
-    // Only what changed, so that a screen reader hears changes and not every round.
+    // Update only what changed, so that a screen reader announces changes and not every round.
     if (element && element.textContent !== text) element.textContent = text;
   };
   const refresh = async () => {
     if (document.hidden) return;
     try {
       const state = await (await fetch("/state.json", { signal: AbortSignal.timeout(4000) })).json();
-      for (const part of state.services) {
-        const element = live.querySelector(`[data-part="${CSS.escape(part.name)}"]`);
+      for (const component of state.services) {
+        const element = live.querySelector(`[data-part="${CSS.escape(component.name)}"]`);
         if (!element) continue;
-        element.dataset.up = String(part.up);
-        put(element, part.up ? "up" : "away");
+        element.dataset.up = String(component.up);
+        put(element, component.up ? "up" : "unavailable");
       }
       put(document.getElementById("labs-running"), String(state.labs_running ?? "–"));
     } catch {
-      // The next round may do better; what is shown stays.
+      // Keep what is shown; the next round may succeed.
     }
   };
   setInterval(refresh, 5000);

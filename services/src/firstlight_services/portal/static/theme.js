@@ -1,4 +1,4 @@
-// Light or dark, before the first paint. The hub's pages keep the choice under the same name.
+// Light or dark, before the first paint. The hub's pages store the choice under the same key.
 "use strict";
 
 (() => {
@@ -9,7 +9,7 @@
     try {
       return localStorage.getItem(KEY);
     } catch {
-      return null; // A browser may refuse to keep anything.
+      return null; // A browser may refuse to store anything.
     }
   };
   const apply = () => {
@@ -19,7 +19,7 @@
   };
   apply();
   dark.addEventListener("change", apply);
-  // Another tab, or the hub's page that one comes back from.
+  // Another tab, or a page of the hub that the person comes back from.
   addEventListener("storage", apply);
   addEventListener("pageshow", apply);
   addEventListener("DOMContentLoaded", () => {
@@ -31,7 +31,7 @@
       try {
         localStorage.setItem(KEY, theme);
       } catch {
-        // It holds for this page.
+        // The choice holds for this page only.
       }
     });
   });

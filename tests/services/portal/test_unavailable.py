@@ -1,4 +1,4 @@
-"""While a part restarts, each caller is told in its own language."""
+"""While a component restarts, each caller is told in a format that it understands."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ async def test_the_catalogs_clients_get_a_votable(site: Any) -> None:
     info = ElementTree.fromstring(answer.body).find(".//{*}INFO[@name='QUERY_STATUS']")
     assert info is not None
     assert info.get("value") == "ERROR"
-    assert info.text == "The catalog service is restarting; try again in a few seconds."
+    assert info.text == "The Catalogs service is unavailable; try again in a few seconds."
 
 
 @pytest.mark.parametrize(
     ("path", "code"),
     [
         ("/api/butler/repo/dp01", "service_unavailable"),
+        ("/api/nobody/knows", "service_unavailable"),
         ("/nb/hub/api/users/vera", "hub_unavailable"),
         ("/nb/user/vera/api/kernels", "lab_unavailable"),
     ],
@@ -43,12 +44,21 @@ async def test_programs_get_json(site: Any, path: str, code: str) -> None:
     assert (answer["status"], answer["message"]) == (503, answer["error"]["message"])
 
 
+async def test_a_component_is_called_by_its_title(site: Any) -> None:
+    answer = json.loads((await _error(site, "/api/butler/repo/dp01")).body)
+
+    assert answer["message"] == "The Images service is unavailable; try again in a few seconds."
+
+
 @pytest.mark.parametrize(
     ("path", "title"),
     [
         ("/nb/hub/home", "The hub is restarting"),
         ("/nb/", "The hub is restarting"),
-        ("/nb/user/vera/lab", "Your lab does not answer"),
+        ("/nb/user/vera/lab", "Your lab is not responding"),
+        ("/sky/map", "The Sky maps service is unavailable"),
+        ("/helper", "This service is unavailable"),
+        ("/nobody/knows", "The hub is restarting"),
     ],
 )
 async def test_people_get_a_page_that_tries_again(site: Any, path: str, title: str) -> None:
@@ -77,4 +87,7 @@ async def test_a_proxy_without_routes_leads_nobody_to_a_page_that_is_not_there(s
     query = await fetch(f"{site.url}/api/tap/sync?QUERY=SELECT%201")
     assert query.code == 503
     assert query.headers["Content-Type"] == "application/x-votable+xml"
+    helper = await fetch(f"{site.url}/helper/page")
+    assert helper.code == 503
     assert (await fetch(f"{site.url}/nbx")).code == 404
+    assert (await fetch(f"{site.url}/sky/map")).code == 404, "it does not run"

@@ -1,0 +1,22 @@
+"""What the portal is to the platform; loaded by the hub, so it imports no server."""
+
+from __future__ import annotations
+
+from firstlight_common.components import Component, HubService
+from firstlight_services.portal.settings import PortalSettings
+
+__all__ = ["CATALOG_SERVICE", "COMPONENT"]
+
+CATALOG_SERVICE = "tap"
+"""The component whose tables the catalog pages show."""
+
+COMPONENT = Component(
+    name="portal",
+    path="/portal/",
+    more_paths=("/",),
+    command=("{python}", "-m", "firstlight_services.portal", "--state-dir", "{state_dir}"),
+    hub_service=HubService(acts_at=(CATALOG_SERVICE,)),
+    settings=PortalSettings,
+    # The landing page is always there; the settings decide on the catalog pages.
+    runs="always",
+)

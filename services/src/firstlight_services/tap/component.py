@@ -1,0 +1,17 @@
+"""What the catalog service is to the platform; loaded by the hub, so it imports no server."""
+
+from __future__ import annotations
+
+from firstlight_common.components import Component, HubService
+from firstlight_services.tap.settings import TapSettings
+
+__all__ = ["COMPONENT"]
+
+COMPONENT = Component(
+    name="tap",
+    title="Catalogs",
+    path="/api/tap/",
+    command=("{python}", "-m", "firstlight_services.tap", "--state-dir", "{state_dir}"),
+    hub_service=HubService(),
+    settings=TapSettings,
+)
