@@ -42,7 +42,7 @@ def test_what_is_there_is_not_made_again_and_what_is_missing_is(
     assert make_sample(labs_python, sample) == ""
 
     preview.unlink()
-    assert "preview.png written" in make_sample(labs_python, sample)
+    assert "wrote preview.png" in make_sample(labs_python, sample)
 
     assert preview.exists()
     assert table.stat().st_mtime_ns == old

@@ -68,7 +68,7 @@ def test_each_source_has_one_unique_row_of_truth(tables: Tables, simulation: Sim
 
 
 def test_healpix_cells_are_those_whose_middle_is_nearest() -> None:
-    """Middles of belt cells, after equations 8 and 9 of Górski et al. (2005)."""
+    """Centres of the belt cells, after equations 8 and 9 of Górski et al. (2005)."""
     nside = 32
     rings = np.arange(nside, 3 * nside + 1)
     number = 2 * nside * (nside - 1) + np.arange(len(rings) * 4 * nside)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.wcs import WCS
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from firstlight_lab.geometry import Box, Extent, Point
 
@@ -87,10 +87,11 @@ class PhotoCalib:
         return counts * 10 ** (0.4 * (_NANOJANSKY_ZERO_POINT - self.zero_point))
 
     def instFluxToMagnitude(  # noqa: N802
-        self, counts: float | NDArray[np.floating]
+        self, counts: ArrayLike
     ) -> np.floating | NDArray[np.floating]:
         """Convert counts to AB magnitudes, with NaN where the counts are not positive."""
-        return self.zero_point - 2.5 * np.log10(np.where(counts > 0, counts, np.nan))
+        values = np.asarray(counts)
+        return self.zero_point - 2.5 * np.log10(np.where(values > 0, values, np.nan))
 
 
 @dataclass(frozen=True)
