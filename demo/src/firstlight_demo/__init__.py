@@ -1,17 +1,17 @@
-"""A pretend GitHub: the OAuth and REST endpoints that First Light uses, and a few people.
+"""A pretend GitHub: the OAuth and REST endpoints that First Light uses, with a few people.
 
-For trying the platform out, and for tests. It lets anybody in as anybody.
+It is meant for trial runs and tests: anybody can log in as anybody.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pydantic import JsonValue
 
 __all__ = ["CLIENT_ID", "DEMO_ACCESS", "DEMO_SITE"]
 
 CLIENT_ID = "first-light-demo"
 
-DEMO_ACCESS: dict[str, Any] = {
+DEMO_ACCESS: dict[str, JsonValue] = {
     "identity": {"provider": "github", "github": {"client_id": CLIENT_ID}},
     "access": {
         "teams": ["first-light:dp0"],
@@ -19,7 +19,7 @@ DEMO_ACCESS: dict[str, Any] = {
         "administrators": {"teams": ["first-light:admins"]},
     },
 }
-"""What ``firstlight up --demo`` lays over ``platform.yaml``."""
+"""The settings with which ``firstlight up --demo`` overrides ``platform.yaml``."""
 
-DEMO_SITE: dict[str, Any] = {"site": {"contact": "help@observatory.example"}}
-"""What it assumes where ``platform.yaml`` says nothing."""
+DEMO_SITE: dict[str, JsonValue] = {"site": {"contact": "help@observatory.example"}}
+"""The defaults of ``firstlight up --demo``, which ``platform.yaml`` can override."""
