@@ -28,12 +28,12 @@ class Series:
 
     @property
     def least(self) -> float:
-        """The smallest value."""
+        """The smallest of the values."""
         return min(self.values)
 
     @property
     def most(self) -> float:
-        """The largest value."""
+        """The largest of the values."""
         return max(self.values)
 
     def scaled(self, factor: float) -> Series:

@@ -51,7 +51,7 @@ def test_magnitudes_belong_to_the_fluxes(tables: Tables, band: str) -> None:
 
 
 def test_forced_fluxes_are_the_objects_in_counts(tables: Tables) -> None:
-    """One count is of magnitude 27: 10^(0.4 (31.4 - 27)) nJy."""
+    """One count corresponds to magnitude 27, that is, 10^(0.4 (31.4 - 27)) nJy."""
     counts = tables["forced_photometry"]["r_base_PsfFlux_instFlux"]
 
     assert np.allclose(counts * 10 ** (0.4 * 4.4), tables["object"]["psFlux_r"])

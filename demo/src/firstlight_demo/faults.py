@@ -32,7 +32,7 @@ class Fault:
 
 
 class Faults:
-    """The current failures."""
+    """The failures that are currently in effect."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -42,7 +42,7 @@ class Faults:
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Remove all failures."""
+        """Remove all failures, so that every path works."""
         self._faults.clear()
 
     def next_for(self, path: str) -> Fault | None:

@@ -103,5 +103,5 @@ class People:
         return new
 
     def restore(self) -> None:
-        """Undo all changes."""
+        """Undo all changes that tests have made."""
         self._now = dict(self._original)

@@ -57,12 +57,12 @@ class IndexHandler(_Page):
     """The page that explains what this server is."""
 
     def get(self) -> None:
-        """Show the page."""
+        """Show the page to a browser."""
         self.render("index.html", people=self.people.everybody())
 
 
 class AuthorizeHandler(_Page):
-    """The handler of ``/login/oauth/authorize``, where one chooses as whom to log in."""
+    """The handler of ``/login/oauth/authorize``, where people choose as whom to log in."""
 
     def _asked(self) -> dict[str, str]:
         asked = {name: self.get_argument(name, "") for name in _ASKED}

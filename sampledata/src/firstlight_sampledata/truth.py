@@ -64,12 +64,19 @@ class Sky:
 
     def magnitude(self, band: str) -> Array:
         """Return the magnitudes of all sources in a band."""
-        found: Array = getattr(self, "y_mag" if band == "y" else band)
-        return found
+        magnitudes = {
+            "u": self.u,
+            "g": self.g,
+            "r": self.r,
+            "i": self.i,
+            "z": self.z,
+            "y": self.y_mag,
+        }
+        return magnitudes[band]
 
     @classmethod
     def joined(cls, parts: list[Sky]) -> Sky:
-        """Concatenate several skies."""
+        """Return one sky with the sources of all parts."""
         return cls(
             *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls))
         )
