@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME…]``: run them, show progress, end with a table."""
+"""The program ``python -m benchmarks [NAME…]``: run benchmarks and print a table of results."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ BENCHMARKS: Mapping[str, Callable[[Session], list[Comparison]]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what was chosen; returns the exit code."""
+    """Run the chosen benchmarks and return the exit code."""
     options = _options(argv)
-    # What a person watches goes to stderr, so that a program can read stdout.
+    # Progress goes to stderr, so that a program can read stdout.
     watched = Console(stderr=True, highlight=False)
     columns = (
         TextColumn("{task.description}"),
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="firstlight-bench-") as folder,
         Progress(*columns, console=watched) as progress,
     ):
-        # The labs of the process spawner run under accounts of their own, and look in here.
+        # The process spawner's labs run under accounts of their own and need to read this folder.
         Path(folder).chmod(0o755)
         session = Session(Path(folder), options.quick, progress)
         for name in options.names or BENCHMARKS:
@@ -62,10 +62,10 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog=f"Benchmarks: {', '.join(BENCHMARKS)}. Without a name, all of them.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure")
-    parser.add_argument("--quick", action="store_true", help="only see whether they work")
+    parser.add_argument("--quick", action="store_true", help="only check that they work")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print all values as JSON")
-    form.add_argument("--markdown", action="store_true", help="print the docs' table")
+    form.add_argument("--markdown", action="store_true", help="print the table for the docs")
     options = parser.parse_args(argv)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}")
@@ -78,14 +78,14 @@ def _show(found: Sequence[Comparison], options: argparse.Namespace, watched: Con
     elif options.markdown:
         sys.stdout.write(as_markdown(found) + "\n")
     else:
-        # A file has no width; a table that is cut is of no use there.
+        # A file has no width, and a truncated table would be useless in one.
         width = None if sys.stdout.isatty() else _WIDTH
         Console(highlight=False, width=width).print(as_table(found))
     for comparison in found:
         if comparison.note:
             watched.print(f"• {comparison.what}: {comparison.note}")
     if options.quick:
-        watched.print("[yellow]--quick: these values say nothing about speed.[/]")
+        watched.print("[yellow]--quick: these values do not measure speed.[/]")
 
 
 if __name__ == "__main__":

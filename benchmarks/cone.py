@@ -1,19 +1,20 @@
-r"""Cone searches: the SQL that we emit against other ways to write one, over the same rows.
+r"""Cone searches: the SQL that we emit compared with other ways to query the same rows.
 
-All sides select the same columns of the same simulated objects (300 square degrees, as DP0.1 has
-them), with everything in memory, and must find the same rows.
+All sides select the same columns of the same simulated objects (300 square degrees, as in DP0.1)
+with everything in memory, and must find the same rows.
 
-- *haversine in DuckDB*: the great-circle formula over all rows, as one writes it who has no
+- *haversine in DuckDB*: the great-circle formula over all rows, as one would write it without a
   spatial index, run by the same engine on the same file with the same threads. The difference is
-  what we emit: a box before the formula, which the loader's order of rows lets DuckDB look up.
-- *SQLite with R\*Tree*: a real spatial index, of the database that comes with Python; the index
-  finds a box's rows, the formula decides. It was made for finding few rows of many, where a column
-  store has to look at thousands: for small cones it is the one to beat. It has one thread, and its
-  module makes Python objects of rows, which counts where there are many.
+  the box that we emit before the formula, which DuckDB can look up thanks to the loader's row
+  order.
+- *SQLite with R\*Tree*: a real spatial index, in the database that comes with Python. The index
+  finds the rows in a box and the formula selects from them. It is designed to find few rows among
+  many, where a column store has to scan thousands, so it is the one to beat for small cones. It is
+  single-threaded and returns rows as Python objects, which matters where there are many.
 
-Ours starts from ADQL, so that parsing and planning are on its clock; the peers start from SQL.
+Our side starts from ADQL, so parsing and planning are timed; the peers start from SQL.
 
-pgSphere and Q3C, which the large archives use, need a PostgreSQL server and are not compared.
+pgSphere and Q3C, which large archives use, need a PostgreSQL server and are not compared.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ from firstlight_services.tap.store import DuckStore
 __all__ = ["run"]
 
 _CONES = 5
-"""Of each size, around objects here and there."""
+"""Number of cones of each size, each around a different object."""
 
 _RADII = {"10″": 10 / 3600, "1′": 1 / 60, "10′": 1 / 6, "1°": 1.0}
 _COLUMNS = ("objectId", "ra", "dec", "mag_g", "mag_r", "mag_i")
 _Cone = Mapping[str, float]
 _Found = tuple[int, int]
-"""How many rows, and the sum of their numbers."""
+"""The number of rows, and the sum of their object ids."""
 
 _LIMITS = Limits(10**9, 10**9)
 _MILLI = 1e3
@@ -61,7 +62,7 @@ _FORMULA = (
 )
 _HAVERSINE = "SELECT {columns} FROM dp01_dc2_catalogs.object WHERE " + _FORMULA  # noqa: S608
 _RTREE = (
-    "SELECT {columns} FROM place JOIN object USING (objectId) "  # noqa: S608 (numbers of our own)
+    "SELECT {columns} FROM place JOIN object USING (objectId) "  # noqa: S608 (only our own numbers)
     "WHERE ra1 >= {ra_low} AND ra0 <= {ra_high} AND dec1 >= {dec_low} AND dec0 <= {dec_high} AND "
     + _FORMULA.replace("least", "min")
 )
@@ -69,7 +70,7 @@ _RTREE = (
 
 @dataclass(frozen=True)
 class _Sides:
-    """The three ways to ask."""
+    """The three ways to query."""
 
     store: DuckStore
     sqlite: sqlite3.Connection
@@ -98,7 +99,7 @@ class _Sides:
 
 
 def run(session: Session) -> list[Comparison]:
-    """Compare cones of several sizes, each at several places."""
+    """Compare cones of several sizes, each at several positions."""
     rows, rounds = session.size(2_000_000, 20_000), session.rounds(7)
     sides, centers = _prepared(session, rows)
     peers = {
@@ -112,7 +113,7 @@ def run(session: Session) -> list[Comparison]:
             cones = [_cone(ra, dec, radius) for ra, dec in centers]
             counts = {way: _all(ask, cones) for way, ask in ways.items()}
             if len({str(count) for count in counts.values()}) != 1:
-                raise RuntimeError(f"the sides disagree on what is in the cones: {counts}")
+                raise RuntimeError(f"the sides found different rows in the cones: {counts}")
             taken = interleave(
                 rounds,
                 {way: partial(seconds, partial(_all, ask, cones)) for way, ask in ways.items()},
@@ -140,7 +141,7 @@ def _all(ask: Callable[[_Cone], _Found], cones: Sequence[_Cone]) -> list[_Found]
 
 
 def _prepared(session: Session, rows: int) -> tuple[_Sides, list[tuple[float, float]]]:
-    """Make both databases; return how to ask them, and where there are objects."""
+    """Create both databases; return the ways to query them and positions of objects."""
     folder = session.folder / "cone"
     folder.mkdir()
     with session.steps("cone: simulating and loading", 3) as step:
@@ -158,7 +159,7 @@ def _prepared(session: Session, rows: int) -> tuple[_Sides, list[tuple[float, fl
 
 
 def _objects(rows: int) -> pa.Table:
-    """Return objects that are spread evenly over DP0.1's part of the sky."""
+    """Return objects distributed uniformly over DP0.1's part of the sky."""
     random = np.random.default_rng(20210630)
     low, high = (math.sin(math.radians(dec)) for dec in (-44.5, -29.0))
     columns = {
@@ -171,12 +172,12 @@ def _objects(rows: int) -> pa.Table:
 
 def _sqlite(path: Path, objects: pa.Table) -> sqlite3.Connection:
     database = sqlite3.connect(path)
-    # All in memory, as DuckDB has it.
+    # Everything is in memory, as in DuckDB.
     database.execute("PRAGMA cache_size = -2000000")
     typed = ", ".join(f"{name} REAL" for name in _COLUMNS[1:])
     database.execute(f"CREATE TABLE object (objectId INTEGER PRIMARY KEY, {typed})")
     database.execute("CREATE VIRTUAL TABLE place USING rtree(objectId, ra0, ra1, dec0, dec1)")
-    # Sorted along the sky: the tree is made sooner and better for it.
+    # Rows sorted by position make the tree quicker to build and better.
     order = np.lexsort((objects["ra"].to_numpy(), np.floor(objects["dec"].to_numpy() * 4)))
     columns = [objects[name].to_numpy()[order].tolist() for name in _COLUMNS]
     values = list(zip(*columns, strict=True))
@@ -188,7 +189,7 @@ def _sqlite(path: Path, objects: pa.Table) -> sqlite3.Connection:
 
 
 def _cone(ra: float, dec: float, radius: float) -> _Cone:
-    """Return a cone and, for who has an index of boxes, the box around it."""
+    """Return a cone and, for an index of boxes, the box around it."""
     box = bounds(ra, dec, radius)
     (ra_low, ra_high), (dec_low, dec_high) = box.ra[0], box.dec
     edges = {"ra_low": ra_low, "ra_high": ra_high, "dec_low": dec_low, "dec_high": dec_high}
@@ -196,6 +197,6 @@ def _cone(ra: float, dec: float, radius: float) -> _Cone:
 
 
 def _fill(query: str, cone: _Cone) -> str:
-    # With an exponent: DuckDB would take other numbers for exact decimals.
+    # With an exponent, since DuckDB reads other literals as exact decimals.
     written = {key: f"{value:.17e}" for key, value in cone.items()}
     return query.format(columns=", ".join(_COLUMNS), **written)

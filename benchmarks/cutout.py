@@ -1,14 +1,15 @@
-"""Cutouts: ``butler.get(…, parameters={"bbox": …})`` against two other ways to the same pixels.
+"""Cutouts: ``butler.get(…, parameters={"bbox": …})`` compared with two ways to get the same pixels.
 
-One small part of a coadd of the sample data, in the labs' environment as in a notebook.
+All sides read one small part of a coadd of the sample data, in the labs' environment as in a
+notebook.
 
-- *Butler, whole image, then sliced*: the same ``butler.get`` without ``bbox``, and the part cut out
-  of what came, as one does who does not know the parameter. Both sides look the data set up in the
-  registry; both return a whole exposure (image, mask, variance, WCS).
-- *astropy.io.fits ``.section``*: the file's path known, only the image's pixels read. It looks
-  nothing up and makes no exposure: it is the floor, and ours can but come near it. So that one sees
-  what of the way is the Butler's, the formatter alone is a line too (``read_exposure`` with
-  ``bbox`` and ``component="image"``, which returns pixels and their place).
+- *Butler, whole image, then sliced*: the same ``butler.get`` without ``bbox``, whose result is then
+  sliced, as one would without knowing the parameter. Both sides look the dataset up in the registry
+  and return a complete exposure (image, mask, variance, WCS).
+- *astropy.io.fits ``.section``*: only the image's pixels, from a known path. Without a lookup or an
+  exposure, it is the lower bound that our side can at best approach. To show how much of the time
+  is the Butler's, the formatter alone is also measured (``read_exposure`` with ``bbox`` and
+  ``component="image"``, which returns pixels and their position).
 
 The file is in the page cache for all sides.
 """
@@ -16,8 +17,8 @@ The file is in the page cache for all sides.
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from benchmarks.cutout_in_labs import Timings
 from benchmarks.measure import Comparison, Series
 from benchmarks.session import Session
 
@@ -28,14 +29,14 @@ _SIDE = 100
 
 
 def run(session: Session) -> list[Comparison]:
-    """Compare reading a small part of a coadd."""
+    """Compare ways to read a small part of a coadd."""
     repository = session.sample_data / "butler" / "dp01"
     rounds = session.rounds(20)
     with session.steps("cutout: measuring"):
         said = session.in_labs(
             "benchmarks.cutout_in_labs", str(repository), str(rounds), str(_SIDE)
         )
-    found: dict[str, Any] = json.loads(said)
+    found: Timings = json.loads(said)
     taken = {name: Series(tuple(values)).scaled(_MILLI) for name, values in found["taken"].items()}
     width, height = found["shape"]
     what = f"cutout {_SIDE} × {_SIDE} of {width} × {height}"
@@ -54,7 +55,7 @@ def run(session: Session) -> list[Comparison]:
             taken["butler_bbox"],
             taken["section"],
             section,
-            note="the peer reads the image's pixels alone from a path that it is given",
+            note="the peer reads only the image's pixels, from a path that it is given",
         ),
         Comparison(
             f"{what}, image's pixels alone", "ms", taken["pixels"], taken["section"], section

@@ -1,4 +1,4 @@
-"""What `benchmarks.cutout` runs in the labs' environment; prints the seconds of each side."""
+"""The program that `benchmarks.cutout` runs in the labs' environment to time each side."""
 
 from __future__ import annotations
 
@@ -9,36 +9,46 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.measure import interleave, seconds
 
-__all__ = ["main"]
+__all__ = ["Timings", "main"]
 
 Pixels = npt.NDArray[np.float32]
 _COLLECTION = "2.2i/runs/DP0.1"
 
 
+class Timings(TypedDict):
+    """The output of the program: image size, versions, and the seconds taken by each side."""
+
+    shape: tuple[int, int]
+    astropy: str
+    butler: str
+    taken: dict[str, tuple[float, ...]]
+
+
 def main() -> None:
-    """Measure: arguments are the repository, the repetitions, and the cutout's side in pixels."""
+    """Measure, given the repository, the repetitions, and the cutout's side in pixels."""
     from firstlight_lab.env import lab_environment
 
-    # The Butler reads these when it is imported.
+    # The Butler reads these variables when it is imported.
     os.environ.update(lab_environment())
     repository, rounds, side = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     sides, shape = _sides(repository, side)
     pixels = [work() for work in sides.values()]
     if not all(np.array_equal(pixels[0], other) for other in pixels):
-        raise RuntimeError("the sides disagree on the pixels")
+        raise RuntimeError("the sides returned different pixels")
     taken = interleave(rounds, {name: partial(seconds, work) for name, work in sides.items()})
-    document = {
-        "shape": shape,
-        "astropy": version("astropy"),
-        "butler": version("lsst-daf-butler"),
-        "taken": {name: series.values for name, series in taken.items()},
-    }
+    document = Timings(
+        shape=shape,
+        astropy=version("astropy"),
+        butler=version("lsst-daf-butler"),
+        taken={name: series.values for name, series in taken.items()},
+    )
     sys.stdout.write(json.dumps(document))
 
 
@@ -48,7 +58,7 @@ def _sides(repository: Path, side: int) -> tuple[dict[str, Callable[[], Pixels]]
 
     from firstlight_lab.formatters import read_exposure
     from firstlight_lab.geometry import Box
-    from firstlight_lab.images import ExposureF, ImageF
+    from firstlight_lab.images import ExposureF
 
     butler = Butler.from_config(str(repository), collections=_COLLECTION)
     data_id = sorted(butler.query_datasets("deepCoadd"))[0].dataId
@@ -67,8 +77,7 @@ def _sides(repository: Path, side: int) -> tuple[dict[str, Callable[[], Pixels]]
         return exposure[box].image.array
 
     def pixels() -> Pixels:
-        image: ImageF = read_exposure(path, bbox=box, component="image")
-        return image.array
+        return read_exposure(path, bbox=box, component="image").array
 
     def section() -> Pixels:
         with fits.open(path, memmap=False) as hdus:

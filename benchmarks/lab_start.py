@@ -1,16 +1,17 @@
-"""Lab start: our spawner against JupyterHub's own ``SimpleLocalProcessSpawner``.
+"""Lab start: our spawner compared with JupyterHub's own ``SimpleLocalProcessSpawner``.
 
-From the request to start a lab to the lab's first answer (``/api/status``) at the public address.
-Both sides are whole platforms of this checkout: the same hub, proxy and settings, each with a state
-directory of its own, and the same ``python -m jupyterhub.singleuser`` of the labs' environment. In
-one of them, a file in ``jupyterhub_config.d/`` puts JupyterHub's spawner in the place of ours, and
-gives its labs the variables that ours gets of the labs' package: they configure JupyterLab, and so
-change how long it takes. The two run side by side and start labs in turn, after one that does not
-count (new home, cold files).
+The time is measured from the request to start a lab to the lab's first response (``/api/status``)
+at the public address. Both sides are complete platforms of this checkout: the same hub, proxy and
+settings, each with its own state directory, and the same ``python -m jupyterhub.singleuser`` in the
+labs' environment. In one of them, a file in ``jupyterhub_config.d/`` replaces our spawner with
+JupyterHub's, and sets the same environment variables of the lab package: they configure JupyterLab
+and so affect its start-up time. The two run side by side and start labs alternately. The first
+start of each (new home, cold files) is not counted.
 
-Ours does more on the way: private namespaces, limits, an account, a token for the data services.
-It looks for the lab's port often, where the hub backs off exponentially; that part is not measured
-apart. The values spread widely, the peer's above all: look at least and most too.
+Our side does more: private namespaces, limits, an account, and a token for the data services. It
+polls the lab's port frequently, where the hub backs off exponentially; the effect of that was not
+measured separately. The values vary widely, the peer's most of all, so consider the minimum and
+maximum too.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ c.Spawner.environment = dict(c.LabSpawner.installation.environment)
 
 
 def run(session: Session) -> list[Comparison]:
-    """Compare the starts of labs."""
+    """Compare lab starts with the two spawners."""
     rounds = session.rounds(10)
     ours, peer = session.new_state("lab-start-ours"), session.new_state("lab-start-peer")
     config = _with_peer(peer.root.parent)
@@ -65,12 +66,12 @@ def _start(platform: RunningPlatform) -> Callable[[], float]:
 
 
 def _with_peer(folder: Path) -> Path:
-    """Write a configuration with the other spawner; return its ``platform.yaml``."""
+    """Write a configuration with JupyterHub's spawner; return its ``platform.yaml``."""
     config = folder / "platform.yaml"
     config.write_text("{}\n")
     hook = folder / "jupyterhub_config.d" / "spawner.py"
     hook.parent.mkdir()
-    # JupyterHub's spawner runs labs as whoever runs the hub; as root they have to be told so.
+    # JupyterHub's spawner runs labs under the hub's account; root needs an explicit option.
     arguments = ["--allow-root"] if os.geteuid() == 0 else []
     command = [str(Installation.find().labs_python), "-m", "jupyterhub.singleuser"]
     homes = str(folder / "homes" / "{username}")

@@ -1,6 +1,6 @@
-"""Measured values, and the taking of them in turn.
+"""Measured values, and functions to take them alternately.
 
-Only the standard library: the labs' environment runs this too.
+Only the standard library is used, since the module also runs in the labs' environment.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ __all__ = ["Comparison", "Series", "interleave", "seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The same thing measured some times, in the order in which it was."""
+    """Repeated measurements of the same thing, in order."""
 
     values: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median of the values."""
         return median(self.values)
 
     @property
     def least(self) -> float:
-        """The least one."""
+        """The smallest of the values."""
         return min(self.values)
 
     @property
     def most(self) -> float:
-        """The greatest one."""
+        """The largest of the values."""
         return max(self.values)
 
     def scaled(self, factor: float) -> Series:
-        """Return the same in another unit."""
+        """Return the values in another unit."""
         return Series(tuple(value * factor for value in self.values))
 
     def inverted(self, amount: float) -> Series:
-        """Return, of durations, how much of an amount was done in a unit of time."""
+        """Return the rates at which an amount was processed, given values that are durations."""
         return Series(tuple(amount / value for value in self.values))
 
 
@@ -52,17 +52,17 @@ class Comparison:
     Attributes
     ----------
     what
-        What was measured.
+        Description of what was measured.
     unit
-        Of the values of both sides.
+        Unit of the values of both sides.
     ours, peer
-        Values by repetition; without a peer it is a figure and claims nothing.
+        Values by repetition; without a peer, the line is a figure and makes no claim.
     peer_name
-        Whom we are compared with.
+        Name of the peer.
     better
-        Which values are the better ones.
+        Whether lower or higher values are better.
     note
-        What a reader has to know of this line.
+        What a reader needs to know about this line.
     """
 
     what: str
@@ -75,12 +75,12 @@ class Comparison:
 
     @property
     def ratio(self) -> Series | None:
-        """How many times better ours is, by repetition; below 1, the peer is better.
+        """How many times better our side is, by repetition; below 1, the peer is better.
 
         Notes
         -----
-        The two values of a repetition were taken one after the other, so what else the machine was
-        doing then counts for both. That is lost in a ratio of two medians.
+        The two values of a repetition are taken one after the other, so other load on the machine
+        affects both. A ratio of two medians would lose that.
         """
         if self.peer is None:
             return None
@@ -90,8 +90,8 @@ class Comparison:
         return Series(tuple(ours / peer for ours, peer in pairs))
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long a call takes; garbage of what was before is not its business."""
+def seconds[Result](work: Callable[[], Result]) -> float:
+    """Return the duration of a call, after collecting earlier garbage."""
     gc.collect()
     began = time.perf_counter()
     work()
@@ -101,22 +101,22 @@ def seconds(work: Callable[[], object]) -> float:
 def interleave(
     rounds: int,
     sides: Mapping[str, Callable[[], float]],
-    step: Callable[[], object] = lambda: None,
+    step: Callable[[], None] = lambda: None,
 ) -> dict[str, Series]:
-    """Measure all sides in turn, a number of times.
+    """Measure all sides alternately, a number of times.
 
     Parameters
     ----------
     rounds
-        Repetitions.
+        Number of repetitions.
     sides
-        What measures each side once and returns the value.
+        Functions that measure each side once and return the value.
     step
         Called after each measurement.
 
     Notes
     -----
-    Every other round goes backwards, so that no side always comes after the same one.
+    Every other round is in reverse order, so that no side always follows the same one.
     """
     values: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):

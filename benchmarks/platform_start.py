@@ -1,7 +1,7 @@
-"""Platform start: from ``firstlight up`` to the printed address, everything installed and made.
+"""Platform start: from ``firstlight up`` to the printed address, with everything installed.
 
-A figure and no claim: there is no other platform that does the same on one machine. The state
-directory has been used before, as on any day but the first; everything is healthy when the address
+This is a figure, not a claim: no other platform does the same on one machine. The state directory
+has been used before, as on any day but the first, and all components are healthy when the address
 is printed.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["run"]
 
 
 def run(session: Session) -> list[Comparison]:
-    """Measure starts of the same platform."""
+    """Measure repeated starts of the same platform."""
     rounds = session.rounds(5)
     state = session.new_state("platform-start")
     taken = []
@@ -24,5 +24,5 @@ def run(session: Session) -> list[Comparison]:
             with running(state) as platform:
                 taken.append(platform.took)
             step()
-    # The first made the databases and the secrets.
+    # The first start created the databases and secrets.
     return [Comparison("platform start, to its address", "s", Series(tuple(taken[1:])))]

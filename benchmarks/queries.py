@@ -1,11 +1,11 @@
-"""Queries as people write them for DP0.1, from easy to hard; not all sides read all of them."""
+"""Typical queries for DP0.1, from easy to hard; not every side can read all of them."""
 
 from __future__ import annotations
 
 __all__ = ["QUERIES"]
 
 QUERIES: tuple[str, ...] = (
-    # --- from Rubin's tutorials, in their manner
+    # --- in the style of Rubin's tutorials
     "SELECT TOP 10 * FROM dp01_dc2_catalogs.object",
     "SELECT COUNT(*) FROM dp01_dc2_catalogs.truth_match",
     """SELECT objectId, ra, dec, mag_g, mag_r, mag_i, magerr_g, magerr_r, magerr_i
@@ -21,7 +21,7 @@ QUERIES: tuple[str, ...] = (
         AND truth.match_objectId >= 0 AND truth.is_good_match = 1""",
     """SELECT TOP 100 objectId, scisql_nanojanskyToAbMag(psFlux_g) AS g
         FROM dp01_dc2_catalogs.object WHERE psFlux_g > 100""",
-    # --- by the parts of the language
+    # --- features of the language
     """SELECT objectId FROM dp01_dc2_catalogs.object
         WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 0.01, 10, 0.0167))""",
     """SELECT objectId, DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', 62, -37)) AS d
@@ -49,7 +49,7 @@ QUERIES: tuple[str, ...] = (
     "SELECT objectId, coord_ra FROM dp01_dc2_catalogs.object JOIN "
     "dp01_dc2_catalogs.position USING (objectId)",
     "SELECT UPPER(patch), COALESCE(mag_i, 99) FROM dp01_dc2_catalogs.object",
-    # --- other shapes, other ways to combine
+    # --- other shapes and set operations
     """SELECT objectId FROM dp01_dc2_catalogs.object WHERE CONTAINS(POINT('ICRS', ra, dec),
         POLYGON('ICRS', 61.9, -37.1, 62.1, -37.1, 62.1, -36.9, 61.9, -36.9)) = 1""",
     """SELECT objectId FROM dp01_dc2_catalogs.object

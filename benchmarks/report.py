@@ -1,4 +1,4 @@
-"""The results as a table for people, as Markdown for the docs, and as JSON."""
+"""The results as a table for the terminal, as Markdown for the docs, and as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
+from pydantic import JsonValue
 from rich.table import Table
 
 from benchmarks.measure import Comparison, Series
@@ -20,7 +20,7 @@ _NO_PEER = "– (a figure)"
 
 
 def number(value: float) -> str:
-    """Return a value with three digits that mean something."""
+    """Return a value with three significant digits."""
     if value == 0:
         return "0"
     rounded = float(f"{value:.3g}")
@@ -30,12 +30,12 @@ def number(value: float) -> str:
 
 
 def spread(series: Series) -> str:
-    """Return the median, and between what it lies."""
+    """Return the median and the range."""
     return f"{number(series.median)} ({number(series.least)}–{number(series.most)})"
 
 
 def row(comparison: Comparison) -> tuple[str, ...]:
-    """Return a line's cells, in the order of `HEADINGS`."""
+    """Return the cells of a line, in the order of `HEADINGS`."""
     ratio = comparison.ratio
     return (
         comparison.what,
@@ -49,7 +49,7 @@ def row(comparison: Comparison) -> tuple[str, ...]:
 
 
 def as_table(comparisons: Sequence[Comparison]) -> Table:
-    """Return the table that ends a run; where the peer is better, it is in red."""
+    """Return the table that ends a run; ratios are red where the peer is better."""
     table = Table(
         caption="median (least–most); times better: by repetition, below 1 the peer is better",
         caption_justify="left",
@@ -66,15 +66,15 @@ def as_table(comparisons: Sequence[Comparison]) -> Table:
 
 
 def as_markdown(comparisons: Sequence[Comparison]) -> str:
-    """Return the same table for a page of the docs."""
+    """Return the same table as Markdown for the docs."""
     lines = [HEADINGS, tuple("---:" if 2 <= n <= 5 else "---" for n in range(len(HEADINGS)))]
     lines += [row(comparison) for comparison in comparisons]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def as_json(comparisons: Sequence[Comparison], *, quick: bool) -> str:
-    """Return everything that was measured, for programs."""
-    document = {
+    """Return all measured values as JSON."""
+    document: JsonValue = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
         "machine": {
@@ -87,7 +87,7 @@ def as_json(comparisons: Sequence[Comparison], *, quick: bool) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False)
 
 
-def _plain(comparison: Comparison) -> dict[str, Any]:
+def _plain(comparison: Comparison) -> dict[str, JsonValue]:
     ratio = comparison.ratio
     return {
         "what": comparison.what,
@@ -101,5 +101,5 @@ def _plain(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _values(series: Series) -> dict[str, Any]:
+def _values(series: Series) -> dict[str, JsonValue]:
     return {"median": series.median, "values": list(series.values)}

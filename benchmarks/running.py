@@ -1,4 +1,4 @@
-"""A platform for a benchmark: started by the ``firstlight`` command, and used as a person would."""
+"""A platform for benchmarks, started by the ``firstlight`` command and used like a person would."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from firstlight_cli.paths import State
 __all__ = ["PERSON", "RunningPlatform", "running"]
 
 PERSON = "bench"
-"""Who starts labs."""
+"""The person who starts labs."""
 
 _UP_SECONDS = 90
 _LAB_SECONDS = 60
 _POLL_SECONDS = 0.05
-"""The hub answers for a lab that is not there yet: asking more often would slow it down."""
+"""The hub answers for a lab that is not up yet, so polling more often would slow the hub down."""
 
 _HOUR = 3600
 
 
 @dataclass
 class RunningPlatform:
-    """One that is up.
+    """A running platform.
 
     Attributes
     ----------
@@ -51,27 +51,27 @@ class RunningPlatform:
     _token: str = ""
 
     def log_in(self) -> None:
-        """Let `PERSON` in by a one-time link, as their browser would."""
+        """Log `PERSON` in with a one-time link, as their browser would."""
         link = mint_link(self.state, PERSON, admin=False, seconds=_HOUR)
-        # Loopback is never reached through the machine's web proxy.
+        # Never use the machine's web proxy for loopback.
         browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
         page = browser.open(link, timeout=30).read().decode()
         fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
-        # Not where a first visit leads to: a spawner without a form starts a lab there at once.
+        # Not the page of a first visit, where a spawner without a form starts a lab immediately.
         fields["next"] = "/nb/hub/home"
         browser.open(link.partition("?")[0], urlencode(fields).encode(), timeout=30).close()
         scope = f"access:servers!user={PERSON}"
         self._token = mint_token(self.state, PERSON, seconds=_HOUR, scopes=[scope])
 
     def start_lab(self) -> float:
-        """Start a lab; return the seconds until it answers at the public address."""
+        """Start a lab and return the seconds until it answers at the public address."""
         began = time.perf_counter()
         Hub(self.state).call("POST", f"/users/{PERSON}/server", {"size": "small"})
         _wait(self._lab_answers, _LAB_SECONDS, "the lab")
         return time.perf_counter() - began
 
     def stop_lab(self) -> None:
-        """Stop the lab; return when the hub has forgotten it."""
+        """Stop the lab and wait until the hub no longer lists it."""
         hub = Hub(self.state)
         hub.call("DELETE", f"/users/{PERSON}/server")
         path = f"/users/{PERSON}"
@@ -86,7 +86,7 @@ class RunningPlatform:
             with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:
                 return bool(answer.status == 200 and answer.url == request.full_url)
         except HTTPError as error:
-            # The hub answers in the lab's place until it is there.
+            # The hub answers for the lab until it is up.
             if error.code in (424, 503):
                 return False
             raise
@@ -94,7 +94,7 @@ class RunningPlatform:
 
 @contextmanager
 def running(state: State, *, config: Path | None = None) -> Iterator[RunningPlatform]:
-    """Start a platform, and stop it with all of its labs."""
+    """Start a platform, yield it, and stop it with all its labs."""
     port = _free_port()
     command = [sys.executable, "-m", "firstlight_cli", "up"]
     command += ["--port", str(port), "--state-dir", str(state.root)]
@@ -120,7 +120,7 @@ def running(state: State, *, config: Path | None = None) -> Iterator[RunningPlat
 
 def _is_up(process: subprocess.Popen[bytes], log: Path) -> bool:
     if process.poll() is not None:
-        raise RuntimeError(f"firstlight up did not come up:\n{log.read_text()[-2000:]}")
+        raise RuntimeError(f"firstlight up failed:\n{log.read_text()[-2000:]}")
     return "/nb/hub/link?token=" in log.read_text()
 
 
@@ -138,7 +138,7 @@ def _wait(condition: Callable[[], bool], patience: float, what: str) -> None:
     end = time.monotonic() + patience
     while not condition():
         if time.monotonic() > end:
-            raise RuntimeError(f"waited {patience} s for {what}")
+            raise RuntimeError(f"timed out after {patience} s, waiting for {what}")
         time.sleep(_POLL_SECONDS)
 
 

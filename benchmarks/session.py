@@ -1,4 +1,4 @@
-"""What all benchmarks of a run share: a folder, the sample data, and who is told of progress."""
+"""What the benchmarks of a run share: a folder, the sample data, and a progress display."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ ensure_sample_data(state)
 
 @dataclass(frozen=True)
 class Session:
-    """One run.
+    """One run of the benchmarks.
 
     Attributes
     ----------
     folder
-        Empty at first, removed at the end.
+        Working folder, initially empty and removed at the end.
     quick
-        Whether this only shows that the benchmarks work: few repetitions of little.
+        Whether only to check that the benchmarks work, with few repetitions and little data.
     progress
-        Where steps are shown.
+        Progress display.
     """
 
     folder: Path
@@ -48,37 +48,37 @@ class Session:
     progress: Progress
 
     def rounds(self, number: int) -> int:
-        """Return the repetitions to take, where a real run takes so many."""
+        """Return the number of repetitions, given that of a real run."""
         return _QUICK_ROUNDS if self.quick else number
 
     def size(self, real: int, quick: int) -> int:
-        """Return how much to measure with."""
+        """Return the amount of data to measure with."""
         return quick if self.quick else real
 
     @contextmanager
     def steps(self, what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-        """Show that something goes on; what is yielded is called after each of its steps."""
+        """Show the progress of a task; the yielded function is to be called after each step."""
         task = self.progress.add_task(what, total=total)
         yield lambda: self.progress.advance(task)
         self.progress.update(task, total=1, completed=1)
 
     @cached_property
     def sample_data(self) -> Path:
-        """The sample's images and catalogs, as ``firstlight up`` makes them; made at first use."""
+        """The folder of sample images and catalogs, made on first use as by ``firstlight up``."""
         state = State(self.folder / "sample")
         with self.steps("making the sample data"):
             _run([sys.executable, "-c", _SAMPLE_DATA, str(state.root)])
         return state.data
 
     def new_state(self, name: str) -> State:
-        """Return a state directory of its own that has the sample data already."""
+        """Return a new state directory that already contains the sample data."""
         state = State(self.folder / name / "var")
         state.root.mkdir(parents=True)
         shutil.copytree(self.sample_data, state.data, symlinks=True)
         return state
 
     def in_labs(self, module: str, *arguments: str) -> str:
-        """Run one of our modules in the labs' environment and return what it prints."""
+        """Run a module in the labs' environment and return its output."""
         python = str(Installation.find().labs_python)
         return _run([python, "-m", module, *arguments])
 

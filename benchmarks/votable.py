@@ -1,13 +1,14 @@
-"""VOTable: the TAP service's streaming writer against ``astropy.io.votable``.
+"""VOTable: the TAP service's streaming writer compared with ``astropy.io.votable``.
 
-The peer is what Python's astronomers write VOTables with, and what a small TAP service would use.
-Both get the same Arrow table (12 columns as of a query for objects, with missing values) in memory
-and write BINARY2 to a sink that only counts. Astropy needs a table of its own, so that making one
-is on its clock, as it would be in a service. What both wrote is read back before, and compared.
+The peer is what astronomers use to write VOTables in Python, and what a small TAP service would
+use. Both get the same Arrow table in memory (12 columns, like the result of an object query, with
+missing values) and write BINARY2 to a sink that only counts bytes. Astropy needs its own kind of
+table, so the conversion is timed, as it would be in a service. The output of both is read back and
+compared beforehand.
 
-Memory is of a new process for each measurement: its peak while writing, less what it uses before,
-when modules are loaded and the table is in memory. Astropy has the whole document's rows in memory
-at once, which is its design and no flaw; ours was made for answers that are longer than memory.
+Memory is measured in a new process each time: the peak while writing, minus the usage before, when
+modules are loaded and the table is in memory. Astropy holds all rows of a document in memory by
+design; our writer is made for results that exceed memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,23 +30,23 @@ from benchmarks.votable_writers import FIELDS, WRITERS, CountingSink, read
 __all__ = ["run"]
 
 _BATCH = 16_384
-"""Rows; what the TAP service reads at a time of an answer with 12 columns."""
+"""Rows that the TAP service reads at a time from a result with 12 columns."""
 
 
 def run(session: Session) -> list[Comparison]:
-    """Compare rows a second, and memory."""
+    """Compare rows per second, and memory."""
     rows = session.size(100_000, 20_000)
     rounds, processes = session.rounds(7), session.rounds(3)
     path = session.folder / "objects.arrow"
     _write(path, rows)
     table = read(path)
-    with session.steps("votable: comparing what both write"):
+    with session.steps("votable: comparing the output of both"):
         _check(table.slice(0, 5_000))
     with session.steps("votable: measuring", 2 * (rounds + processes)) as step:
         taken = interleave(
             rounds,
             {
-                name: partial(seconds, partial(write, table, cast(BinaryIO, CountingSink())))
+                name: partial(seconds, partial(write, table, CountingSink()))
                 for name, write in WRITERS.items()
             },
             step,
@@ -86,7 +86,7 @@ def _write(path: Path, rows: int) -> None:
 
 
 def _check(table: pa.Table) -> None:
-    """Hold what both write against each other."""
+    """Raise an error unless both writers produce the same table."""
     from astropy.io import votable
 
     found = []
@@ -112,5 +112,5 @@ def _memory(name: str, path: Path) -> float:
     )
     taken = float(done.stdout)
     if taken <= 0:
-        raise RuntimeError(f"writing {path.name} took no memory that could be measured")
+        raise RuntimeError(f"writing {path.name} used no measurable memory")
     return taken

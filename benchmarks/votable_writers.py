@@ -1,11 +1,11 @@
-"""The two writers of VOTable that are compared, and a process that measures the memory of one."""
+"""The two VOTable writers that are compared, and a program that measures the memory of one."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ from firstlight_services.tap.models import Field, Type
 __all__ = ["FIELDS", "WRITERS", "CountingSink", "read"]
 
 _KIBIBYTES = 1024
-"""In a MiB."""
+"""KiB in a MiB."""
 
 FIELDS = (
     Field("objectId", Type.LONG, ucd="meta.id;meta.main"),
@@ -28,29 +28,36 @@ FIELDS = (
 )
 
 
+class Sink(Protocol):
+    """A binary file, as far as the writers use it."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write bytes and return their number."""
+
+
 class CountingSink:
-    """Takes bytes and keeps their number, as a socket would."""
+    """A sink that discards bytes and keeps their number."""
 
     def __init__(self) -> None:
         self.size = 0
 
-    def write(self, data: bytes) -> int:
-        """Count."""
+    def write(self, data: bytes, /) -> int:
+        """Count the bytes and return their number."""
         self.size += len(data)
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: there is no more to it."""
+        """Do nothing, since nothing is buffered."""
 
 
 def read(path: Path) -> pa.Table:
-    """Return a file's table, all of it in memory."""
+    """Return the table of a file, read into memory."""
     with pa.OSFile(str(path)) as file:
         return pa.ipc.open_file(file).read_all()
 
 
-def write_ours(table: pa.Table, sink: BinaryIO) -> None:
-    """Write with the TAP service's writer, batch by batch as the engine's cursor gives them."""
+def write_ours(table: pa.Table, sink: Sink) -> None:
+    """Write with the TAP service's writer, batch by batch as the engine's cursor yields them."""
     writer = make_writer(FORMATS[0], FIELDS)
     sink.write(writer.head())
     for batch in table.to_batches():
@@ -58,8 +65,8 @@ def write_ours(table: pa.Table, sink: BinaryIO) -> None:
     sink.write(writer.tail(overflow=False))
 
 
-def write_peer(table: pa.Table, sink: BinaryIO) -> None:
-    """Write with astropy: Arrow columns to an astropy table, and that to a VOTable."""
+def write_peer(table: pa.Table, sink: Sink) -> None:
+    """Write with astropy, by way of an astropy table."""
     import numpy as np
     from astropy.io import votable
     from astropy.table import MaskedColumn, Table
@@ -74,36 +81,36 @@ def write_peer(table: pa.Table, sink: BinaryIO) -> None:
         columns[field.name] = MaskedColumn(values, mask=mask, unit=field.unit or None)
     document = votable.from_table(Table(columns))
     for field in document.get_first_table().fields:
-        # Its own way to say that a number is missing; BINARY2 has bits for that.
+        # Not needed: BINARY2 has a bit for each missing value.
         field.values.null = None
     document.to_xml(sink, tabledata_format="binary2")
 
 
-WRITERS: Mapping[str, Callable[[pa.Table, BinaryIO], None]] = {
+WRITERS: Mapping[str, Callable[[pa.Table, Sink], None]] = {
     "ours": write_ours,
     "peer": write_peer,
 }
 
 
 def main() -> None:
-    """Print the MiB that writing a file's table takes at most, on top of what was there before."""
+    """Print the peak memory in MiB that writing a file's table needs in addition."""
     name, path = sys.argv[1:]
     table = read(Path(path))
-    # Modules and their caches are there before.
-    WRITERS[name](table.slice(0, 10), cast(BinaryIO, CountingSink()))
+    # Load modules and fill their caches beforehand.
+    WRITERS[name](table.slice(0, 10), CountingSink())
     before = _start_peak()
-    WRITERS[name](table, cast(BinaryIO, CountingSink()))
+    WRITERS[name](table, CountingSink())
     sys.stdout.write(f"{_peak() - before}\n")
 
 
 def _start_peak() -> float:
-    """Forget the process's peak, which starts anew from what it uses now; return that (proc(5))."""
+    """Reset the peak of the process to its current usage, and return that (see proc(5))."""
     Path("/proc/self/clear_refs").write_text("5")
     return _peak()
 
 
 def _peak() -> float:
-    # Not getrusage's ru_maxrss: a process inherits that of the one that started it.
+    # Not getrusage's ru_maxrss, which a process inherits from its parent.
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / _KIBIBYTES
 

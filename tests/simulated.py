@@ -1,4 +1,4 @@
-"""A small simulated field, and programs in a lab's environment: fixtures of two folders."""
+"""Fixtures for tests of labs and sample data: a small simulated field, and programs in a lab."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from firstlight_sampledata.match import truth_match
 from firstlight_sampledata.simulate import Simulation, simulate
 
 FIELD = Field(side=640, detector_side=320, stars=220, showpieces=False)
-"""Small, with more stars than usual: they are what measurements are held against."""
+"""Small, with more stars than usual: measurements are compared with them."""
 SEED = 20260
 
 RunInLab = Callable[..., str]
@@ -60,7 +60,7 @@ def in_lab(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> RunIn
 
 @pytest.fixture(scope="session")
 def sample(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with sample data of a small field, as the platform makes them."""
+    """Return a folder with sample data of a small field, made as by the platform."""
     out = tmp_path_factory.mktemp("sample")
     make_sample(labs_python, out)
     return out

@@ -1,4 +1,4 @@
-"""The benchmarks' own promises: all are documented, and each side can do what it is asked."""
+"""All benchmarks are documented, and our side can read most queries."""
 
 from __future__ import annotations
 

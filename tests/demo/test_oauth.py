@@ -1,4 +1,4 @@
-"""The pretend GitHub's tokens outlive it, and end when they are revoked."""
+"""The pretend GitHub's tokens survive a restart and end when they are revoked."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ CLIENT = "first-light-demo"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Serve in a thread of its own."""
+    """Run the server in a thread of its own."""
     started, loops, ports = threading.Event(), [], []
 
     def run() -> None:
@@ -61,7 +61,7 @@ def control(url: str) -> Iterator[object]:
 
 
 def authorize(url: str, login: str, **parameters: str) -> requests.Response:
-    """Press a person's button; return the redirect."""
+    """Press the button of a person and return the redirect."""
     session = requests.Session()
     asked = {"client_id": CLIENT, "redirect_uri": CALLBACK, "state": "abc", "scope": "read:org"}
     asked |= parameters

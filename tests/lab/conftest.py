@@ -1,4 +1,4 @@
-"""Fixtures of a small simulated field."""
+"""Fixtures: a small simulated field and the labs' environment."""
 
 from __future__ import annotations
 

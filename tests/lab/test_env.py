@@ -1,4 +1,4 @@
-"""What keeps a lab calm: settings that Jupyter and astropy really read."""
+"""The settings of a lab that Jupyter and astropy really read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_every_variable_names_a_folder_with_something_in_it() -> None:
 def test_astropy_downloads_nothing_and_its_own_tables_will_do(in_lab: RunInLab) -> None:
     said = in_lab(
         "import socket\n"
-        "def refuse(*_): raise AssertionError('the network was asked')\n"
+        "def refuse(*_): raise AssertionError('the network was used')\n"
         "socket.socket.connect = refuse\n"
         "from astropy.time import Time\n"
         "from astropy.utils import iers\n"

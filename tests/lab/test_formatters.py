@@ -90,7 +90,7 @@ def test_a_box_that_is_not_on_the_image_is_refused(
 ) -> None:
     box = Box(coadd.bbox.x0 + shift[0], coadd.bbox.y0 + shift[1], 10, 10)
 
-    with pytest.raises(ValueError, match="is not inside of the image's"):
+    with pytest.raises(ValueError, match="is not inside the image's"):
         read_exposure(file, bbox=box)
 
 

@@ -9,7 +9,7 @@ from firstlight_sampledata.simulate import Simulation
 
 
 def test_magnitudes_and_nanojansky_agree_on_the_ab_system() -> None:
-    """Of magnitude 31.4 is a source of one nJy."""
+    """A source of one nJy has magnitude 31.4."""
     calibration = PhotoCalib(27.0)
     counts = np.array([1.0, 250.0, 8e4])
 

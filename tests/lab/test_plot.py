@@ -1,4 +1,4 @@
-"""Figures, made where matplotlib is."""
+"""Figures, drawn in the labs' environment, which has matplotlib."""
 
 from __future__ import annotations
 

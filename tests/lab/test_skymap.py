@@ -11,7 +11,7 @@ DC2 = SkyMap()
 
 
 def test_tract_3828_is_where_data_challenge_2_has_it() -> None:
-    """The middle of its patch 24, as DESC's configuration of a discrete sky map states it."""
+    """The centre of its patch 24, as in DESC's configuration of a discrete sky map."""
     tract = DC2.tract(3828)
     inner = tract.patch(24).inner
     middle = tract.wcs.all_pix2world(inner.x0 + 1999.5, inner.y0 + 1999.5, 0)

@@ -1,4 +1,4 @@
-"""Notebooks as they lie in the repository; `tests/integration` runs them."""
+"""The notebooks in the repository; `tests/integration` runs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample data on disk, as the platform has them made."""
+"""The sample data on disk, as made for the platform."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_same_seed_gives_the_same_images_and_catalogs(
     images = files(sample, "*.fits")
     assert len(images) == 9
     for name in images:
-        # Not the bytes: gzip writes the time into what it packs.
+        # Not byte for byte: gzip stores a timestamp.
         assert fits.FITSDiff(str(sample / name), str(tmp_path / name)).identical, name
     for name in [*files(sample, "*.parquet"), "preview.png"]:
         assert (sample / name).read_bytes() == (tmp_path / name).read_bytes(), name
@@ -42,7 +42,7 @@ def test_what_is_there_is_not_made_again_and_what_is_missing_is(
     assert make_sample(labs_python, sample) == ""
 
     preview.unlink()
-    assert "preview.png written" in make_sample(labs_python, sample)
+    assert "wrote preview.png" in make_sample(labs_python, sample)
 
     assert preview.exists()
     assert table.stat().st_mtime_ns == old
@@ -79,8 +79,8 @@ def test_the_butler_gives_images_parts_and_components(sample: Path, in_lab: RunI
     assert found["components"] == ["WCS", "PhotoCalib", "FilterLabel", "Box", "ImageF", "MaskX"]
     assert found["sky map"] == [56.649746, 3828]
     assert found["camera"] == "R22_S11"
-    assert "is not inside of the image's" in found["outside"]
-    assert "bbox has to be (x0, y0, width, height)" in found["shapeless"]
+    assert "is not inside the image's" in found["outside"]
+    assert "bbox must be (x0, y0, width, height)" in found["shapeless"]
     assert found["written"] == "refused"
 
 

@@ -51,7 +51,7 @@ def test_magnitudes_belong_to_the_fluxes(tables: Tables, band: str) -> None:
 
 
 def test_forced_fluxes_are_the_objects_in_counts(tables: Tables) -> None:
-    """One count is of magnitude 27: 10^(0.4 (31.4 - 27)) nJy."""
+    """One count corresponds to magnitude 27, that is, 10^(0.4 (31.4 - 27)) nJy."""
     counts = tables["forced_photometry"]["r_base_PsfFlux_instFlux"]
 
     assert np.allclose(counts * 10 ** (0.4 * 4.4), tables["object"]["psFlux_r"])
@@ -68,7 +68,7 @@ def test_each_source_has_one_unique_row_of_truth(tables: Tables, simulation: Sim
 
 
 def test_healpix_cells_are_those_whose_middle_is_nearest() -> None:
-    """Middles of belt cells, after equations 8 and 9 of Górski et al. (2005)."""
+    """Centres of the belt cells, after equations 8 and 9 of Górski et al. (2005)."""
     nside = 32
     rings = np.arange(nside, 3 * nside + 1)
     number = 2 * nside * (nside - 1) + np.arange(len(rings) * 4 * nside)

@@ -1,4 +1,4 @@
-"""Measurements against the truth, which the measuring code does not see."""
+"""Measurements compared with the truth, which the measuring code does not see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BANDS = ["g", "r", "i"]
 
 
 def matched(tables: Tables) -> tuple[Columns, Columns]:
-    """Return rows of the truth that have an object, and their objects."""
+    """Return the rows of the truth that match an object, and those objects."""
     truth, objects = tables["truth_match"], tables["object"]
     rows = np.flatnonzero((truth["match_objectId"] >= 0) & truth["is_good_match"])
     at = np.searchsorted(objects["objectId"], truth["match_objectId"][rows])
@@ -43,7 +43,7 @@ def test_nearly_all_bright_stars_are_objects(tables: Tables) -> None:
 
 
 def within(truth: Columns, objects: Columns) -> NDArray[np.bool_]:
-    """Say which sources lie inside of what the objects cover."""
+    """Return which sources lie in the area that the objects cover."""
     inside = np.ones(len(truth["ra"]), dtype=bool)
     for name in ("ra", "dec"):
         low, high = objects[name].min(), objects[name].max()
@@ -106,7 +106,7 @@ def test_galaxy_model_magnitudes_are_near_the_truth(tables: Tables) -> None:
 
 
 def test_no_faint_object_takes_a_bright_neighbours_light(tables: Tables) -> None:
-    """A model flux far above the point source's belongs to somebody else."""
+    """A model flux far above the point-source flux comes from a neighbour."""
     objects = tables["object"]
     use = objects["clean"] & (objects["mag_i"] > 24)
 

@@ -19,7 +19,7 @@ SIDE = 201
 
 @pytest.fixture(scope="module")
 def galaxy() -> Sky:
-    """Return a sky with one long disc in the middle of the tract."""
+    """Return a sky with one elongated disc at the centre of the tract."""
     one = make_sky(FIELD, np.random.default_rng(1))
     row = {column.name: getattr(one, column.name)[:1].copy() for column in fields(Sky)}
     middle = TRACT.wcs.all_world2pix(TRACT.ra, TRACT.dec, 0)
@@ -44,7 +44,7 @@ def test_a_galaxy_points_the_same_way_on_the_sky_however_the_camera_is_turned(
 
 
 def position_angle(galaxy: Sky, painting: Painting) -> float:
-    """Return degrees from north to east of a galaxy's longer axis, through the image's WCS."""
+    """Return the position angle of a galaxy's major axis, in degrees from north to east."""
     image = draw(galaxy, painting, TRACT.wcs, ("r",))["r"]
     y, x = np.indices(image.shape)
     x0, y0 = (image * x).sum() / image.sum(), (image * y).sum() / image.sum()

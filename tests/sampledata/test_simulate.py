@@ -48,7 +48,7 @@ def test_a_bright_star_is_a_bright_pixel_in_each_turned_exposure(simulation: Sim
 
 
 def brightest_offsets(simulation: Simulation, exposure: ExposureF, band: str) -> np.ndarray:
-    """Return how far from lonely bright stars the brightest pixels near them are."""
+    """Return the distances from isolated bright stars to the brightest pixels near them."""
     offsets = []
     for x, y, _ in lonely_stars(simulation, exposure, band):
         column, row = round(x), round(y)
@@ -78,7 +78,7 @@ def test_a_stars_counts_are_its_flux_within_the_noise(simulation: Simulation, ba
 
 
 def test_the_noise_is_what_the_variance_says(simulation: Simulation) -> None:
-    """On pixels where nothing is detected; the undetected galaxies add a little."""
+    """Measured where nothing is detected; undetected galaxies add a little."""
     for band, coadd in simulation.coadds.items():
         empty = coadd.mask.array == 0
         pulls = coadd.image.array[empty] / np.sqrt(coadd.variance.array[empty])
@@ -90,7 +90,7 @@ def test_the_noise_is_what_the_variance_says(simulation: Simulation) -> None:
 def lonely_stars(
     simulation: Simulation, exposure: ExposureF, band: str
 ) -> list[tuple[float, float, float]]:
-    """Return array positions and true counts of bright stars without a bright neighbour."""
+    """Return the array positions and true counts of bright stars without bright neighbours."""
     sky = simulation.sky
     tract: WCS = simulation.field.tract.wcs
     x, y = exposure.wcs.all_world2pix(*tract.all_pix2world(sky.x, sky.y, 0), 0)

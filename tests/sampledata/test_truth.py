@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_sky(sky: Sky) -> None:
 
 
 def test_fainter_galaxies_are_more(sky: Sky) -> None:
-    """Counts grow by about ten to the 0.31 a magnitude."""
+    """Number counts grow by a factor of about 10^0.31 per magnitude."""
     magnitudes = sky.i[sky.kind == GALAXY]
     counts = [((magnitudes > m) & (magnitudes < m + 1)).sum() for m in (24, 25, 26)]
 

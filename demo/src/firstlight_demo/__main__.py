@@ -1,4 +1,4 @@
-"""``python -m firstlight_demo``."""
+"""The program ``python -m firstlight_demo``."""
 
 from firstlight_demo.cli import command
 

@@ -1,13 +1,13 @@
-"""The REST endpoints, in the shapes of GitHub's documentation (API version 2022-11-28)."""
+"""The REST endpoints, in the format that GitHub documents (API version 2022-11-28)."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import JsonValue
 from tornado.escape import json_encode
 from tornado.web import RequestHandler
 
@@ -28,16 +28,16 @@ class _RefusalError(Exception):
 
 
 class ApiHandler(RequestHandler):
-    """Every path below ``/api``."""
+    """The handler of all paths below ``/api``."""
 
     def initialize(self, people: People, oauth: OAuth, faults: Faults) -> None:
-        """Take what the application shares."""
+        """Receive the objects that the handlers share."""
         self.people = people
         self.oauth = oauth
         self.faults = faults
 
     def get(self, path: str) -> None:
-        """Answer one of the endpoints, or fail as asked."""
+        """Answer a request, or fail on demand."""
         self.set_header("X-GitHub-Media-Type", "github.v3; format=json")
         self.set_header("X-RateLimit-Limit", str(_LIMIT))
         self.set_header("X-RateLimit-Remaining", str(_LIMIT - 1))
@@ -59,7 +59,7 @@ class ApiHandler(RequestHandler):
             self.set_header("Retry-After", str(fault.retry_after))
         if fault.status in {403, 429}:
             self.set_header("X-RateLimit-Remaining", "0")
-        raise _RefusalError(fault.status, "This failure was asked for.")
+        raise _RefusalError(fault.status, "This failure was requested.")
 
     def _who(self) -> tuple[Grant, Person]:
         kind, _, token = self.request.headers.get("Authorization", "").partition(" ")
@@ -91,7 +91,7 @@ class ApiHandler(RequestHandler):
             if match:
                 if scopes and not scopes & set(grant.scopes):
                     self.set_header("X-Accepted-OAuth-Scopes", ", ".join(sorted(scopes)))
-                    raise _RefusalError(403, "Resource not accessible: the token lacks the scope.")
+                    raise _RefusalError(403, "Resource not accessible: missing scope.")
                 answer(person, *match.groups())
                 return
         raise _RefusalError(404, "Not Found")
@@ -109,14 +109,19 @@ class ApiHandler(RequestHandler):
 
     def _emails(self, person: Person) -> None:
         address = f"{person.login}@demo.invalid"
-        entry = {"email": address, "primary": True, "verified": True, "visibility": None}
+        entry: dict[str, JsonValue] = {
+            "email": address,
+            "primary": True,
+            "verified": True,
+            "visibility": None,
+        }
         self._page([entry])
 
     def _orgs(self, person: Person) -> None:
         self._page([_organization(name) for name in person.organizations])
 
     def _teams(self, person: Person) -> None:
-        entries = []
+        entries: list[dict[str, JsonValue]] = []
         for number, team in enumerate(sorted(person.teams), 1):
             organization, _, slug = team.partition(":")
             entries.append(
@@ -158,8 +163,8 @@ class ApiHandler(RequestHandler):
             raise _RefusalError(404, "Not Found")
         self.write({"state": "active", "role": "member", "user": {"login": person.login}})
 
-    def _page(self, entries: list[dict[str, Any]]) -> None:
-        """Write a page of a list, with Link headers to the others."""
+    def _page(self, entries: list[dict[str, JsonValue]]) -> None:
+        """Write one page of a list, with Link headers to the others."""
         size = min(max(int(self.get_query_argument("per_page", "30")), 1), 100)
         page = max(int(self.get_query_argument("page", "1")), 1)
         last = max(-(-len(entries) // size), 1)
@@ -178,7 +183,7 @@ class ApiHandler(RequestHandler):
         self.write(json_encode(entries[(page - 1) * size : page * size]))
 
 
-def _account(person: Person) -> dict[str, Any]:
+def _account(person: Person) -> dict[str, JsonValue]:
     return {
         "login": person.login,
         "id": person.number,
@@ -191,5 +196,5 @@ def _account(person: Person) -> dict[str, Any]:
     }
 
 
-def _organization(name: str) -> dict[str, Any]:
+def _organization(name: str) -> dict[str, JsonValue]:
     return {"login": name, "id": sum(name.encode()), "description": "A pretend organization."}

@@ -1,4 +1,4 @@
-"""Put the pretend GitHub together."""
+"""The application of the pretend GitHub."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import signal
 from pathlib import Path
-from typing import Any
 
 from tornado.web import Application
 
@@ -29,13 +28,13 @@ def make_app(callback: str, secret: str) -> Application:
     Parameters
     ----------
     callback
-        Where people go back to: the hub's ``oauth_callback``.
+        Address to which people return: the hub's ``oauth_callback``.
     secret
-        The OAuth application's client secret; also opens ``/_control``.
+        The OAuth application's client secret, which also gives access to ``/_control``.
     """
     people, faults = People(), Faults()
     oauth = OAuth(CLIENT_ID, secret, callback)
-    shared: dict[str, Any] = {"people": people, "oauth": oauth}
+    shared: dict[str, People | OAuth] = {"people": people, "oauth": oauth}
     return Application(
         [
             (f"{PREFIX}/?", IndexHandler, shared),

@@ -1,9 +1,10 @@
-"""What tests may do: let paths fail, change people, forget tokens."""
+"""The control address for tests, which makes paths fail, changes people and revokes tokens."""
 
 from __future__ import annotations
 
 import hmac
 import json
+from typing import NotRequired, TypedDict
 
 from tornado.web import RequestHandler
 
@@ -14,43 +15,60 @@ from firstlight_demo.people import People
 __all__ = ["ControlHandler"]
 
 
+class _Failure(TypedDict):
+    path: str
+    status: int
+    times: NotRequired[int | None]
+    retry_after: NotRequired[int | None]
+
+
+class _Change(TypedDict):
+    login: str
+    rename: NotRequired[str]
+    teams: NotRequired[list[str]]
+    id: NotRequired[int]
+
+
+class _Command(TypedDict, total=False):
+    fail: _Failure
+    set_person: _Change
+    revoke: str
+    clear: bool
+
+
 class ControlHandler(RequestHandler):
-    """``/_control``: only for who knows the application's secret."""
+    """The handler of ``/_control``, which requires the application's secret."""
 
     def initialize(self, people: People, oauth: OAuth, faults: Faults, secret: str) -> None:
-        """Take what the application shares."""
+        """Receive the objects that the handlers share."""
         self.people = people
         self.oauth = oauth
         self.faults = faults
         self.secret = secret
 
     def check_xsrf_cookie(self) -> None:
-        """Machines call this; there is no cookie."""
+        """Accept requests without a cookie, since programs call this."""
 
     def post(self) -> None:
-        """Do what is asked."""
+        """Carry out a command."""
         given = self.request.headers.get("X-Demo-Control", "")
         if not hmac.compare_digest(given.encode(), self.secret.encode()):
             self.set_status(403)
-            self.write({"message": "The X-Demo-Control header does not hold the secret."})
+            self.write({"message": "The X-Demo-Control header does not contain the secret."})
             return
         try:
             self._apply(json.loads(self.request.body))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             self.set_status(422)
-            self.write({"message": f"This command is not understood: {error!r}"})
+            self.write({"message": f"Invalid command: {error!r}"})
 
-    def _apply(self, command: dict[str, dict[str, object]]) -> None:
+    def _apply(self, command: _Command) -> None:
         if "fail" in command:
-            self.faults.add(Fault(**command["fail"]))  # type: ignore[arg-type]
+            self.faults.add(Fault(**command["fail"]))
         if "set_person" in command:
-            change = dict(command["set_person"])
-            login = str(change.pop("login"))
-            if "id" in change:
-                change["number"] = change.pop("id")
-            self.people.change(login, **change)  # type: ignore[arg-type]
+            self.people.change(**command["set_person"])
         if "revoke" in command:
-            person = self.people.by_login(str(command["revoke"]))
+            person = self.people.by_login(command["revoke"])
             if person is None:
                 raise KeyError(command["revoke"])
             self.oauth.revoke(person.number)

@@ -1,4 +1,4 @@
-"""Failures on demand: a path that answers 503, or 429 with Retry-After, for a while."""
+"""Failures on demand, such as a path that answers 503, or 429 with Retry-After, for a while."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["Fault", "Faults"]
 
 @dataclass
 class Fault:
-    """How a path fails.
+    """A failure of a path.
 
     Attributes
     ----------
     path
-        Path of the API (``/user``), or its beginning if it ends with ``*``.
+        API path (``/user``), or a prefix of it followed by ``*``.
     times
-        How often; None for as long as it stands.
+        Number of failures left; None for no limit.
     """
 
     path: str
@@ -25,28 +25,28 @@ class Fault:
     retry_after: int | None = None
 
     def matches(self, path: str) -> bool:
-        """Tell whether this path is to fail."""
+        """Return whether a path should fail."""
         if self.path.endswith("*"):
             return path.startswith(self.path[:-1])
         return path == self.path
 
 
 class Faults:
-    """The failures that stand."""
+    """The failures that are currently in effect."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Let a path fail from now on."""
+        """Make a path fail from now on."""
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Let everything work."""
+        """Remove all failures, so that every path works."""
         self._faults.clear()
 
     def next_for(self, path: str) -> Fault | None:
-        """Return the failure of a path and use it up by one."""
+        """Return the failure of a path, if any, and count it as used once."""
         for fault in self._faults:
             if fault.matches(path) and fault.times != 0:
                 if fault.times is not None:

@@ -1,4 +1,4 @@
-"""OAuth's authorization-code flow as GitHub does it: codes, tokens, scopes (RFC 6749, RFC 7636)."""
+"""GitHub's OAuth authorization-code flow: codes, tokens and scopes (RFC 6749, RFC 7636)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CODE_SECONDS = 600
 
 @dataclass(frozen=True)
 class Grant:
-    """What a person agreed to."""
+    """What a person has authorized."""
 
     number: int
     scopes: tuple[str, ...]
@@ -26,7 +26,7 @@ class Grant:
 
 
 class OAuthError(Exception):
-    """A refusal, with the code that GitHub answers."""
+    """A refusal, with the error code that GitHub returns."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -34,16 +34,16 @@ class OAuthError(Exception):
 
 
 class OAuth:
-    """Hands out codes and tokens.
+    """An OAuth server that issues codes and tokens.
 
-    Nothing is kept between runs: a token says itself, sealed with the secret, what it stands for.
+    Nothing is stored between runs: a token contains its own grant, signed with the secret.
 
     Parameters
     ----------
     client_id, client_secret
-        The one application that is registered.
+        Credentials of the only registered application.
     callback
-        Its callback address; redirects go there and nowhere else.
+        Its callback address, the only one to which people are redirected.
     """
 
     def __init__(self, client_id: str, client_secret: str, callback: str) -> None:
@@ -54,7 +54,7 @@ class OAuth:
         self._revoked: dict[int, int] = {}
 
     def check_client(self, client_id: str, redirect_uri: str) -> None:
-        """Refuse an application or callback that is not registered."""
+        """Raise an error for an application or callback that is not registered."""
         if client_id != self._client_id:
             raise OAuthError("application_not_found", "No application has this client_id.")
         if redirect_uri and redirect_uri != self.callback:
@@ -63,7 +63,7 @@ class OAuth:
             )
 
     def authorize(self, number: int, scopes: str, challenge: str, redirect_uri: str) -> str:
-        """Return a code for a person who agreed; it is good once, for ten minutes."""
+        """Return a code for a person who has agreed, valid once within ten minutes."""
         code = secrets.token_hex(10)
         expires = time.time() + _CODE_SECONDS
         wanted = tuple(scopes.replace(",", " ").split())
@@ -73,12 +73,12 @@ class OAuth:
     def exchange(
         self, client_id: str, client_secret: str, code: str, verifier: str
     ) -> tuple[str, Grant]:
-        """Turn a code into a token.
+        """Exchange a code for a token.
 
         Raises
         ------
         OAuthError
-            With GitHub's codes for a wrong secret, and for a code that is used, old or unknown.
+            With GitHub's error codes, for a wrong secret or a used, expired or unknown code.
         """
         right = hmac.compare_digest(client_secret.encode(), self._client_secret.encode())
         if client_id != self._client_id or not right:
@@ -94,7 +94,7 @@ class OAuth:
         return f"gho_{said.encode().hex()}_{self._seal(said)}", grant
 
     def grant_of(self, token: str) -> Grant | None:
-        """Return what a token stands for."""
+        """Return the grant of a token, or None for an invalid or revoked one."""
         kind, _, rest = token.partition("_")
         body, _, seal = rest.partition("_")
         try:
@@ -109,7 +109,7 @@ class OAuth:
         return Grant(int(number), tuple(scopes))
 
     def revoke(self, number: int) -> None:
-        """Refuse all tokens that a person has, as when the person removes the application."""
+        """Revoke all tokens of a person, as when the person removes the application."""
         self._revoked[number] = time.time_ns()
 
     def _seal(self, said: str) -> str:

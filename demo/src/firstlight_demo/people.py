@@ -1,4 +1,4 @@
-"""The pretend people, and what a test may do to them."""
+"""The pretend people, whom tests can change."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Person:
     Attributes
     ----------
     number
-        GitHub's numeric id, which stays when the login changes.
+        GitHub's numeric id, which does not change when the account is renamed.
     teams
-        Teams, each ``organization:slug``.
+        Teams of the person, each as ``organization:slug``.
     """
 
     number: int
@@ -30,12 +30,12 @@ class Person:
 
     @property
     def organizations(self) -> tuple[str, ...]:
-        """Organizations that the person is a member of, through a team."""
+        """The organizations to which the person's teams belong."""
         return tuple(sorted({team.partition(":")[0] for team in self.teams}))
 
     @property
     def initials(self) -> str:
-        """The first letters of the name's words."""
+        """The first letters of the first two words of the name."""
         return "".join(word[0] for word in self.name.split())[:2]
 
 
@@ -43,30 +43,34 @@ _EVERYBODY = (
     Person(1815, "ada-admin", "Ada Admin", "Runs this site.", ("first-light:admins",)),
     Person(1818, "mira-member", "Mira Member", "Is on the allowed team.", ("first-light:dp0",)),
     Person(1868, "theo-teammate", "Theo Teammate", "Is on it too.", ("first-light:dp0",)),
-    Person(1900, "sam-stranger", "Sam Stranger", "Is on no list; will be turned away."),
+    Person(1900, "sam-stranger", "Sam Stranger", "Is on no list; access is denied."),
     Person(
-        1921, "bob-blocked", "Bob Blocked", "Is on the team, but blocked.", ("first-light:dp0",)
+        1921,
+        "bob-blocked",
+        "Bob Blocked",
+        "Is on the team, but blocked.",
+        ("first-light:dp0",),
     ),
 )
 
 
 class People:
-    """Who there is, by id; changed by tests, restored by `restore`."""
+    """All pretend people, by numeric id; tests change them, and `restore` undoes the changes."""
 
     def __init__(self, everybody: Iterable[Person] = _EVERYBODY) -> None:
         self._original = {person.number: person for person in everybody}
         self._now = dict(self._original)
 
     def everybody(self) -> list[Person]:
-        """Return all people."""
+        """Return all current people."""
         return list(self._now.values())
 
     def by_id(self, number: int) -> Person | None:
-        """Return a person by numeric id."""
+        """Return the person with a numeric id, if there is one."""
         return self._now.get(number)
 
     def by_login(self, login: str) -> Person | None:
-        """Return a person by login; GitHub ignores its case."""
+        """Return the person with a login, if there is one; like GitHub, ignore case."""
         return next((p for p in self._now.values() if p.login.lower() == login.lower()), None)
 
     def change(
@@ -75,14 +79,14 @@ class People:
         *,
         rename: str | None = None,
         teams: Iterable[str] | None = None,
-        number: int | None = None,
+        id: int | None = None,  # noqa: A002 (the name in GitHub's JSON)
     ) -> Person:
-        """Rename a person, set the teams, or make a new account, with another id, like theirs.
+        """Rename a person, set their teams, or copy them to a new account with another id.
 
         Raises
         ------
         KeyError
-            If there is nobody of that login.
+            If there is nobody with that login.
         """
         old = self.by_login(login)
         if old is None:
@@ -91,13 +95,13 @@ class People:
             old,
             login=rename or old.login,
             teams=old.teams if teams is None else tuple(teams),
-            number=old.number if number is None else number,
+            number=old.number if id is None else id,
         )
-        if number is None:
+        if id is None:
             del self._now[old.number]
         self._now[new.number] = new
         return new
 
     def restore(self) -> None:
-        """Make everybody as they were."""
+        """Undo all changes that tests have made."""
         self._now = dict(self._original)

@@ -1,7 +1,8 @@
-"""The pages: choose a pretend person; and the token endpoint."""
+"""The page to choose a pretend person, and the token endpoint."""
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,31 +43,36 @@ class _Page(RequestHandler):
         message = str(error) if isinstance(error, OAuthError) else f"Error {status_code}."
         self.render("error.html", message=message)
 
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         if not isinstance(value, OAuthError):
             super().log_exception(typ, value, tb)
 
 
 class IndexHandler(_Page):
-    """What this server is."""
+    """The page that explains what this server is."""
 
     def get(self) -> None:
-        """Say so."""
+        """Show the page to a browser."""
         self.render("index.html", people=self.people.everybody())
 
 
 class AuthorizeHandler(_Page):
-    """``/login/oauth/authorize``: choose as whom to log in."""
+    """The handler of ``/login/oauth/authorize``, where people choose as whom to log in."""
 
     def _asked(self) -> dict[str, str]:
         asked = {name: self.get_argument(name, "") for name in _ASKED}
         self.oauth.check_client(asked["client_id"], asked["redirect_uri"])
         if asked["code_challenge"] and asked["code_challenge_method"] != "S256":
-            raise OAuthError("invalid_request", "Only the S256 code challenge is known here.")
+            raise OAuthError("invalid_request", "Only the code challenge method S256 is supported.")
         return asked
 
     def get(self) -> None:
-        """Show the people."""
+        """Show the people to choose from."""
         # Relative, so that the form works behind a proxy as well as directly.
         self.render(
             "authorize.html",
@@ -80,7 +86,7 @@ class AuthorizeHandler(_Page):
         asked = self._asked()
         person = self.people.by_login(self.get_body_argument("login"))
         if person is None:
-            raise OAuthError("access_denied", "There is nobody of that name.")
+            raise OAuthError("access_denied", "There is nobody with that login.")
         code = self.oauth.authorize(
             person.number, asked["scope"], asked["code_challenge"], asked["redirect_uri"]
         )
@@ -89,17 +95,17 @@ class AuthorizeHandler(_Page):
 
 
 class TokenHandler(RequestHandler):
-    """``/login/oauth/access_token``: a code for a token."""
+    """The handler of ``/login/oauth/access_token``, which exchanges a code for a token."""
 
     def initialize(self, oauth: OAuth) -> None:
-        """Take what the application shares."""
+        """Receive the objects that the handlers share."""
         self.oauth = oauth
 
     def check_xsrf_cookie(self) -> None:
-        """Machines call this; there is no cookie."""
+        """Accept requests without a cookie, since programs call this."""
 
     def post(self) -> None:
-        """Exchange; like GitHub, a refusal is a 200 with an ``error``."""
+        """Exchange a code; like GitHub, answer a refusal with status 200 and an ``error``."""
         try:
             token, grant = self.oauth.exchange(
                 self.get_argument("client_id", ""),

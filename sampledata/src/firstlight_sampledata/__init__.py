@@ -1,1 +1,1 @@
-"""Sample data: a small simulated sky, from truth to pixels to measured catalogs."""
+"""The sample data: a small simulated sky, from the truth to pixels to measured catalogs."""

@@ -1,4 +1,4 @@
-"""``python -m firstlight_sampledata --out DIR [--seed N] [--quick]``."""
+"""The program ``python -m firstlight_sampledata --out DIR [--seed N] [--quick]``."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from firstlight_sampledata.stamps import DEFAULT_SEED, Stamps
 
 
 def main() -> int:
-    """Make the data unless they are there."""
-    parser = argparse.ArgumentParser(prog="python -m firstlight_sampledata")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
-    parser.add_argument("--quick", action="store_true", help="a small field, for tests")
+    """Make the sample data that are missing and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m firstlight_sampledata", description="Make the sample data that are missing."
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the random numbers")
+    parser.add_argument("--quick", action="store_true", help="simulate a small field, for tests")
     options = parser.parse_args()
     out = options.out.resolve()
     stamps = Stamps(out, seed=options.seed, quick=options.quick)
     if not stamps.missing():
         return 0
     try:
-        # What makes them takes a second to load, at every start of the platform.
+        # Imported late: loading the simulator would delay every start of the platform by a second.
         from firstlight_sampledata.build import build
 
         build(out, stamps, say=_say)
     except KeyboardInterrupt:
-        _say("Stopped; the next start makes the rest.")
+        _say("Interrupted; the next start will make the rest.")
         return 130
     except OSError as error:
-        sys.stderr.write(f"The sample data could not be written: {error}\n")
+        sys.stderr.write(f"Cannot write the sample data: {error}\n")
         return 1
     return 0
 

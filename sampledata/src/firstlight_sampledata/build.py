@@ -1,4 +1,4 @@
-"""Making the sample data on disk: each product whole or not at all, and only if it is missing."""
+"""Builds the sample data on disk: each missing product is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Say = Callable[[str], None]
 
 
 def build(out: Path, stamps: Stamps, *, say: Say) -> None:
-    """Make what is missing of the Butler repository, the catalogs and the preview in a folder.
+    """Make the Butler repository, the catalogs and the preview image, where they are missing.
 
     Parameters
     ----------
     out
-        Gets ``butler/dp01/``, ``catalog/<table>.parquet`` and ``preview.png``.
+        The folder for ``butler/dp01/``, ``catalog/<table>.parquet`` and ``preview.png``.
     stamps
-        What is there already, and what is wanted: the same seed gives the same sky, pixels and
-        measurements.
+        Record of the products that exist and those requested. The same seed gives the same sky,
+        pixels and measurements.
     say
-        Is told what is being done, a line at a time.
+        Called with each line of progress.
     """
     began = time.monotonic()
     say("Making the sample data:")
@@ -43,8 +43,8 @@ def build(out: Path, stamps: Stamps, *, say: Say) -> None:
     for product in stamps.missing():
         with stamps.making(product):
             _MAKERS[product](out, simulation)
-        say(f"  {product} written")
-    say(f"The sample data were made in {time.monotonic() - began:.1f} s.")
+        say(f"  wrote {product}")
+    say(f"Sample data ready after {time.monotonic() - began:.1f} s.")
 
 
 def _repository(out: Path, simulation: Simulation) -> None:
@@ -62,7 +62,7 @@ def _catalogs(out: Path, simulation: Simulation) -> None:
 def _preview(out: Path, simulation: Simulation) -> None:
     red, green, blue = (simulation.coadds[band].image.array for band in ("i", "r", "g"))
     picture = colour_picture(red, green, blue)[::-1]
-    # Steps of five: nobody sees them in the noise, and the file is half as large.
+    # Quantized in steps of five: invisible in the noise, and it halves the file size.
     pixels = (np.round(picture * 51) * 5).astype(np.uint8)
     with replacing(out / "preview.png") as path:
         Image.fromarray(pixels).save(path, format="png")
@@ -74,5 +74,5 @@ _MAKERS: dict[str, Callable[[Path, Simulation], None]] = dict(
 
 
 def _arrow(columns: Columns) -> pa.Table:
-    """Return an Arrow table; what is not a number is NULL."""
+    """Return an Arrow table in which NaN is NULL."""
     return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})

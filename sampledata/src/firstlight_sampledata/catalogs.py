@@ -1,15 +1,13 @@
-"""From measurements to the catalog tables of DP0.1, with their column names and types.
+"""Converts measurements to the catalog tables of DP0.1, with their column names and types.
 
-Only columns that the measurements can fill are here; who loads the tables adds the others as NULL.
-Names and types are those of ``dp01_dc2.yaml`` in ``lsst-sdm-schemas``. Where that file's units
-contradict the data that Rubin served, the data are followed: fluxes of ``object`` are in nJy (the
-file says nmgy; Rubin's notebooks divide them by the truth's nJy), moments are in pixels squared.
-Positions are in degrees everywhere, as ADQL needs them.
+The tables contain only the columns that the measurements can fill; the loader adds the others as
+NULL. Names and types are those of ``dp01_dc2.yaml`` in ``lsst-sdm-schemas``. Where its units
+contradict the data that Rubin served, the tables follow the data: fluxes in ``object`` are in nJy
+(the file says nmgy; Rubin's notebooks divide them by the truth's nJy) and moments are in pixels
+squared. Positions are always in degrees, as ADQL requires.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,46 +20,46 @@ from firstlight_sampledata.simulate import PIXEL_SCALE, Simulation
 __all__ = ["REFERENCE_BAND", "Columns", "measured_tables", "object_ids"]
 
 Array = NDArray[np.float64]
-Columns = dict[str, NDArray[Any]]
+Columns = dict[str, NDArray[np.generic]]
 
 REFERENCE_BAND = "i"
-"""Where shapes are measured; fluxes in the other bands are forced."""
+"""The band in which shapes are measured; fluxes in the other bands are forced."""
 
 _NANOJANSKY = 10 ** (0.4 * (31.4 - ZERO_POINT))
-"""nJy for each count."""
+"""Flux of one count, in nJy."""
 _POINT_LIKE = 0.94
-"""Objects whose point-source flux is less than this part of their model flux are extended."""
+"""Objects whose point-source flux is below this fraction of their model flux are extended."""
 _ISOLATED = 0.05
-"""An object is clean if its neighbours give less than this part of the light around it."""
+"""An object is clean if its neighbours contribute less than this fraction of the light there."""
 
 
 def measured_tables(simulation: Simulation) -> dict[str, Columns]:
-    """Return the tables that hold measurements."""
-    ids, place = object_ids(simulation), _positions(simulation)
+    """Return the tables that contain measurements, by name."""
+    ids, position = object_ids(simulation), _positions(simulation)
     return {
-        "position": _position(simulation, ids, place),
-        "reference": _reference(simulation, ids, place),
-        "forced_photometry": _forced_photometry(simulation, ids, place),
-        "object": _object(simulation, ids, place),
+        "position": _position(simulation, ids, position),
+        "reference": _reference(simulation, ids, position),
+        "forced_photometry": _forced_photometry(simulation, ids, position),
+        "object": _object(simulation, ids, position),
     }
 
 
 def object_ids(simulation: Simulation) -> NDArray[np.int64]:
-    """Return the objects' numbers: tract and patch in the upper bits, as in DC2."""
+    """Return the object ids, with tract and patch in the upper bits, as in DC2."""
     patch = simulation.field.patch
     coadd = ((simulation.field.tract_id << 5) + patch.x << 5) + patch.y
     return (coadd << 32) + 1 + np.arange(len(simulation.measured), dtype=np.int64)
 
 
 def _positions(simulation: Simulation) -> tuple[Array, Array]:
-    """Return right ascension and declination, degrees."""
+    """Return right ascensions and declinations, degrees."""
     measured = simulation.measured
     ra, dec = simulation.field.tract.wcs.all_pix2world(measured.x, measured.y, 0)
     return ra, dec
 
 
 def _position(
-    simulation: Simulation, ids: NDArray[np.int64], place: tuple[Array, Array]
+    simulation: Simulation, ids: NDArray[np.int64], position: tuple[Array, Array]
 ) -> Columns:
     measured = simulation.measured
     inner = simulation.field.patch.inner
@@ -70,9 +68,9 @@ def _position(
     everywhere = np.ones(len(measured), dtype=bool)
     columns: Columns = {
         "objectId": ids,
-        "coord_ra": place[0],
-        "coord_dec": place[1],
-        # Nothing is deblended: each peak is an object of its own.
+        "coord_ra": position[0],
+        "coord_dec": position[1],
+        # Nothing is deblended: each peak is a separate object.
         "parent": np.zeros(len(measured), dtype=np.int64),
         "deblend_nChild": np.zeros(len(measured), dtype=np.int32),
         "detect_isPrimary": in_patch,
@@ -88,13 +86,13 @@ def _position(
 
 
 def _reference(
-    simulation: Simulation, ids: NDArray[np.int64], place: tuple[Array, Array]
+    simulation: Simulation, ids: NDArray[np.int64], position: tuple[Array, Array]
 ) -> Columns:
     measured = simulation.measured
     columns = {
         "objectId": ids,
-        "coord_ra": place[0],
-        "coord_dec": place[1],
+        "coord_ra": position[0],
+        "coord_dec": position[1],
         "good": _good(simulation),
     }
     columns.update(_in_band(simulation, REFERENCE_BAND))
@@ -114,9 +112,9 @@ def _reference(
 
 
 def _forced_photometry(
-    simulation: Simulation, ids: NDArray[np.int64], place: tuple[Array, Array]
+    simulation: Simulation, ids: NDArray[np.int64], position: tuple[Array, Array]
 ) -> Columns:
-    columns: Columns = {"objectId": ids, "coord_ra": place[0], "coord_dec": place[1]}
+    columns: Columns = {"objectId": ids, "coord_ra": position[0], "coord_dec": position[1]}
     for band, fluxes in simulation.measured.bands.items():
         columns.update(
             {f"{band}_{name}": values for name, values in _in_band(simulation, band).items()}
@@ -127,44 +125,46 @@ def _forced_photometry(
 
 
 def _in_band(simulation: Simulation, band: str) -> Columns:
-    """Return the columns that ``reference`` has once and ``forced_photometry`` for each band."""
+    """Return the columns that ``reference`` has once and ``forced_photometry`` once per band."""
     measured = simulation.measured
     fluxes = measured.bands[band]
-    count, sure = len(measured), np.zeros(len(measured), dtype=bool)
+    count, unflagged = len(measured), np.zeros(len(measured), dtype=bool)
     return {
         "base_SdssCentroid_x": measured.x,
         "base_SdssCentroid_y": measured.y,
         "base_SdssCentroid_xErr": measured.xy_err,
         "base_SdssCentroid_yErr": measured.xy_err,
-        "base_SdssCentroid_flag": sure,
+        "base_SdssCentroid_flag": unflagged,
         "base_SdssShape_psf_xx": np.full(count, fluxes.psf_moment),
         "base_SdssShape_psf_yy": np.full(count, fluxes.psf_moment),
         "base_SdssShape_psf_xy": np.zeros(count),
         "base_PsfFlux_instFlux": fluxes.psf,
         "base_PsfFlux_instFluxErr": fluxes.psf_err,
         "base_PsfFlux_area": np.full(count, _psf(simulation, band).effective_area),
-        "base_PsfFlux_flag": sure,
+        "base_PsfFlux_flag": unflagged,
         "base_PsfFlux_flag_edge": measured.edge,
         "modelfit_CModel_instFlux": fluxes.model,
         "modelfit_CModel_instFluxErr": fluxes.model_err,
         "modelfit_CModel_flag": measured.shape_flag,
         "base_ClassificationExtendedness_value": _extendedness(fluxes, measured.shape_flag),
         "base_ClassificationExtendedness_flag": measured.shape_flag,
-        "base_PixelFlags_flag": sure,
+        "base_PixelFlags_flag": unflagged,
         "base_PixelFlags_flag_edge": measured.edge,
-        "base_PixelFlags_flag_offimage": sure,
+        "base_PixelFlags_flag_offimage": unflagged,
     }
 
 
-def _object(simulation: Simulation, ids: NDArray[np.int64], place: tuple[Array, Array]) -> Columns:
+def _object(
+    simulation: Simulation, ids: NDArray[np.int64], position: tuple[Array, Array]
+) -> Columns:
     measured, field = simulation.measured, simulation.field
     count, good = len(measured), _good(simulation)
     reference = measured.bands[REFERENCE_BAND]
     columns: Columns = {
         "objectId": ids,
         "parentObjectId": np.zeros(count, dtype=np.int64),
-        "ra": place[0],
-        "dec": place[1],
+        "ra": position[0],
+        "dec": position[1],
         "tract": np.full(count, field.tract_id, dtype=np.int64),
         "patch": np.full(count, field.patch.name),
         "x": measured.x,
@@ -193,7 +193,7 @@ def _object(simulation: Simulation, ids: NDArray[np.int64], place: tuple[Array, 
 
 
 def _photometry(band: str, fluxes: BandFluxes, flag: NDArray[np.bool_]) -> Columns:
-    """Return fluxes (nJy) and AB magnitudes of a band."""
+    """Return the fluxes (nJy) and AB magnitudes in a band."""
     psf, psf_err = fluxes.psf * _NANOJANSKY, fluxes.psf_err * _NANOJANSKY
     model, model_err = fluxes.model * _NANOJANSKY, fluxes.model_err * _NANOJANSKY
     return {
@@ -229,13 +229,13 @@ def _good(simulation: Simulation) -> NDArray[np.bool_]:
 
 
 def _extendedness(fluxes: BandFluxes, flag: NDArray[np.bool_]) -> Array:
-    """Return 0 for stars and 1 for galaxies; NaN (NULL) for what has no shape."""
+    """Return 0 for stars, 1 for galaxies, and NaN (NULL) for objects without a measured shape."""
     value = np.where(fluxes.psf < _POINT_LIKE * fluxes.model, 1.0, 0.0)
     return np.where(flag, np.nan, value)
 
 
 def _magnitude(flux: Array) -> Array:
-    """Return AB magnitudes of fluxes in nJy; NaN (NULL) where there are none."""
+    """Convert fluxes in nJy to AB magnitudes, with NaN (NULL) where the flux is not positive."""
     return 31.4 - 2.5 * np.log10(np.where(flux > 0, flux, np.nan))
 
 

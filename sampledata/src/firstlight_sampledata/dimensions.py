@@ -1,16 +1,16 @@
-"""What the registry knows besides images: instrument, sky map, visits and where they lie."""
+"""The dimension records of the registry: instrument, sky map, visits and their regions."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from astropy.time import Time, TimeDelta
 from astropy.wcs import WCS
 from lsst.daf.butler import Timespan
 from lsst.sphgeom import ConvexPolygon, LonLat, UnitVector3d
+from numpy.typing import NDArray
 
 from firstlight_lab.camera import Camera
 from firstlight_lab.geometry import Box
@@ -19,19 +19,20 @@ from firstlight_sampledata.field import INSTRUMENT, SKYMAP, Field, Visit
 
 __all__ = ["dimension_records", "region_of"]
 
-Records = list[dict[str, Any]]
+type Record = dict[str, str | int | float | bytes | Timespan | ConvexPolygon]
+type Records = list[Record]
 
 _VISIT_SYSTEM = 0
 _EXPOSURE_TIME = 30.0
 
 
 def dimension_records(field: Field) -> Iterator[tuple[str, Records]]:
-    """Yield dimension elements and their records, in the order in which they refer to each other.
+    """Yield each dimension element with its records, elements that others refer to first.
 
     Notes
     -----
-    The sky map is the whole DC2 map as far as the records go (its number of tracts), but only the
-    tract of the sample data has rows, with all its patches.
+    The sky map record describes the whole DC2 map (its number of tracts), but only the tract of the
+    sample data has a record, as have all its patches.
     """
     yield from _instrument_records()
     yield "day_obs", [_day_obs(visit) for visit in field.visits]
@@ -40,14 +41,14 @@ def dimension_records(field: Field) -> Iterator[tuple[str, Records]]:
 
 
 def region_of(wcs: WCS, *boxes: Box) -> ConvexPolygon:
-    """Return the convex region of the sky that holds rectangles of pixels, edges included."""
+    """Return the convex region of the sky that contains the given boxes, pixel edges included."""
     x = np.array([x - 0.5 for box in boxes for x in (box.x0, box.x1, box.x1, box.x0)])
     y = np.array([y - 0.5 for box in boxes for y in (box.y0, box.y0, box.y1, box.y1)])
     ra, dec = wcs.all_pix2world(x, y, 0)
     return _hull(ra, dec)
 
 
-def _hull(ra: Any, dec: Any) -> ConvexPolygon:
+def _hull(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> ConvexPolygon:
     corners = zip(ra, dec, strict=True)
     return ConvexPolygon.convexHull([UnitVector3d(LonLat.fromDegrees(*at)) for at in corners])
 
@@ -128,7 +129,7 @@ def _sky_map_records(field: Field) -> Iterator[tuple[str, Records]]:
 
 
 def _visit_records(field: Field) -> Iterator[tuple[str, Records]]:
-    """Yield one exposure for each visit, and what joins them."""
+    """Yield the visits, one exposure for each, and the records that connect them."""
     visits = field.visits
     yield "group", [{"instrument": INSTRUMENT, "name": str(visit.id)} for visit in visits]
     yield "exposure", [_exposure(visit) for visit in visits]
@@ -151,16 +152,16 @@ def _visit_records(field: Field) -> Iterator[tuple[str, Records]]:
     )
 
 
-def _day_obs(visit: Visit) -> dict[str, Any]:
+def _day_obs(visit: Visit) -> Record:
     day = str(visit.day_obs)
-    # A night of the survey begins at 12:00 of the observatory's civil day: 12 h after UTC's.
+    # An observing day begins at noon, which is midnight in the survey's time zone, UTC-12.
     noon = Time(f"{day[:4]}-{day[4:6]}-{day[6:]}T12:00:00", scale="tai")
     span = Timespan(noon, noon + TimeDelta(1, format="jd", scale="tai"))
     return {"instrument": INSTRUMENT, "id": visit.day_obs, "timespan": span}
 
 
-def _observed(visit: Visit) -> dict[str, Any]:
-    """Return what exposures and visits have in common."""
+def _observed(visit: Visit) -> Record:
+    """Return the fields that exposures and visits have in common."""
     begin = Time(visit.mjd, format="mjd", scale="tai")
     return {
         "instrument": INSTRUMENT,
@@ -176,7 +177,7 @@ def _observed(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _exposure(visit: Visit) -> dict[str, Any]:
+def _exposure(visit: Visit) -> Record:
     return {
         **_observed(visit),
         "obs_id": str(visit.id),
@@ -193,7 +194,7 @@ def _exposure(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _visit(visit: Visit, field: Field) -> dict[str, Any]:
+def _visit(visit: Visit, field: Field) -> Record:
     regions = [_detector_region(visit, detector, field) for detector in visit.detectors]
     vertices = [vertex for region in regions for vertex in region.getVertices()]
     return {

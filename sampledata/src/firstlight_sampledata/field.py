@@ -1,4 +1,4 @@
-"""Where and with what the pretend telescope looks: places, bands, depth, seeing, visits."""
+"""The simulated observations: field, bands, depth, seeing and visits."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Band:
     Attributes
     ----------
     fwhm
-        Seeing of the coadd, arcseconds.
+        Seeing in the coadd, arcseconds.
     depth
-        Magnitude of a point source at five sigma in the coadd.
+        Magnitude of a five-sigma point source in the coadd.
     """
 
     name: str
@@ -43,7 +43,7 @@ BANDS = (
 
 @dataclass(frozen=True)
 class Visit:
-    """One exposure of the sky, seen by some detectors."""
+    """One exposure of the sky with some of the detectors."""
 
     id: int
     band: Band
@@ -56,10 +56,10 @@ class Visit:
     detectors: tuple[int, ...]
 
     depth_lost = 2.4
-    """How much shallower than the coadd one exposure is, magnitudes."""
+    """Difference in depth between the coadd and one exposure, magnitudes."""
 
     def wcs(self, detector: int, side: int) -> WCS:
-        """Return a detector's world coordinates; detectors lie side by side along x."""
+        """Return the world coordinates of a detector; detectors are adjacent along x."""
         index = self.detectors.index(detector) - (len(self.detectors) - 1) / 2
         middle = (side - 1) / 2
         return tangent_wcs(
@@ -69,20 +69,20 @@ class Visit:
 
 @dataclass(frozen=True)
 class Field:
-    """What is simulated.
+    """The simulated field.
 
     Attributes
     ----------
     side
-        Side of the coadds, pixels of 0.2 arcseconds; they cover the middle of the patch.
+        Side of the coadds, in pixels of 0.2 arcseconds; they cover the centre of the patch.
     detector_side
-        Side of the (smaller than real) detectors.
+        Side of the detectors in pixels, smaller than that of real ones.
     density
-        Galaxies to i = 27 for each square arcminute.
+        Galaxies per square arcminute, down to i = 27.
     stars
-        Stars in all.
+        Total number of stars.
     showpieces
-        Whether large galaxies are painted.
+        Whether to add large, detailed galaxies.
     """
 
     side: int = 1500
@@ -95,22 +95,22 @@ class Field:
 
     @classmethod
     def small(cls) -> Field:
-        """Return a field for tests."""
+        """Return a small field for tests."""
         return cls(side=480, detector_side=200, stars=60, showpieces=False)
 
     @property
     def tract(self) -> TractInfo:
-        """The tract."""
+        """The tract that contains the field."""
         return SkyMap(SKYMAP).tract(self.tract_id)
 
     @property
     def patch(self) -> PatchInfo:
-        """The patch."""
+        """The patch that contains the field."""
         return self.tract.patch(self.patch_id)
 
     @property
     def box(self) -> Box:
-        """The coadds' place in the tract's pixels."""
+        """Position of the coadds in the tract's pixels."""
         inner = self.patch.inner
         return Box(
             inner.x0 + (inner.width - self.side) // 2,
@@ -121,7 +121,7 @@ class Field:
 
     @property
     def visits(self) -> tuple[Visit, ...]:
-        """One visit in each band, each turned and shifted a little, with its own seeing."""
+        """One visit in each band, slightly rotated and shifted, with its own seeing."""
         tract = self.tract
         shifts = (
             (0.001, -0.002, 4.0, 0.92),

@@ -1,8 +1,6 @@
-"""The truth table: what was put into the sky, and which catalog object it became."""
+"""The truth table: the simulated sources and the catalog objects that match them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,23 +13,23 @@ from firstlight_sampledata.truth import GALAXY, STAR
 __all__ = ["truth_match"]
 
 _RADIUS = 1.0
-"""Arcseconds within which an object and a source may be the same."""
+"""Largest separation between an object and its source, arcseconds."""
 _MAGNITUDES = 1.0
-"""Largest difference in r of a good match."""
+"""Largest difference in r magnitude for a good match."""
 _NSIDE = 32
-"""Of the HEALPix cells that cosmoDC2 is cut into."""
+"""HEALPix ``nside`` of the cells into which cosmoDC2 is divided."""
 
 _Indices = NDArray[np.int64]
 
 
 def truth_match(simulation: Simulation) -> Columns:
-    """Return the table ``truth_match``: one row for each match, and for each unmatched source.
+    """Return the table ``truth_match``, with a row for each match and each unmatched source.
 
     Notes
     -----
-    As in DC2 (arXiv:2101.04855, section 5): each object is given to the nearest source whose
-    magnitude in r agrees, within an arcsecond; failing that, to the nearest source, which is then
-    not a good match. Sources without an object have -1 for the object.
+    As in DC2 (arXiv:2101.04855, section 5), each object is matched to the nearest source within an
+    arcsecond whose r magnitude agrees; failing that, to the nearest source, which is then not a
+    good match. Unmatched sources have -1 as their object id.
     """
     sky = simulation.sky
     objects, sources, good, nearest, separation = _match(simulation)
@@ -46,7 +44,7 @@ def truth_match(simulation: Simulation) -> Columns:
         "is_good_match": np.concatenate([good, never]),
         "is_nearest_neighbor": np.concatenate([nearest, never]),
     }
-    # Rows in the order of the sources; the first of a source's rows is its unique one.
+    # Rows follow the order of the sources; the first row of each source is its unique entry.
     order = np.lexsort((columns["match_objectId"], rows))
     rows = rows[order]
     first = np.concatenate([[True], rows[1:] != rows[:-1]])
@@ -60,7 +58,7 @@ def truth_match(simulation: Simulation) -> Columns:
 def _match(
     simulation: Simulation,
 ) -> tuple[_Indices, _Indices, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
-    """Return, for each match: object, source, whether it is good, whether nearest, arcseconds."""
+    """Return object, source, is-good, is-nearest and separation (arcseconds) of each match."""
     sky, measured = simulation.sky, simulation.measured
     with np.errstate(divide="ignore", invalid="ignore"):
         magnitude = ZERO_POINT - 2.5 * np.log10(np.clip(measured.bands["r"].model, 1e-9, None))
@@ -78,7 +76,7 @@ def _match(
 
 
 def _truth(simulation: Simulation) -> Columns:
-    """Return what is known of the sources themselves."""
+    """Return the columns that describe the sources themselves."""
     sky, field = simulation.sky, simulation.field
     ra, dec = field.tract.wcs.all_pix2world(sky.x, sky.y, 0)
     number = np.arange(len(sky), dtype=np.int64)
@@ -106,18 +104,18 @@ def _truth(simulation: Simulation) -> Columns:
     for band in "ugrizy":
         flux = (10 ** (0.4 * (31.4 - sky.magnitude(band)))).astype(np.float32)
         columns[f"flux_{band}"] = flux
-        # The simulated sky has no dust in front of it.
+        # The simulated sky has no foreground dust.
         columns[f"flux_{band}_noMW"] = flux
     return columns
 
 
-def healpix_cell(ra: Any, dec: Any) -> NDArray[np.int64]:
-    """Return cells in cosmoDC2's numbering: ``nside`` 32, ring order.
+def healpix_cell(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return HEALPix cells as numbered in cosmoDC2: ``nside`` 32, ring order.
 
     Notes
     -----
-    Only for the equatorial belt (declinations within 41.8 degrees), where DC2 lies; after Górski
-    et al. (2005, ApJ 622, 759).
+    Valid only in the equatorial belt (declinations within 41.8 degrees), which contains DC2. After
+    Górski et al. (2005, ApJ 622, 759).
     """
     height = _NSIDE * 0.75 * np.sin(np.radians(dec))
     turn = _NSIDE * (0.5 + np.mod(ra, 360) / 90)

@@ -1,9 +1,9 @@
-"""From pixels to a catalog: detect, measure positions, shapes and fluxes.
+"""Measures a catalog from pixels: detection, positions, shapes and fluxes.
 
-A small relative of the Rubin pipelines' algorithms, with their names: peaks in a matched-filtered
-image, ``SdssCentroid``, adaptive moments (``SdssShape``; Bernstein & Jarvis 2002, AJ 123, 583),
-point source fluxes and model fluxes, measured in one band and forced in the others. Nothing in here
-knows the truth.
+A simplified version of the Rubin pipelines' algorithms, under their names: peaks in a
+matched-filtered image, ``SdssCentroid``, adaptive moments (``SdssShape``; Bernstein & Jarvis 2002,
+AJ 123, 583), and point-source and model fluxes, with shapes measured in one band and fluxes forced
+in the others. Nothing in this module uses the truth.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Array = NDArray[np.float64]
 
 _THRESHOLD = 5.0
 _HALF = 13
-"""Half the side of the stamps on which shapes are measured, pixels."""
+"""Half the side of the stamps used to measure shapes, pixels."""
 _WIDE = 75
 _CENTROID_LIMIT = 0.004
-"""Pixels to which positions are good however bright the source: peaks are not quite parabolas."""
+"""Best accuracy of a position, pixels: even for bright sources, peaks are not quite parabolas."""
 
 
 @dataclass(frozen=True)
 class BandFluxes:
-    """Forced measurements in one band; counts."""
+    """Forced measurements in one band, in counts."""
 
     psf: Array
     psf_err: Array
@@ -44,7 +44,7 @@ class BandFluxes:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was found; positions in the tract's pixels, moments in pixels squared."""
+    """The measured objects; positions in the tract's pixels, moments in pixels squared."""
 
     x: Array
     y: Array
@@ -63,19 +63,19 @@ class Measured:
 
 
 def _detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array]:
-    """Find peaks in the significance of all bands together.
+    """Find peaks in the combined significance of all bands.
 
     Returns
     -------
     x, y
-        Positions of the peaks, array coordinates, to a fraction of a pixel.
+        Positions of the peaks in array coordinates, to a fraction of a pixel.
     error
         Uncertainty of a position along each axis, pixels.
 
     Notes
     -----
-    A peak has to stand out from its wider surroundings, so that the body of a large galaxy is one
-    object, though its knots may be others: shredding is a fact of life in real catalogs too.
+    A peak must stand out from its wider surroundings, so that the body of a large galaxy is one
+    object. Its knots may still be detected separately, as happens in real catalogs.
     """
     total, norm, fwhm = _filtered(exposures)
     significance = total / np.sqrt(norm)
@@ -91,7 +91,7 @@ def _detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array]:
     dy, bend_y = _vertex(significance, rows, columns, (1, 0))
     bend = np.clip(np.minimum(bend_x, bend_y), 0.02, None)
     height = significance[rows, columns]
-    # The slope's noise over the curvature; the sky's noise in the filtered image has unit variance.
+    # Noise of the slope over the curvature; the sky noise of the filtered image has unit variance.
     error = (0.42 / fwhm * 2.0) / (bend * height)
     error *= np.sqrt(_excess(exposures, rows, columns))
     return columns + dx, rows + dy, np.hypot(error, _CENTROID_LIMIT)
@@ -100,7 +100,7 @@ def _detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array]:
 def _excess(
     exposures: dict[str, ExposureF], rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> Array:
-    """Return how many times the sky's variance there is at pixels, in the band where it is most."""
+    """Return the variance at given pixels over that of the sky, in the band where it is highest."""
     planes = [exposure.variance.array for exposure in exposures.values()]
     excess: Array = np.max(
         [plane[rows, columns] / _sky_variance(plane) for plane in planes], axis=0
@@ -113,7 +113,7 @@ def _sky_variance(variance: NDArray[np.float32]) -> float:
 
 
 def measure(exposures: dict[str, ExposureF]) -> Measured:
-    """Detect in all bands, measure shapes in i, fluxes in each."""
+    """Detect objects in all bands, measure shapes in i, and measure fluxes in each band."""
     x, y, error = _detect(exposures)
     reference = exposures["i"]
     psf = Psf(reference.psf_fwhm)
@@ -126,7 +126,7 @@ def measure(exposures: dict[str, ExposureF]) -> Measured:
         wide, wide_dx, wide_dy = _stamps(pixels, x[some], y[some], _WIDE)
         xx[some], yy[some], xy[some], flag[some] = _adaptive_moments(wide, wide_dx, wide_dy, psf)
     flag |= _astray(x, y, (xx, yy, xy), _psf_fluxes(stamps, psf.at(dx**2 + dy**2)))
-    # What has no shape of its own is taken for a point.
+    # Objects without a valid shape are treated as point sources.
     xx[flag], yy[flag], xy[flag] = psf_moment(psf), psf_moment(psf), 0.0
     box = reference.bbox
     bands = {
@@ -150,14 +150,14 @@ def measure(exposures: dict[str, ExposureF]) -> Measured:
 
 
 def mark_detected(exposure: ExposureF) -> None:
-    """Set the DETECTED bit where the filtered image is above the threshold."""
+    """Set the DETECTED bit where the filtered image exceeds the threshold."""
     total, norm, _ = _filtered({"only": exposure})
     above = total / np.sqrt(norm) > _THRESHOLD
     exposure.mask.array[above] |= 1 << MASK_PLANES["DETECTED"]
 
 
 def _filtered(exposures: dict[str, ExposureF]) -> tuple[Array, float, float]:
-    """Return the matched-filtered sum over bands, its variance, and a typical FWHM."""
+    """Return the matched-filtered sum over bands, its variance, and the mean FWHM."""
     total = np.zeros(next(iter(exposures.values())).image.array.shape)
     norm, widths = 0.0, []
     for exposure in exposures.values():
@@ -173,7 +173,7 @@ def _filtered(exposures: dict[str, ExposureF]) -> tuple[Array, float, float]:
 def _smooth(
     image: Array, weights: Array, variances: Array, beyond: Literal["constant", "edge"]
 ) -> Array:
-    """Convolve with a sum of Gaussians; beyond its edges the image is zero, or goes on."""
+    """Convolve with a sum of Gaussians; the image is zero beyond its edges, or extended."""
     padded = np.pad(image, 32, mode=beyond)
     seen = np.fft.rfft2(padded) * transfer(padded.shape, weights, variances)
     smooth: Array = np.fft.irfft2(seen, padded.shape)
@@ -183,10 +183,10 @@ def _smooth(
 def _vertex(
     image: Array, rows: NDArray[np.int64], columns: NDArray[np.int64], step: tuple[int, int]
 ) -> tuple[Array, Array]:
-    """Return the vertex of the parabola through three pixels' logarithms, and how much it bends.
+    """Return the vertex and curvature of the parabola through the logarithms of three pixels.
 
-    A Gaussian's logarithm is a parabola; that of the pixels themselves would draw positions to the
-    pixels' middles.
+    The logarithm of a Gaussian is a parabola. A parabola through the pixel values themselves would
+    bias positions towards pixel centres.
     """
     before = np.log(np.clip(image[rows - step[0], columns - step[1]], 0.1, None))
     here = np.log(np.clip(image[rows, columns], 0.1, None))
@@ -196,7 +196,7 @@ def _vertex(
 
 
 def _stamps(image: Array, x: Array, y: Array, half: int) -> tuple[Array, Array, Array]:
-    """Cut a square around each position; return pixels and offsets from the position."""
+    """Return a square of pixels around each position, and the offsets from that position."""
     padded = np.pad(image, half)
     columns, rows = np.rint(x).astype(int), np.rint(y).astype(int)
     span = np.arange(-half, half + 1)
@@ -211,7 +211,7 @@ def _stamps(image: Array, x: Array, y: Array, half: int) -> tuple[Array, Array, 
 def _adaptive_moments(
     stamps: Array, dx: Array, dy: Array, psf: Psf
 ) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
-    """Return the moments of the Gaussian that, as a weight, gives itself; and where that failed."""
+    """Return the moments of the self-consistent Gaussian weight, and a flag where that failed."""
     count, start = len(stamps), psf_moment(psf)
     xx, yy, xy = np.full(count, start), np.full(count, start), np.zeros(count)
     limit = (0.48 * stamps.shape[1] / 2) ** 2
@@ -251,7 +251,7 @@ def psf_moment(psf: Psf) -> float:
 def _forced(
     exposure: ExposureF, x: Array, y: Array, moments: tuple[Array, Array, Array], shape_psf: Psf
 ) -> BandFluxes:
-    """Measure fluxes at given positions, with given shapes."""
+    """Measure fluxes at given positions with given shapes."""
     psf = Psf(exposure.psf_fwhm)
     pixels = exposure.image.array.astype(np.float64)
     rows = np.clip(np.rint(y).astype(int), 0, pixels.shape[0] - 1)
@@ -282,7 +282,7 @@ def _forced(
 
 
 def _psf_fluxes(stamps: Array, template: Array) -> Array:
-    """Return the fluxes of point sources whose images are the template."""
+    """Return point-source fluxes, given the template of a point source of unit flux."""
     fluxes: Array = (stamps * template).sum((1, 2)) / (template**2).sum((1, 2))
     return fluxes
 
@@ -290,12 +290,12 @@ def _psf_fluxes(stamps: Array, template: Array) -> Array:
 def _model_flux(
     stamps: Array, dx: Array, dy: Array, shape: tuple[Array, Array, Array], psf: Psf
 ) -> tuple[Array, Array]:
-    """Return fluxes under an elliptical Gaussian, scaled to be total, and their noise for unit sky.
+    """Return total fluxes under an elliptical Gaussian, and their noise for unit sky noise.
 
     Notes
     -----
-    For a point source the scale is exact. For a resolved one the Gaussian misses the wings of a
-    galaxy's profile: about a tenth of its light, when well resolved.
+    The scaling to total flux is exact for a point source. For a resolved galaxy the Gaussian misses
+    the wings of its profile: about a tenth of the light when well resolved.
     """
     weight = _weight(dx, dy, *shape)
     own = psf_moment(psf)
@@ -308,11 +308,11 @@ def _model_flux(
 def _astray(
     x: Array, y: Array, moments: tuple[Array, Array, Array], flux: Array
 ) -> NDArray[np.bool_]:
-    """Say which ellipses reach a brighter peak, at two sigma: their moments are not their own.
+    """Return which ellipses contain a brighter peak within two sigma, so are contaminated by it.
 
     Notes
     -----
-    Nothing is deblended, so the moments of a faint object may run away to a bright neighbour, and
+    Nothing is deblended, so the moments of a faint object may drift towards a bright neighbour, and
     its model flux with them.
     """
     det = moments[0] * moments[1] - moments[2] ** 2
@@ -327,7 +327,7 @@ def _astray(
 
 
 def _crowding(x: Array, y: Array, flux: Array) -> Array:
-    """Return the part of the light near each object that belongs to its neighbours."""
+    """Return the fraction of the light near each object that comes from its neighbours."""
     result = np.zeros(len(x))
     for start in range(0, len(x), 256):
         part = slice(start, start + 256)

@@ -1,4 +1,4 @@
-"""Showpieces: spiral galaxies with arms, dust and young clusters, and a lensed arc."""
+"""Showpieces: spiral galaxies with arms, dust and young clusters, and gravitational arcs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BANDS = ("g", "r", "i")
 
 
 def _light(g_r: float, r_i: float) -> dict[str, float]:
-    """Return fluxes relative to band i's for a colour."""
+    """Return the fluxes relative to band i for given colours."""
     return {"g": 10 ** (-0.4 * (g_r + r_i)), "r": 10 ** (-0.4 * r_i), "i": 1.0}
 
 
@@ -27,16 +27,16 @@ _HYDROGEN = {"g": 0.45, "r": 1.0, "i": 0.30}
 
 @dataclass(frozen=True)
 class Showpiece:
-    """Something that is drawn pixel by pixel.
+    """A source that is drawn pixel by pixel.
 
     Attributes
     ----------
     place
-        Where in the field its middle is, as parts of its side.
+        Position of its centre in the field, as fractions of the field's side.
     mag_i
         Total magnitude in band i.
     redshift
-        For the truth table.
+        Redshift for the truth table.
     reach
         Radius of the drawing, arcseconds.
     """
@@ -48,31 +48,31 @@ class Showpiece:
 
     @property
     def brightest(self) -> tuple[float, float]:
-        """Offset of the brightest part from the middle, arcseconds along x and y."""
+        """Offset of the brightest point from the centre, arcseconds along x and y."""
         return 0.0, 0.0
 
     def colours(self, dx: Array, dy: Array, rng: Generator) -> dict[str, Array]:
         """Return the surface brightness in each band at offsets in arcseconds.
 
-        The offsets are along the tract's axes: x to the west, y to the north.
+        Offsets are along the tract's axes: x to the west, y to the north.
         """
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Spiral(Showpiece):
-    """A disc with logarithmic arms.
+    """A disc with logarithmic spiral arms.
 
     Attributes
     ----------
     scale
         Scale length of the disc, arcseconds.
     arms, pitch
-        Number of arms and their pitch angle, degrees; the sign says which way they wind.
+        Number of arms and their pitch angle, degrees; its sign gives the winding direction.
     inclination, angle
-        Of the disc, degrees.
+        Orientation of the disc, degrees.
     bar
-        Half length of a bar, arcseconds; zero for none.
+        Half the length of the bar, arcseconds; zero for no bar.
     """
 
     scale: float
@@ -84,7 +84,7 @@ class Spiral(Showpiece):
     bulge: float = 0.16
 
     def colours(self, dx: Array, dy: Array, rng: Generator) -> dict[str, Array]:
-        """Draw bulge, disc, arms, dust lanes, young clusters and glowing hydrogen."""
+        """Draw the bulge, disc, arms, dust lanes, young clusters and glowing hydrogen."""
         turn, tilt = np.radians(self.angle), np.cos(np.radians(self.inclination))
         along = dx * np.cos(turn) + dy * np.sin(turn)
         across = (-dx * np.sin(turn) + dy * np.cos(turn)) / max(tilt, 0.16)
@@ -119,7 +119,7 @@ class Spiral(Showpiece):
         }
 
     def _clusters(self, along: Array, across: Array, rng: Generator) -> tuple[Array, Array]:
-        """Scatter young clusters and hydrogen clouds along the arms."""
+        """Place young clusters and hydrogen clouds at random along the arms."""
         knots, glow = np.zeros_like(along), np.zeros_like(along)
         for number in range(150):
             arm = rng.integers(self.arms)
@@ -140,12 +140,12 @@ class Spiral(Showpiece):
 
 @dataclass(frozen=True)
 class Arc(Showpiece):
-    """A distant blue galaxy, drawn out to an arc by a cluster's gravity.
+    """A distant blue galaxy, distorted into an arc by the gravity of a cluster.
 
     Attributes
     ----------
     radius, middle, length
-        Of the arc around the place: arcseconds, degrees, degrees.
+        Radius (arcseconds), central angle and angular length (degrees) of the arc around ``place``.
     """
 
     radius: float
@@ -155,12 +155,12 @@ class Arc(Showpiece):
 
     @property
     def brightest(self) -> tuple[float, float]:
-        """The middle of the arc."""
+        """Offset of the middle of the arc from the centre, arcseconds along x and y."""
         middle = np.radians(self.middle)
         return float(self.radius * np.cos(middle)), float(self.radius * np.sin(middle))
 
     def colours(self, dx: Array, dy: Array, rng: Generator) -> dict[str, Array]:
-        """Draw the arc, brighter here and there."""
+        """Draw the arc with uneven brightness."""
         theta = np.arctan2(dy, dx) - np.radians(self.middle)
         theta = (theta + np.pi) % (2 * np.pi) - np.pi
         span = np.radians(self.length) / 2
@@ -185,12 +185,12 @@ SHOWPIECES: tuple[Showpiece, ...] = (
 
 
 def brightness(number: int, dx: Array, dy: Array) -> dict[str, Array]:
-    """Return a showpiece's light in each band; always the same for the same number.
+    """Return the light of a showpiece in each band, always the same for the same number.
 
     Parameters
     ----------
     dx, dy
-        Offsets from its brightest part in arcseconds: two rows that span a grid, or two grids.
+        Offsets from its brightest point in arcseconds: two axes that span a grid, or two grids.
     """
     if dx.ndim == 1:
         dx, dy = np.meshgrid(dx, dy)

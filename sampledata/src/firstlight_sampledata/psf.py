@@ -1,7 +1,7 @@
-"""Profiles as sums of Gaussians: quick to draw, exact to convolve.
+"""Profiles as sums of Gaussians, which are quick to draw and exact to convolve.
 
-After Hogg & Lang (2013, PASP 125, 719): with point-spread function and galaxies as mixtures of
-Gaussians, a convolution is an addition of variances, and nothing has to be oversampled.
+After Hogg & Lang (2013, PASP 125, 719): if the point-spread function and galaxies are mixtures of
+Gaussians, convolution adds variances and nothing needs oversampling.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 __all__ = ["FLOOR", "Psf", "sersic_mixture", "transfer"]
 
 FLOOR = 1.0
-"""Sigma, in pixels, with which everything is drawn before the image is convolved."""
+"""Sigma, in pixels, of everything that is drawn before the image is convolved."""
 
 _WEIGHTS = np.array([0.70, 0.25, 0.05])
 _WIDTHS = np.array([1.0, 1.75, 4.5])
@@ -28,35 +28,35 @@ class Psf:
     Attributes
     ----------
     fwhm
-        Full width at half maximum, pixels.
+        Full width at half maximum, in pixels.
     """
 
     fwhm: float
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """Fluxes of the Gaussians; their sum is one."""
+        """Fluxes of the Gaussians, which sum to one."""
         return _WEIGHTS
 
     @property
     def variances(self) -> NDArray[np.float64]:
-        """Variances of the Gaussians, pixels squared."""
+        """Variances of the Gaussians, in pixels squared."""
         return (self.fwhm * _core_per_fwhm() * _WIDTHS) ** 2
 
     def at(self, square: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the value at a distance squared, for a total flux of one."""
+        """Return the value at a squared distance, for a total flux of one."""
         value = np.zeros_like(square)
         for weight, variance in zip(self.weights, self.variances, strict=True):
             value += weight / (2 * np.pi * variance) * np.exp(-0.5 * square / variance)
         return value
 
     def transfer(self, shape: tuple[int, int]) -> NDArray[np.float64]:
-        """Return the Fourier transform that takes an image drawn with `FLOOR` to this PSF."""
+        """Return the Fourier transform that convolves an image drawn with `FLOOR` to this PSF."""
         return transfer(shape, self.weights, self.variances - FLOOR**2)
 
     @property
     def effective_area(self) -> float:
-        """Pixels over which the noise of an optimally weighted point source adds up."""
+        """Number of pixels that contribute noise to an optimally weighted point source."""
         v = self.variances
         overlap = np.outer(self.weights, self.weights) / (2 * np.pi * np.add.outer(v, v))
         return float(1 / overlap.sum())
@@ -65,14 +65,14 @@ class Psf:
 def transfer(
     shape: tuple[int, int], weights: NDArray[np.float64], variances: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the Fourier transform of a sum of round Gaussians, laid out as `numpy.fft.rfft2` does.
+    """Return the Fourier transform of a sum of round Gaussians, in the layout of `numpy.fft.rfft2`.
 
     Parameters
     ----------
     shape
-        Rows and columns of the image that it will be multiplied into.
+        Rows and columns of the image to be convolved.
     weights, variances
-        Fluxes, and variances in pixels squared, of the Gaussians.
+        Fluxes of the Gaussians, and their variances in pixels squared.
     """
     ky = np.fft.fftfreq(shape[0])[:, None]
     kx = np.fft.rfftfreq(shape[1])[None, :]
@@ -85,7 +85,7 @@ def transfer(
 
 @cache
 def _core_per_fwhm() -> float:
-    """Return the narrowest Gaussian's sigma for a FWHM of one."""
+    """Return the sigma of the narrowest Gaussian for a FWHM of one."""
     radius = np.linspace(0.5, 2.5, 4001)
     value = sum(
         weight / width**2 * np.exp(-0.5 * (radius / width) ** 2)
@@ -97,7 +97,7 @@ def _core_per_fwhm() -> float:
 
 @cache
 def sersic_mixture(index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (fluxes, sigmas) of Gaussians that add up to a Sersic profile.
+    """Return (fluxes, sigmas) of Gaussians that sum to a Sérsic profile.
 
     Parameters
     ----------
@@ -106,8 +106,8 @@ def sersic_mixture(index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]
 
     Notes
     -----
-    Sigmas are in half-light radii. The fluxes are found by Richardson-Lucy iteration on the light
-    in rings, which keeps them positive; the profile ends at 8 half-light radii.
+    Sigmas are in half-light radii. The fluxes are determined by Richardson-Lucy iteration on the
+    light in rings, which keeps them positive. The profile is truncated at 8 half-light radii.
     """
     b = {1: 1.67835, 4: 7.66925}[index]
     radius = np.geomspace(0.01, 8, 240)

@@ -1,4 +1,4 @@
-"""From the true sky to pixels: draw, convolve, add noise."""
+"""Renders the true sky as pixels: draws sources, convolves with the PSF and adds noise."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Array = NDArray[np.float64]
 _MARGIN = 72
 _PIXEL = 0.2
 _GAIN = 60.0
-"""Photons for each count, which sets the noise of the sources themselves."""
+"""Photons per count, which determines the noise of the sources themselves."""
 
 
 @dataclass(frozen=True)
 class Painting:
-    """A patch of pixel grid on which the sky is drawn."""
+    """A region of a pixel grid on which the sky is drawn."""
 
     box: Box
     wcs: WCS
@@ -36,11 +36,11 @@ class Painting:
 
 
 def draw(sky: Sky, painting: Painting, tract_wcs: WCS, bands: tuple[str, ...]) -> dict[str, Array]:
-    """Return noiseless images, one a band, before the PSF (all have sigma `FLOOR`).
+    """Return a noiseless image per band, before convolution with the PSF (sigma is `FLOOR`).
 
     Notes
     -----
-    The shape of a source's bulge and disc is the same in each band, so each is drawn once.
+    The bulge and disc of a source have the same shape in each band, so each is drawn once.
     """
     box = painting.box
     grown = Box(
@@ -72,14 +72,14 @@ def draw(sky: Sky, painting: Painting, tract_wcs: WCS, bands: tuple[str, ...]) -
 def expose(
     canvas: Array, painting: Painting, band: Band, psf: Psf, depth: float, rng: Generator
 ) -> ExposureF:
-    """Return what the telescope sees: the canvas through the PSF, with noise."""
+    """Return the observed image: the canvas convolved with the PSF, with noise."""
     blurred = np.fft.irfft2(np.fft.rfft2(canvas) * psf.transfer(canvas.shape), canvas.shape)
     clean = blurred[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     sigma = noise_of(depth, psf)
     variance = sigma**2 + np.clip(clean, 0, None) / _GAIN
     pixels = clean + rng.standard_normal(clean.shape) * np.sqrt(variance)
     box = painting.box
-    # A variance to four digits is plenty, and packs well.
+    # The variance is rounded to about two digits, which is precise enough and compresses well.
     step = 2.0 ** np.floor(np.log2(variance) - 6)
     return ExposureF(
         ImageF(pixels.astype(np.float32), box),
@@ -93,13 +93,13 @@ def expose(
 
 
 def noise_of(depth: float, psf: Psf) -> float:
-    """Return the sky's noise in a pixel for a point source of five sigma at a magnitude."""
+    """Return the sky noise per pixel that makes a point source of a magnitude five sigma."""
     counts = 10 ** (0.4 * (ZERO_POINT - depth))
     return float(counts / 5 / np.sqrt(psf.effective_area))
 
 
 def _parts(sky: Sky, index: int, angle: float) -> list[list[tuple[float, float, float, float]]]:
-    """Return (flux, variance along, variance across, angle) of the Gaussians of disc and bulge."""
+    """Return (flux, major variance, minor variance, angle) for each Gaussian of disc and bulge."""
     if sky.kind[index] == STAR:
         return [[(1.0, FLOOR**2, FLOOR**2, 0.0)], []]
     ratio, fraction = sky.axis_ratio[index], sky.fraction[index]
@@ -117,7 +117,7 @@ def _parts(sky: Sky, index: int, angle: float) -> list[list[tuple[float, float, 
 
 
 def _share(sky: Sky, index: int, band: str, part: int) -> float:
-    """Return the part of the light that comes from the disc (0) or bulge (1) in a band."""
+    """Return the fraction of the light in a band that comes from the disc (0) or bulge (1)."""
     fraction = float(sky.fraction[index])
     redder = {"g": 0.75, "r": 0.92}.get(band, 1.0)
     bulge = fraction * redder if fraction < 0.5 else fraction
@@ -127,7 +127,7 @@ def _share(sky: Sky, index: int, band: str, part: int) -> float:
 def _stamp(
     x: float, y: float, shapes: list[tuple[float, float, float, float]], grown: Box
 ) -> tuple[tuple[slice, slice] | None, Array]:
-    """Draw Gaussians with a common middle on a stamp just large enough."""
+    """Draw concentric Gaussians on a stamp that is just large enough."""
     reach = int(np.ceil(4.3 * np.sqrt(max(shape[1] for shape in shapes)))) + 1
     left, low = int(np.floor(x)) - reach, int(np.floor(y)) - reach
     x0, x1 = max(left, 0), min(left + 2 * reach + 2, grown.width)
@@ -152,7 +152,7 @@ def _stamp(
 def _paint(
     canvas: dict[str, Array], sky: Sky, index: int, at: tuple[float, float], angle: float
 ) -> None:
-    """Add a showpiece."""
+    """Add a showpiece to the canvas."""
     piece = SHOWPIECES[int(sky.painted[index])]
     reach = int(piece.reach / _PIXEL)
     columns = np.arange(int(at[0]) - reach, int(at[0]) + reach + 1)
@@ -165,7 +165,7 @@ def _paint(
     dx = ((columns - at[0]) * _PIXEL)[None, :]
     dy = ((rows - at[1]) * _PIXEL)[:, None]
     turn = np.radians(angle)
-    # Offsets in the tract's axes, whatever way this image is turned.
+    # Offsets along the tract's axes, whatever the rotation of this image.
     along, across = dx * np.cos(turn) - dy * np.sin(turn), dx * np.sin(turn) + dy * np.cos(turn)
     light = brightness(int(sky.painted[index]), along, across)
     window = (

@@ -1,4 +1,4 @@
-"""Writing a simulation into a Butler repository: collections, dataset types, images."""
+"""Writes a simulation to a Butler repository: collections, dataset types and images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from firstlight_sampledata.simulate import Simulation
 __all__ = ["ALL", "write_repository"]
 
 ALL = "2.2i/runs/DP0.1"
-"""The chained collection that has everything."""
+"""The chained collection that contains everything."""
 
 _CALEXP = f"{ALL}/calexp/v1"
 _COADD = f"{ALL}/coadd/wfd/dr6/v1"
@@ -33,14 +33,14 @@ _DATASET_TYPES = {
 
 
 def write_repository(root: Path, simulation: Simulation) -> None:
-    """Make a Butler repository in an empty or new folder.
+    """Create a Butler repository in a new or empty folder.
 
     Notes
     -----
-    The registry is an SQLite file with a rollback journal (SQLite's default): unlike a write-ahead
-    log, it can be read by who may write neither the file nor its folder.
+    The registry is an SQLite file with a rollback journal (SQLite's default). Unlike one with a
+    write-ahead log, it can be read without write access to the file or its folder.
     """
-    # Read once in a process, when its first Butler is made.
+    # A process reads this once, when it creates its first Butler.
     os.environ["DAF_BUTLER_CONFIG_PATH"] = str(config_dir())
     Butler.makeRepo(str(root))
     butler = Butler.from_config(str(root), writeable=True)

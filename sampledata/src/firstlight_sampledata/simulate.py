@@ -1,4 +1,4 @@
-"""The whole chain in memory: true sky, coadds, single exposures, measurements."""
+"""Runs the whole simulation in memory: true sky, coadds, single exposures and measurements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VISIT_TIME = 30.0
 
 @dataclass(frozen=True)
 class Calexp:
-    """What one detector saw in one visit."""
+    """The exposure of one detector in one visit."""
 
     visit: Visit
     detector: int
@@ -35,12 +35,12 @@ class Calexp:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Everything that is written, before it is written.
+    """The complete simulation, before it is written to disk.
 
     Attributes
     ----------
     coadds
-        Deep images by band.
+        Deep coadds by band.
     """
 
     field: Field
@@ -51,22 +51,21 @@ class Simulation:
 
 
 def simulate(field: Field, seed: int, say: Callable[[str], None]) -> Simulation:
-    """Draw the sky, expose it, measure what is seen.
+    """Draw the sky, simulate exposures of it, and measure the objects on them.
 
     Notes
     -----
-    Each step has its own stream of random numbers, so that a change in one leaves the others as
-    they were.
+    Each step has its own stream of random numbers, so a change to one does not affect the others.
     """
     sky_seed, coadd_seed, visit_seed = np.random.SeedSequence(seed).spawn(3)
     sky = make_sky(field, np.random.default_rng(sky_seed))
-    say(f"  a sky of {len(sky)} stars and galaxies")
+    say(f"  drew a sky of {len(sky)} stars and galaxies")
     coadds = _coadds(field, sky, np.random.default_rng(coadd_seed))
-    say(f"  coadds of {field.side} × {field.side} pixels in {', '.join(coadds)}")
+    say(f"  made coadds of {field.side} × {field.side} pixels in {', '.join(coadds)}")
     calexps = _calexps(field, sky, np.random.default_rng(visit_seed))
-    say(f"  {len(calexps)} single exposures from {len(field.visits)} visits")
+    say(f"  made {len(calexps)} single exposures from {len(field.visits)} visits")
     measured = measure(coadds)
-    say(f"  {len(measured)} objects found and measured")
+    say(f"  detected and measured {len(measured)} objects")
     return Simulation(field, sky, coadds, calexps, measured)
 
 

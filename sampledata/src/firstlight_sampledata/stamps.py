@@ -1,4 +1,4 @@
-"""What of the sample data is there, told without loading what makes them."""
+"""The record of which sample data exist, readable without loading the simulator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from firstlight_lab import __version__
 
@@ -16,23 +16,32 @@ __all__ = ["DEFAULT_SEED", "PRODUCTS", "Stamps", "replacing"]
 DEFAULT_SEED = 3828
 
 PRODUCTS = ("butler/dp01", "catalog", "preview.png")
-"""What is made, as paths in the output folder."""
+"""The products, as paths relative to the output folder."""
 
 _FORMAT = 2
-"""Raise it when the data change."""
+"""Version of the data; increase it when they change."""
+
+
+class Stamp(TypedDict):
+    """The inputs from which a product was made."""
+
+    version: str
+    format: int
+    seed: int
+    quick: bool
 
 
 class Stamps:
-    """What each product was made from; a product without its stamp is made anew.
+    """The stamp of each product; a product whose stamp is missing or different is made again.
 
     Parameters
     ----------
     out
         The output folder.
     seed
-        Of the random numbers.
+        Seed of the random numbers.
     quick
-        A small field, for tests.
+        Whether to simulate a small field, for tests.
     """
 
     def __init__(self, out: Path, *, seed: int, quick: bool) -> None:
@@ -40,10 +49,10 @@ class Stamps:
         self.quick = quick
         self._out = out
         self._path = out / ".sampledata.json"
-        self._wanted = {"version": __version__, "format": _FORMAT, "seed": seed, "quick": quick}
+        self._wanted = Stamp(version=__version__, format=_FORMAT, seed=seed, quick=quick)
 
     def missing(self) -> list[str]:
-        """Return the products that have to be made."""
+        """Return the products that need to be made."""
         stamps = self._read()
         return [
             product
@@ -53,26 +62,26 @@ class Stamps:
 
     @contextmanager
     def making(self, product: str) -> Iterator[None]:
-        """Stamp a product, if what is done inside ends well."""
+        """Stamp a product if the enclosed block succeeds."""
         self._write({name: stamp for name, stamp in self._read().items() if name != product})
         yield
         self._write({**self._read(), product: self._wanted})
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, Stamp]:
         try:
-            stamps: dict[str, Any] = json.loads(self._path.read_text())
+            stamps: dict[str, Stamp] = json.loads(self._path.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
         return stamps
 
-    def _write(self, stamps: dict[str, Any]) -> None:
+    def _write(self, stamps: dict[str, Stamp]) -> None:
         with replacing(self._path) as path:
             path.write_text(json.dumps(stamps, indent=1) + "\n")
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Give a path to write to; file or folder then take the target's place, for all to read."""
+    """Yield a path for a file or folder that then replaces the target and is readable by all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=target.parent) as folder:
         path = Path(folder) / target.name
@@ -84,7 +93,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def _open_to_all(path: Path) -> None:
-    """Let everybody read, whatever the umask; labs run as other users than the platform."""
+    """Make a path readable by all, whatever the umask: labs run under accounts of their own."""
     if path.is_dir():
         for folder, _, files in path.walk():
             folder.chmod(0o755)

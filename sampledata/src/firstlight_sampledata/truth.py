@@ -1,4 +1,4 @@
-"""The true sky: stars on the stellar locus, field galaxies, a cluster, some showpieces."""
+"""The true sky: stars on the stellar locus, field galaxies, a cluster and some showpieces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Sky:
-    """Sources, one row each.
+    """The sources of the simulated sky, one per row.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class Sky:
     redshift
         Zero for stars.
     disc, bulge
-        Half-light radii of the two parts, arcseconds.
+        Half-light radii of disc and bulge, arcseconds.
     fraction
-        Part of the light in the bulge, in band i; bulges are redder.
+        Fraction of the light in the bulge, in band i; bulges are redder.
     axis_ratio, angle
-        Of the disc; the angle is from x to y in radians.
+        Shape of the disc; the angle is from x to y in radians.
     painted
-        Number of the showpiece whose picture this is, or -1.
+        Number of the showpiece that this source is, or -1.
     """
 
     x: Array
@@ -63,26 +63,33 @@ class Sky:
         return len(self.x)
 
     def magnitude(self, band: str) -> Array:
-        """Return the magnitudes in a band."""
-        found: Array = getattr(self, "y_mag" if band == "y" else band)
-        return found
+        """Return the magnitudes of all sources in a band."""
+        magnitudes = {
+            "u": self.u,
+            "g": self.g,
+            "r": self.r,
+            "i": self.i,
+            "z": self.z,
+            "y": self.y_mag,
+        }
+        return magnitudes[band]
 
     @classmethod
     def joined(cls, parts: list[Sky]) -> Sky:
-        """Put skies together."""
+        """Return one sky with the sources of all parts."""
         return cls(
             *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls))
         )
 
 
 def make_sky(field: Field, rng: Generator) -> Sky:
-    """Draw the whole sky of a field, from brightest cluster to faintest galaxy."""
+    """Draw all sources of a field, from the cluster to the faintest galaxies."""
     parts = [_field_galaxies(field, rng), _stars(field, rng), _cluster(field, rng)]
     return Sky.joined([*parts, _showpieces(field)] if field.showpieces else parts)
 
 
 def _places(field: Field, rng: Generator, count: int) -> tuple[Array, Array]:
-    """Return positions all over the field and a little beyond its edges."""
+    """Return random positions in the field and slightly beyond its edges."""
     box, margin = field.box, 40
     x = rng.uniform(box.x0 - margin, box.x1 + margin, count)
     y = rng.uniform(box.y0 - margin, box.y1 + margin, count)
@@ -90,7 +97,7 @@ def _places(field: Field, rng: Generator, count: int) -> tuple[Array, Array]:
 
 
 def _powerlaw(rng: Generator, count: int, bright: float, faint: float, slope: float) -> Array:
-    """Return magnitudes whose number grows as ten to the slope times the magnitude."""
+    """Return random magnitudes whose number grows as ``10 ** (slope * magnitude)``."""
     low, high = 10 ** (slope * bright), 10 ** (slope * faint)
     return np.log10(rng.uniform(low, high, count)) / slope
 
@@ -101,7 +108,7 @@ def _field_galaxies(field: Field, rng: Generator) -> Sky:
     i = _powerlaw(rng, count, 18.6, 27.0, 0.31)
     redshift = np.clip(rng.gamma(2.6, (0.10 + 0.055 * np.clip(i - 18, 0, 9)) / 1.6), 0.03, 4.0)
     red = rng.uniform(size=count) < np.clip(0.42 - 0.05 * (i - 19), 0.06, 0.42)
-    # Colours: the red sequence's 4000 Å break moves from g to i; star-forming galaxies stay blue.
+    # The 4000 Å break of the red sequence moves from g to i; star-forming galaxies stay blue.
     break_gr = np.interp(redshift, [0, 0.15, 0.38, 0.7, 1.2, 4], [0.65, 0.95, 1.55, 1.6, 0.9, 0.4])
     break_ri = np.interp(redshift, [0, 0.2, 0.4, 0.75, 1.1, 4], [0.32, 0.42, 0.6, 1.15, 0.9, 0.2])
     g_r = np.where(red, break_gr, 0.42 * break_gr + 0.05) + rng.normal(0, 0.10, count)
@@ -123,7 +130,7 @@ def _field_galaxies(field: Field, rng: Generator) -> Sky:
 
 
 def _cluster(field: Field, rng: Generator) -> Sky:
-    """Return a cluster of red galaxies around a giant one, at redshift 0.34."""
+    """Return a cluster of red galaxies around a giant elliptical at redshift 0.34."""
     count = 64
     size = field.side
     radius = 12 + 50 * np.abs(rng.standard_cauchy(count)) ** 0.8
@@ -157,7 +164,7 @@ def _cluster(field: Field, rng: Generator) -> Sky:
 
 
 def _showpieces(field: Field) -> Sky:
-    """Return rows for what is painted; their colours are what the painting adds up to."""
+    """Return the rows of the showpieces, with colours taken from their rendered light."""
     offset = np.arange(-40, 40.1, 0.4)
     sums = [
         {band: float(light.sum()) for band, light in brightness(number, offset, offset).items()}
@@ -220,7 +227,7 @@ def _galaxies(
 def _stars(field: Field, rng: Generator) -> Sky:
     count = field.stars
     i = _powerlaw(rng, count, 16.6, 25.4, 0.13)
-    # Most are M dwarfs; some are hot. The locus bends where molecules take over (g-r = 1.4).
+    # Most are M dwarfs; some are hot. The locus bends where molecular bands dominate (g-r = 1.4).
     g_i = np.where(
         rng.uniform(size=count) < 0.45, rng.normal(0.55, 0.28, count), rng.uniform(0.7, 3.0, count)
     )

@@ -1,4 +1,4 @@
-"""What runs inside a First Light lab: image types, storage classes, settings."""
+"""The package that runs inside a First Light lab: image types, storage classes and settings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __version__ = "0.1.0"
 
 
 def config_dir() -> Path:
-    """Return the directory that ``DAF_BUTLER_CONFIG_PATH`` has to name.
+    """Return the directory to put in ``DAF_BUTLER_CONFIG_PATH``.
 
     Notes
     -----
-    It teaches `lsst.daf.butler` our Python types: the packaged storage classes of ``ExposureF``,
-    ``SkyMap`` and others name classes of the C++ stack, which labs do not have.
+    It tells `lsst.daf.butler` to use our Python types: the packaged storage classes ``ExposureF``,
+    ``SkyMap`` and others refer to classes of the C++ stack, which labs do not have.
     """
     return Path(__file__).resolve().parent / "butler_config"

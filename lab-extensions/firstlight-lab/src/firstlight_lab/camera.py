@@ -1,4 +1,4 @@
-"""The camera: which detectors there are."""
+"""The camera and its detectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Camera", "Detector"]
 
 @dataclass(frozen=True)
 class Detector:
-    """A sensor of the focal plane."""
+    """One sensor of the focal plane."""
 
     id: int
     name: str
@@ -18,17 +18,17 @@ class Detector:
     height: int
 
     def getName(self) -> str:  # noqa: N802
-        """Return its full name: ``R22_S11``."""
+        """Return the full name, such as ``R22_S11``."""
         return self.name
 
     def getId(self) -> int:  # noqa: N802
-        """Return its number."""
+        """Return the detector number."""
         return self.id
 
 
 @dataclass(frozen=True)
 class Camera:
-    """An instrument's focal plane."""
+    """The focal plane of an instrument; index it by detector number or full name."""
 
     name: str
     detectors: tuple[Detector, ...]
@@ -44,7 +44,7 @@ class Camera:
 
     @classmethod
     def lsst(cls, name: str) -> Camera:
-        """Return LSSTCam's 21 science rafts of nine sensors: 189, numbered as DC2 numbers them."""
+        """Return LSSTCam's 189 science sensors, nine in each of 21 rafts, numbered as in DC2."""
         corners = {"00", "04", "40", "44"}
         rafts = [f"{x}{y}" for x in range(5) for y in range(5) if f"{x}{y}" not in corners]
         sensors = [(raft, f"{x}{y}") for raft in rafts for x in range(3) for y in range(3)]

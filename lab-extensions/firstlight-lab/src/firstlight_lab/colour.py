@@ -1,43 +1,47 @@
-"""Colour pictures from three bands."""
+"""Colour pictures made from images in three bands."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["colour_picture"]
 
 _BALANCE = (0.78, 1.0, 1.42)
-"""Weights of i, r and g with which a galaxy like ours is about white."""
+"""Weights of i, r and g that make a galaxy like ours appear roughly white."""
 _SATURATION = 0.88
 
 
 def colour_picture(
-    red: Any, green: Any, blue: Any, *, white: float = 30.0, softening: float = 140.0
+    red: ArrayLike,
+    green: ArrayLike,
+    blue: ArrayLike,
+    *,
+    white: float = 30.0,
+    softening: float = 140.0,
 ) -> NDArray[np.float64]:
-    """Return a colour picture of three bands, from the reddest to the bluest.
+    """Combine three bands, from the reddest to the bluest, into a colour picture.
 
     Parameters
     ----------
     red, green, blue
-        Pixels, ``[y, x]``, in counts of a common zero point; the usual choice is i, r, g.
+        Pixels, ``[y, x]``, in counts with a common zero point; the usual choice is i, r, g.
     white
-        Counts at which a pixel is as bright as can be; brighter ones keep their colour.
+        Counts at which a pixel reaches full brightness; brighter pixels keep their colour.
     softening
-        How much is done for what is faint: the ratio of ``white`` to the counts where the
-        scale turns from linear to logarithmic.
+        How strongly faint features are enhanced: the ratio of ``white`` to the counts at which
+        the scale changes from linear to logarithmic.
 
     Returns
     -------
     numpy.ndarray
-        Values from 0 to 1, ``[y, x, 3]``, for ``imshow(origin="lower")``.
+        Values between 0 and 1, ``[y, x, 3]``, for ``imshow(origin="lower")``.
 
     Notes
     -----
-    After Lupton et al. (2004, PASP 116, 133): the brightness goes through an inverse hyperbolic
-    sine, the ratios of the bands stay, so that colours mean the same in core and wing.
+    After Lupton et al. (2004, PASP 116, 133): the brightness is scaled by an inverse hyperbolic
+    sine and the ratios between bands are preserved, so colours mean the same in the core of an
+    object and in its wings.
     """
     bands = np.stack(
         [

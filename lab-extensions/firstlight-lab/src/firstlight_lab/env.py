@@ -1,4 +1,4 @@
-"""The environment variables with which a spawner makes a lab calm and at home."""
+"""The environment variables that configure Jupyter, astropy and the Butler in a lab."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ __all__ = ["lab_environment"]
 
 
 def lab_environment() -> dict[str, str]:
-    """Return variables that a spawner adds to a lab's environment.
+    """Return the variables that a spawner adds to a lab's environment.
 
     Notes
     -----
-    ``JUPYTER_CONFIG_PATH`` only adds a folder to those that Jupyter reads: JupyterLab fetches no
-    news, looks for no updates and offers no extensions to install; what people choose in
-    JupyterLab's settings still wins. ``ASTROPY_CONFIG_DIR`` keeps astropy from downloading tables
-    of the Earth's rotation. ``JUPYTER_PATH`` adds the tutorials to JupyterLab's launcher.
+    ``JUPYTER_CONFIG_PATH`` adds a folder to those that Jupyter reads. Its settings stop JupyterLab
+    from fetching news, checking for updates and offering to install extensions; people's own
+    choices in JupyterLab's settings still take precedence. ``ASTROPY_CONFIG_DIR`` stops astropy
+    from downloading Earth rotation tables. ``JUPYTER_PATH`` adds the tutorials to JupyterLab's
+    launcher.
     """
     home = config_dir().parent
     return {

@@ -1,10 +1,11 @@
-"""How images and maps lie in files: FITS for pixels, JSON for small things, read in parts."""
+"""File formats: FITS for pixels, read in part where possible, and JSON for small objects."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from astropy.io import fits
@@ -15,7 +16,7 @@ from lsst.resources import ResourcePath
 
 from firstlight_lab.camera import Camera, Detector
 from firstlight_lab.geometry import Box, Extent, Point
-from firstlight_lab.images import ExposureF, FilterLabel, ImageF, MaskX, PhotoCalib
+from firstlight_lab.images import ExposureF, FilterLabel, ImageF, MaskX, Metadata, PhotoCalib
 from firstlight_lab.skymap import SkyMap
 
 __all__ = [
@@ -27,11 +28,19 @@ __all__ = [
     "write_exposure",
 ]
 
+type Component = ImageF | MaskX | WCS | Box | Point | Extent | PhotoCalib | FilterLabel | Metadata
+type Parameters = Mapping[str, Sequence[float]]
+"""The Butler's read parameters; the only one we support is ``bbox``."""
+
 
 class ExposureDelegate(StorageClassDelegate):
-    """Components and parameters of exposures that are already in memory."""
+    """Access to components of exposures that are already in memory, and to parts of them."""
 
-    def getComponent(self, composite: Any, componentName: str) -> Any:  # noqa: N802, N803
+    def getComponent(  # noqa: N802
+        self,
+        composite: ExposureF,
+        componentName: str,  # noqa: N803
+    ) -> Component:
         """Return a component of an exposure.
 
         Raises
@@ -39,27 +48,41 @@ class ExposureDelegate(StorageClassDelegate):
         AttributeError
             If the sample data have no such component.
         """
-        return _component(composite, componentName)
+        components: dict[str, Component] = {
+            "image": composite.image,
+            "mask": composite.mask,
+            "variance": composite.variance,
+            "bbox": composite.bbox,
+            "xy0": composite.xy0,
+            "dimensions": composite.dimensions,
+            "wcs": composite.wcs,
+            "photoCalib": composite.photoCalib,
+            "filter": composite.filter,
+            "metadata": composite.metadata,
+        }
+        if componentName not in components:
+            raise _unknown(componentName)
+        return components[componentName]
 
     def handleParameters(  # noqa: N802
         self,
-        inMemoryDataset: Any,  # noqa: N803
-        parameters: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Cut out ``bbox``."""
+        inMemoryDataset: ExposureF,  # noqa: N803
+        parameters: Parameters | None = None,
+    ) -> ExposureF:
+        """Return the part of an exposure inside ``bbox``, or all of it without that parameter."""
         box = _bbox_parameter(parameters)
         return inMemoryDataset if box is None else inMemoryDataset[box]
 
 
 class ExposureFormatter(FormatterV2):
-    """An exposure in a FITS file; ``bbox`` and components read only what they need.
+    """An exposure in a FITS file; a ``bbox`` or component reads only the data it needs.
 
     Notes
     -----
-    The image is stored as it is, so that a cutout reads only its own rows; mask and variance, which
-    are nearly constant, are tile-compressed without loss. WCS keywords are those of the stored
-    array (FITS, 1-based), with ``CRVAL1A``/``CRVAL2A`` (``LTV``-like) for the parent's grid, as the
-    Rubin pipelines do.
+    The image is stored uncompressed so that a cutout reads only its own rows; mask and variance,
+    which are nearly constant, use lossless tile compression. The WCS keywords describe the stored
+    array (FITS, 1-based), and ``CRVAL1A``/``CRVAL2A`` (similar to ``LTV``) give its position on the
+    parent's grid, as in the Rubin pipelines.
     """
 
     default_extension = ".fits"
@@ -73,18 +96,20 @@ class ExposureFormatter(FormatterV2):
         path: str,
         component: str | None = None,
         expected_size: int = -1,  # noqa: ARG002
-    ) -> Any:
-        """Read an exposure, a part of it, or one of its components."""
-        descriptor = self.file_descriptor
-        return read_exposure(path, bbox=_bbox_parameter(descriptor.parameters), component=component)
+    ) -> ExposureF | Component:
+        """Read an exposure, part of it, or one of its components."""
+        bbox = _bbox_parameter(self.file_descriptor.parameters)
+        if component is None:
+            return read_exposure(path, bbox=bbox)
+        return read_exposure(path, bbox=bbox, component=component)
 
-    def write_local_file(self, in_memory_dataset: Any, uri: ResourcePath) -> None:
-        """Write an exposure."""
+    def write_local_file(self, in_memory_dataset: ExposureF, uri: ResourcePath) -> None:
+        """Write an exposure to a local file."""
         write_exposure(in_memory_dataset, uri.ospath)
 
 
 class JsonDataclassFormatter(FormatterV2):
-    """The sky map or the camera as JSON, which outlives versions of our code better than pickle."""
+    """The sky map or camera as JSON, which survives changes to our code better than pickle."""
 
     default_extension = ".json"
     unsupported_parameters = None
@@ -96,20 +121,20 @@ class JsonDataclassFormatter(FormatterV2):
         component: str | None = None,  # noqa: ARG002
         expected_size: int = -1,  # noqa: ARG002
     ) -> SkyMap | Camera:
-        """Read a sky map or a camera."""
+        """Read a sky map or camera."""
         values = json.loads(uri.read())
         if "detectors" in values:
             detectors = tuple(Detector(**detector) for detector in values["detectors"])
             return Camera(values["name"], detectors)
         return SkyMap(**values)
 
-    def to_bytes(self, in_memory_dataset: Any) -> bytes:
-        """Write its fields; what it has computed and kept is not a field."""
-        return json.dumps(_fields(in_memory_dataset), indent=1).encode()
+    def to_bytes(self, in_memory_dataset: SkyMap | Camera) -> bytes:
+        """Serialize the fields of a sky map or camera, without its cached properties."""
+        return json.dumps(asdict(in_memory_dataset), indent=1).encode()
 
 
 class TableFormatter(FormatterV2):
-    """A catalog as a Parquet file, read as an astropy table."""
+    """A catalog in a Parquet file, read as an astropy table."""
 
     default_extension = ".parq"
     unsupported_parameters = None
@@ -121,14 +146,14 @@ class TableFormatter(FormatterV2):
         component: str | None = None,  # noqa: ARG002
         expected_size: int = -1,  # noqa: ARG002
     ) -> Table:
-        """Read a table."""
+        """Read a table from a local file."""
         import pyarrow.parquet as pq
 
         columns = pq.read_table(path)
         return Table({name: columns[name].to_numpy() for name in columns.column_names})
 
-    def write_local_file(self, in_memory_dataset: Any, uri: ResourcePath) -> None:
-        """Write a table."""
+    def write_local_file(self, in_memory_dataset: Table, uri: ResourcePath) -> None:
+        """Write a table to a local file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -162,28 +187,58 @@ def write_exposure(exposure: ExposureF, path: str) -> None:
     hdus.writeto(path, overwrite=True)
 
 
-def read_exposure(path: str, *, bbox: Box | None = None, component: str | None = None) -> Any:
-    """Read an exposure from a FITS file.
+class _FromHeader(NamedTuple):
+    """The components of an exposure that are not planes of pixels, under the Butler's names."""
+
+    wcs: WCS
+    bbox: Box
+    xy0: Point
+    dimensions: Extent
+    photoCalib: PhotoCalib  # noqa: N815
+    filter: FilterLabel
+    metadata: Metadata
+
+
+@overload
+def read_exposure(path: str, *, bbox: Box | None = None) -> ExposureF: ...
+
+
+@overload
+def read_exposure(
+    path: str, *, bbox: Box | None = None, component: Literal["image", "variance"]
+) -> ImageF: ...
+
+
+@overload
+def read_exposure(path: str, *, bbox: Box | None = None, component: str) -> Component: ...
+
+
+def read_exposure(
+    path: str, *, bbox: Box | None = None, component: str | None = None
+) -> ExposureF | Component:
+    """Read an exposure, or one component of it, from a FITS file.
 
     Parameters
     ----------
     bbox
-        The part to read, in the parent's pixel coordinates; by default all.
+        The part to read, in the parent's pixel coordinates; by default, all of it.
     component
-        Return only this: ``image``, ``mask``, ``variance``, ``wcs``, ``bbox``, ``xy0``,
+        The only component to return: ``image``, ``mask``, ``variance``, ``wcs``, ``bbox``, ``xy0``,
         ``dimensions``, ``photoCalib``, ``filter`` or ``metadata``.
 
     Raises
     ------
+    AttributeError
+        If the sample data have no such component.
     ValueError
-        If the box is not inside of the image.
+        If the box is not inside the image.
     """
     with fits.open(path, memmap=False, lazy_load_hdus=True) as hdus:
         header = hdus["IMAGE"].header
         whole = _stored_box(header)
         box = whole if bbox is None else bbox
         if not whole.contains(box) or 0 in (box.width, box.height):
-            raise ValueError(f"bbox {tuple(box)} is not inside of the image's {tuple(whole)}")
+            raise ValueError(f"bbox {tuple(box)} is not inside the image's {tuple(whole)}")
         cut = box.slices_in(whole)
         if component == "mask":
             return _mask(hdus, cut, box)
@@ -191,37 +246,40 @@ def read_exposure(path: str, *, bbox: Box | None = None, component: str | None =
             return _plane(hdus, component.upper(), cut, box)
         known = _from_header(header, whole, box)
         if component is not None:
-            if component not in known:
-                raise AttributeError(f"the sample data have no component {component!r}")
-            return known[component]
-        fields = {name: known[name] for name in ("wcs", "photoCalib", "filter", "metadata")}
+            components: dict[str, Component] = known._asdict()
+            if component not in components:
+                raise _unknown(component)
+            return components[component]
         return ExposureF(
             _plane(hdus, "IMAGE", cut, box),
             _mask(hdus, cut, box),
             _plane(hdus, "VARIANCE", cut, box),
+            wcs=known.wcs,
+            photoCalib=known.photoCalib,
+            filter=known.filter,
             psf_fwhm=float(header["FWHM"]),
-            **fields,
+            metadata=known.metadata,
         )
 
 
-def _from_header(header: fits.Header, whole: Box, box: Box) -> dict[str, Any]:
+def _from_header(header: fits.Header, whole: Box, box: Box) -> _FromHeader:
     """Return the components that are not planes of pixels."""
     wcs = WCS(header)
     wcs.wcs.crpix += np.array([whole.x0, whole.y0])
     wcs.wcs.set()
-    return {
-        "wcs": wcs,
-        "bbox": box,
-        "xy0": Point(box.x0, box.y0),
-        "dimensions": Extent(box.width, box.height),
-        "photoCalib": PhotoCalib(float(header["MAGZERO"])),
-        "filter": FilterLabel(header["BAND"], header["FILTER"]),
-        "metadata": {key: header[key] for key in ("VISIT", "DETECTOR", "EXPTIME") if key in header},
-    }
+    return _FromHeader(
+        wcs=wcs,
+        bbox=box,
+        xy0=Point(box.x0, box.y0),
+        dimensions=Extent(box.width, box.height),
+        photoCalib=PhotoCalib(float(header["MAGZERO"])),
+        filter=FilterLabel(header["BAND"], header["FILTER"]),
+        metadata={key: header[key] for key in ("VISIT", "DETECTOR", "EXPTIME") if key in header},
+    )
 
 
 def _plane(hdus: fits.HDUList, name: str, cut: tuple[slice, slice], box: Box) -> ImageF:
-    # FITS is big-endian; numpy's users expect the machine's own order.
+    # FITS is big-endian; users of numpy expect the machine's native byte order.
     return ImageF(np.ascontiguousarray(hdus[name].section[cut], dtype=np.float32), box)
 
 
@@ -242,15 +300,15 @@ def _stored_box(header: fits.Header) -> Box:
 
 
 def _local_wcs(wcs: WCS, box: Box) -> WCS:
-    """Return the same projection, counted from the stored array's corner."""
+    """Return the same projection with pixels counted from the corner of the stored array."""
     local = wcs.deepcopy()
     local.wcs.crpix = local.wcs.crpix - [box.x0, box.y0]
     local.wcs.set()
     return local
 
 
-def _bbox_parameter(parameters: Mapping[str, Any] | None) -> Box | None:
-    """Return the ``bbox`` that was asked for; any (x0, y0, width, height) will do."""
+def _bbox_parameter(parameters: Parameters | None) -> Box | None:
+    """Return the requested ``bbox``, which may be any (x0, y0, width, height)."""
     value = (parameters or {}).get("bbox")
     if value is None:
         return None
@@ -259,19 +317,10 @@ def _bbox_parameter(parameters: Mapping[str, Any] | None) -> Box | None:
     except (TypeError, ValueError):
         box = None
     if box is None or tuple(box) != tuple(value):
-        raise ValueError(f"bbox has to be (x0, y0, width, height) in whole pixels, not {value!r}")
+        raise ValueError(f"bbox must be (x0, y0, width, height) in whole pixels, not {value!r}")
     return box
 
 
-def _component(exposure: Any, name: str) -> Any:
-    try:
-        return getattr(exposure, name)
-    except AttributeError:
-        raise AttributeError(f"the sample data have no component {name!r}") from None
-
-
-def _fields(value: Any) -> Any:
-    names = getattr(value, "__dataclass_fields__", None)
-    if names is None:
-        return [_fields(item) for item in value] if isinstance(value, tuple) else value
-    return {name: _fields(getattr(value, name)) for name in names}
+def _unknown(component: str) -> AttributeError:
+    """Return the error for a component that the sample data do not have."""
+    return AttributeError(f"the sample data have no component {component!r}")

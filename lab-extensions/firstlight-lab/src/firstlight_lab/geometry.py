@@ -1,4 +1,4 @@
-"""Boxes and points on the pixel grid; the few methods of ``lsst.geom`` that notebooks use."""
+"""Boxes and points on the pixel grid, with the few ``lsst.geom`` methods that notebooks use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Box", "Extent", "Point"]
 
 
 class Point(NamedTuple):
-    """A pixel."""
+    """The position of a pixel."""
 
     x: int
     y: int
@@ -22,7 +22,7 @@ class Extent(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A rectangle of whole pixels, in the coordinates of its parent image (tract or detector).
+    """A rectangle of whole pixels in the coordinates of its parent image (tract or detector).
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, x: float, y: float, width: int, height: int | None = None) -> Box:
-        """Return the box of the given size whose middle is nearest to a position."""
+        """Return the box of the given size whose centre is nearest to a position."""
         height = width if height is None else height
         return cls(round(x - (width - 1) / 2), round(y - (height - 1) / 2), width, height)
 
@@ -55,17 +55,17 @@ class Box(NamedTuple):
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """Edges of the pixels, as matplotlib's ``imshow(extent=…, origin="lower")`` takes them."""
+        """Outer edges of the pixels, as expected by ``imshow(extent=…, origin="lower")``."""
         return (self.x0 - 0.5, self.x1 - 0.5, self.y0 - 0.5, self.y1 - 0.5)
 
     def clipped_to(self, other: Box) -> Box:
-        """Return the part that lies in another box; its size may be zero."""
+        """Return the overlap with another box; its size may be zero."""
         x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
         x1, y1 = min(self.x1, other.x1), min(self.y1, other.y1)
         return Box(x0, y0, max(0, x1 - x0), max(0, y1 - y0))
 
     def contains(self, other: Box) -> bool:
-        """Say whether another box lies inside."""
+        """Return whether another box lies inside this one."""
         return self.clipped_to(other) == other
 
     def slices_in(self, parent: Box) -> tuple[slice, slice]:
@@ -73,7 +73,7 @@ class Box(NamedTuple):
         x, y = self.x0 - parent.x0, self.y0 - parent.y0
         return slice(y, y + self.height), slice(x, x + self.width)
 
-    # The names people know from lsst.geom.Box2I.
+    # The method names of lsst.geom.Box2I.
     def getMinX(self) -> int:  # noqa: N802
         """Return the first column."""
         return self.x0

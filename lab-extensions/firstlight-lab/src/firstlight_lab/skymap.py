@@ -1,4 +1,4 @@
-"""The sky map: tracts in rings, patches in tracts, as ``lsst.skymap`` lays them out."""
+"""The sky map: rings of tracts divided into patches, laid out as in ``lsst.skymap``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["PatchInfo", "SkyMap", "TractInfo", "tangent_wcs"]
 def tangent_wcs(
     ra: float, dec: float, x: float, y: float, scale: float, *, angle: float = 0.0
 ) -> WCS:
-    """Return a tangent-plane projection.
+    """Return the world coordinates of a tangent-plane projection.
 
     Parameters
     ----------
     ra, dec
-        Where the plane touches the sphere; degrees.
+        Point where the plane touches the sphere, degrees.
     x, y
-        The (0-based) pixel there.
+        The (0-based) pixel at that point.
     scale
         Arcseconds per pixel.
     angle
@@ -42,7 +42,7 @@ def tangent_wcs(
 
 @dataclass(frozen=True)
 class PatchInfo:
-    """A patch: a square of a tract; neighbours overlap by their borders."""
+    """A patch: a square of a tract whose border overlaps its neighbours."""
 
     id: int
     x: int
@@ -52,13 +52,13 @@ class PatchInfo:
 
     @property
     def name(self) -> str:
-        """As catalogs name it: ``3,3``."""
+        """The name used in catalogs, such as ``3,3``."""
         return f"{self.x},{self.y}"
 
 
 @dataclass(frozen=True)
 class TractInfo:
-    """A tract: one tangent plane, cut into patches."""
+    """A tract: one tangent plane, divided into patches."""
 
     id: int
     ra: float
@@ -68,7 +68,7 @@ class TractInfo:
     @cached_property
     def wcs(self) -> WCS:
         """World coordinates of the tract's pixel grid."""
-        # A whole pixel, half a pixel off the exact middle, as in lsst.skymap.
+        # A whole pixel, half a pixel off the exact centre, as in lsst.skymap.
         middle = (self.sky_map.patches * self.sky_map.patch_inner - 1) // 2
         return tangent_wcs(self.ra, self.dec, middle, middle, self.sky_map.pixel_scale)
 
@@ -82,7 +82,7 @@ class TractInfo:
         return PatchInfo(number, x, y, inner, outer.clipped_to(whole))
 
     def find_patch(self, ra: float, dec: float) -> PatchInfo:
-        """Return the patch whose inner part has a position (degrees).
+        """Return the patch whose inner region contains a position (degrees).
 
         Raises
         ------
@@ -103,13 +103,13 @@ class TractInfo:
 
 @dataclass(frozen=True)
 class SkyMap:
-    """How the sky is cut into tracts.
+    """The division of the sky into tracts.
 
     Notes
     -----
-    Rings of constant declination, as ``lsst.skymap``'s ``rings`` draws them (version 1; version 0
-    differs only at right ascension zero); with the defaults, tract 3828 of the map ``DC2`` is where
-    Data Challenge 2 has it. The two polar caps are left out.
+    Tracts are arranged in rings of constant declination, like the ``rings`` map of ``lsst.skymap``
+    (version 1; version 0 differs only at right ascension zero). With the defaults, tract 3828 of
+    the map ``DC2`` is where Data Challenge 2 has it. The two polar caps are omitted.
     """
 
     name: str = "DC2"
@@ -121,7 +121,7 @@ class SkyMap:
 
     @cached_property
     def ring_sizes(self) -> tuple[int, ...]:
-        """Number of tracts in each ring, from the south."""
+        """Number of tracts in each ring, starting from the south."""
         step = math.pi / (self.rings + 1)
         sizes = []
         for ring in range(self.rings):
@@ -136,7 +136,7 @@ class SkyMap:
         Raises
         ------
         LookupError
-            If there is none, or it is a polar cap.
+            If there is no such tract, or it is a polar cap.
         """
         left = number - 1
         for ring, size in enumerate(self.ring_sizes):
@@ -147,7 +147,7 @@ class SkyMap:
         raise LookupError(f"the sky map {self.name} has no tract {number}")
 
     def find_tract(self, ra: float, dec: float) -> TractInfo:
-        """Return the tract whose middle is nearest along its ring (degrees)."""
+        """Return the tract whose centre is nearest to a position (degrees) along its ring."""
         ring = round((dec + 90) * (self.rings + 1) / 180) - 1
         ring = min(max(ring, 0), self.rings - 1)
         size = self.ring_sizes[ring]

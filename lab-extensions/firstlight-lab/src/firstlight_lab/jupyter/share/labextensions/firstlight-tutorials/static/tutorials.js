@@ -1,19 +1,19 @@
-// A card in JupyterLab's launcher for each tutorial of the site.
+// Adds a card to JupyterLab's launcher for each of the site's tutorials.
 //
-// Written by hand as what a build would make of it: a container of webpack's module federation, which
-// is how JupyterLab loads extensions. So nothing has to be built, and nothing of JupyterLab is copied.
+// Written by hand in the form that a build would produce: a webpack module federation container, which
+// is how JupyterLab loads extensions. This needs no build step and no copy of any JupyterLab code.
 "use strict";
 
 (() => {
   const ID = "firstlight-tutorials";
-  const ORIGINALS = "tutorials-original"; // of the site, read-only
+  const ORIGINALS = "tutorials-original"; // the site's, read-only
   const COPIES = "tutorials"; // the person's own
 
-  // JupyterLab's own modules, once it has handed them out.
+  // JupyterLab's own modules, set when it initializes this container.
   let modules;
   const use = async (name) => (await Object.values(modules[name])[0].get())();
 
-  // "02-deep-sky.ipynb" is called "Deep sky".
+  // "02-deep-sky.ipynb" becomes "Deep sky".
   const title = (file) => {
     const words = file.replace(/\.ipynb$/, "").replace(/^\d+-/, "").replaceAll("-", " ");
     return words.charAt(0).toUpperCase() + words.slice(1);
@@ -27,8 +27,8 @@
       .sort();
   };
 
-  // Who has thrown a copy away gets to read the original.
-  const place = async (contents, file) => {
+  // A person who has deleted their copy gets the read-only original.
+  const locate = async (contents, file) => {
     try {
       await contents.get(`${COPIES}/${file}`, { content: false });
       return `${COPIES}/${file}`;
@@ -53,10 +53,10 @@
           label: ({ file }) => title(file ?? "Tutorial"),
           caption: ({ file }) => `Open the tutorial ${title(file ?? "")}`,
           execute: async ({ file }) =>
-            commands.execute("docmanager:open", { path: await place(contents, file), factory: "Notebook" }),
+            commands.execute("docmanager:open", { path: await locate(contents, file), factory: "Notebook" }),
         });
         for (const [number, file] of (await tutorials(contents)).entries()) {
-          // The first group of the launcher, after the kernels: it is seen without scrolling.
+          // In the launcher's first group, after the kernels, so it is visible without scrolling.
           launcher.add({
             command,
             args: { file },
