@@ -30,7 +30,7 @@ _SIDE = 100
 
 def run(session: Session) -> list[Comparison]:
     """Compare ways to read a small part of a coadd."""
-    repository = session.sample_data / "butler" / "dp01"
+    repository = session.sample_data / "butler"
     rounds = session.rounds(20)
     with session.steps("cutout: measuring"):
         said = session.in_labs(

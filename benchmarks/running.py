@@ -74,8 +74,7 @@ class RunningPlatform:
         """Stop the lab and wait until the hub no longer lists it."""
         hub = Hub(self.state)
         hub.call("DELETE", f"/users/{PERSON}/server")
-        path = f"/users/{PERSON}"
-        _wait(lambda: not hub.call("GET", path)["servers"], _LAB_SECONDS, "the lab's end")
+        _wait(lambda: PERSON not in hub.users(state="active"), _LAB_SECONDS, "the lab's end")
 
     def _lab_answers(self) -> bool:
         request = Request(  # noqa: S310 (always http://127.0.0.1)

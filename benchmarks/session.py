@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,15 +17,6 @@ from firstlight_cli.paths import Installation, State
 __all__ = ["Session"]
 
 _QUICK_ROUNDS = 2
-_SAMPLE_DATA = """\
-import sys
-from pathlib import Path
-from firstlight_cli.paths import State
-from firstlight_cli.sampledata import ensure_sample_data
-state = State(Path(sys.argv[1]))
-state.make()
-ensure_sample_data(state)
-"""
 
 
 @dataclass(frozen=True)
@@ -65,16 +55,16 @@ class Session:
     @cached_property
     def sample_data(self) -> Path:
         """The folder of sample images and catalogs, made on first use as by ``firstlight up``."""
-        state = State(self.folder / "sample")
+        folder = self.folder / "sample"
         with self.steps("making the sample data"):
-            _run([sys.executable, "-c", _SAMPLE_DATA, str(state.root)])
-        return state.data
+            self.in_labs("firstlight_sampledata", "--out", str(folder))
+        return folder
 
     def new_state(self, name: str) -> State:
         """Return a new state directory that already contains the sample data."""
         state = State(self.folder / name / "var")
         state.root.mkdir(parents=True)
-        shutil.copytree(self.sample_data, state.data, symlinks=True)
+        shutil.copytree(self.sample_data, state.data / "sample", symlinks=True)
         return state
 
     def in_labs(self, module: str, *arguments: str) -> str:

@@ -38,7 +38,7 @@ def environment(
         "EXTERNAL_INSTANCE_URL": platform.url,
         "DAF_BUTLER_CONFIG_PATH": config_dir,
         "DAF_BUTLER_REPOSITORIES": json.dumps(
-            {"dp01": str(platform.state_dir / "data" / "butler" / "dp01" / "butler.yaml")}
+            {"dp01": str(platform.state_dir / "data" / "sample" / "butler" / "butler.yaml")}
         ),
     }
 

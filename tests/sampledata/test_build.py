@@ -68,7 +68,7 @@ def test_what_is_not_a_number_is_null(sample: Path) -> None:
 
 
 def test_the_butler_gives_images_parts_and_components(sample: Path, in_lab: RunInLab) -> None:
-    said = in_lab(PROGRAM, ROOT=str(sample / "butler" / "dp01"))
+    said = in_lab(PROGRAM, ROOT=str(sample / "butler"))
 
     found = json.loads(said)
     assert found["coadds"] == ["g", "i", "r"]

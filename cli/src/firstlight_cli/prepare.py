@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from firstlight_cli.errors import OperatorError
-from firstlight_common.runtime import Runtime
+from firstlight_common.runtime import Runtime, sample_folder
 
 __all__ = ["prepare"]
 
@@ -25,7 +25,7 @@ def prepare(runtime: Runtime) -> None:
     replaces it completely or not at all.
     """
     if any(dataset.sample for dataset in runtime.datasets):
-        out = runtime.state_dir / "data" / "sample"
+        out = sample_folder(runtime.state_dir)
         maker = (str(runtime.labs_python), "-m", "firstlight_sampledata", "--out", str(out))
         _run("The sample data could not be made", maker)
     for component in runtime.running():

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["DataSet", "Position", "Runtime", "RuntimeComponent", "load_runtime", "token_secret"]
+__all__ = [
+    "DataSet",
+    "Position",
+    "Runtime",
+    "RuntimeComponent",
+    "load_runtime",
+    "sample_folder",
+    "token_secret",
+]
 
 
 class _Part(BaseModel):
@@ -159,6 +167,11 @@ class Runtime(_Part):
     def has(self, name: str) -> bool:
         """Tell whether a component runs."""
         return any(component.name == name for component in self.running())
+
+
+def sample_folder(state_dir: Path) -> Path:
+    """Return the folder of the simulated sample: ``butler``, ``catalog``, ``preview.png``."""
+    return state_dir / "data" / "sample"
 
 
 def token_secret(component: str) -> str:

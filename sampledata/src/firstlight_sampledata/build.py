@@ -30,7 +30,7 @@ def build(out: Path, stamps: Stamps, *, say: Say) -> None:
     Parameters
     ----------
     out
-        The folder for ``butler/dp01/``, ``catalog/<table>.parquet`` and ``preview.png``.
+        The folder for ``butler/``, ``catalog/<table>.parquet`` and ``preview.png``.
     stamps
         Record of the products that exist and those requested. The same seed gives the same sky,
         pixels and measurements.
@@ -48,7 +48,7 @@ def build(out: Path, stamps: Stamps, *, say: Say) -> None:
 
 
 def _repository(out: Path, simulation: Simulation) -> None:
-    with replacing(out / "butler" / "dp01") as folder:
+    with replacing(out / "butler") as folder:
         write_repository(folder, simulation)
 
 

@@ -15,7 +15,7 @@ __all__ = ["DEFAULT_SEED", "PRODUCTS", "Stamps", "replacing"]
 
 DEFAULT_SEED = 3828
 
-PRODUCTS = ("butler/dp01", "catalog", "preview.png")
+PRODUCTS = ("butler", "catalog", "preview.png")
 """The products, as paths relative to the output folder."""
 
 _FORMAT = 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from firstlight_common.runtime import DataSet
 from firstlight_hub.settings.model import Labs
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble
 from firstlight_hub.spawner.models import LabInstallation
@@ -15,6 +16,11 @@ SITE = LabSite(
     state_dir=Path("/srv/fl"),
     tutorials_dir=Path("/opt/fl/tutorials"),
     public_url="https://data.example",
+    datasets=(
+        DataSet(label="dp01", title="DP0.1", store="/x", repository="/srv/fl/data/sample/butler"),
+        DataSet(label="dp1", title="DP1", repository="/data/dp1"),
+        DataSet(label="tables", title="Tables", store="/y"),
+    ),
     installation=LabInstallation(
         Path("/root/labs/bin/python"), (Path("/root/labs"),), {"DAF_BUTLER_CONFIG_PATH": "/x"}
     ),
@@ -51,7 +57,8 @@ def test_a_lab_sees_the_images_and_its_own_programs_and_nothing_else_of_the_plat
 
     assert {entry.source for entry in spec.shown} == {
         "/srv/fl/homes/vera",
-        "/srv/fl/data/butler",
+        "/srv/fl/data/sample/butler",
+        "/data/dp1",
         "/root/labs",
     }
     assert {"/srv/fl", "/root", "/home"} <= {entry.path for entry in spec.hidden}
@@ -71,7 +78,12 @@ def test_a_lab_finds_what_rubins_clients_expect() -> None:
     spec = assemble(SITE, PRIVATE, REQUEST)
     found = json.loads(spec.etc["nublado/discovery/v1.json"].text)
 
-    assert found["datasets"]["dp01"]["services"]["tap"]["url"] == "https://data.example/api/tap"
+    tap = {"url": "https://data.example/api/tap"}
+    assert {label: one["services"] for label, one in found["datasets"].items()} == {
+        "dp01": {"tap": tap},
+        "dp1": {},
+        "tables": {"tap": tap},
+    }
     assert spec.etc["nublado/environment/EXTERNAL_INSTANCE_URL"].text == "https://data.example\n"
     assert spec.etc["nublado/secrets/token"].text == "the-token\n"
     assert spec.etc["nublado/secrets/token"].mode == 0o400
@@ -79,7 +91,8 @@ def test_a_lab_finds_what_rubins_clients_expect() -> None:
     assert spec.environment["EXTERNAL_INSTANCE_URL"] == "https://data.example"
     assert spec.environment["NUBLADO_RUNTIME_MOUNTS_DIR"] == "/etc/nublado"
     assert json.loads(spec.environment["DAF_BUTLER_REPOSITORIES"]) == {
-        "dp01": "/srv/fl/data/butler/dp01/butler.yaml"
+        "dp01": "/srv/fl/data/sample/butler/butler.yaml",
+        "dp1": "/data/dp1/butler.yaml",
     }
 
 

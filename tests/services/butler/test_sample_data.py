@@ -18,7 +18,7 @@ def sample(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Repos
     out = tmp_path_factory.mktemp("data")
     command = [str(labs_python), "-m", "firstlight_sampledata", "--quick", "--out", str(out)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return read(out / "butler" / "dp01", "dp01")
+    return read(out / "butler", "dp01")
 
 
 def test_has_the_collections_of_dp01(sample: Repository) -> None:

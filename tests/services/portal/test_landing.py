@@ -94,8 +94,8 @@ async def test_a_component_nobody_knew_is_shown_if_it_runs_and_has_a_title(
 
 async def test_shows_the_sample_field_when_there_is_a_picture(site: Any, tmp_path: Path) -> None:
     assert b"<figure>" not in (await fetch(site.url + "/")).body
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "preview.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "data" / "sample").mkdir(parents=True)
+    (tmp_path / "data" / "sample" / "preview.png").write_bytes(b"\x89PNG\r\n\x1a\n")
 
     page = BeautifulSoup((await fetch(site.url + "/")).body, "html.parser")
     picture = page.select_one("figure img")
@@ -105,8 +105,8 @@ async def test_shows_the_sample_field_when_there_is_a_picture(site: Any, tmp_pat
 
 
 async def test_files_outside_of_the_assets_are_not_served(site: Any, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "secret.css").write_text("x")
+    (tmp_path / "data" / "sample").mkdir(parents=True)
+    (tmp_path / "data" / "sample" / "secret.css").write_text("x")
     for path in ("/assets/../run/settings.json", "/assets/..%2fsettings.json", "/assets/x.css"):
         assert (await fetch(site.url + path)).code == 404
 

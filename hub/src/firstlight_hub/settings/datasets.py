@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from firstlight_common.runtime import DataSet, Position
+from firstlight_common.runtime import DataSet, Position, sample_folder
 from firstlight_common.section import Section, misfit
 from firstlight_hub.settings.paths import FilePath
 
@@ -116,18 +116,18 @@ def resolve_datasets(
     sample_felis
         The Felis file that describes the sample's catalogs, if the catalog service is installed.
     """
-    return tuple(_resolve(one, state_dir / "data", sample_felis) for one in settings)
+    return tuple(_resolve(one, state_dir, sample_felis) for one in settings)
 
 
-def _resolve(settings: DataSetSettings, data: Path, sample_felis: Path | None) -> DataSet:
-    sample = data / "sample"
+def _resolve(settings: DataSetSettings, state_dir: Path, sample_felis: Path | None) -> DataSet:
+    sample = sample_folder(state_dir)
     felis = sample_felis if settings.sample else settings.felis
     return DataSet(
         label=settings.label,
         title=settings.title or settings.label,
         felis=felis,
         catalog=sample / "catalog" if settings.sample else settings.catalog,
-        store=data / "catalog" / f"{settings.label}.duckdb" if felis else None,
+        store=state_dir / "data" / "catalog" / f"{settings.label}.duckdb" if felis else None,
         repository=sample / "butler" if settings.sample else settings.repository,
         collections=settings.collections,
         position=Position(ra=settings.position.ra, dec=settings.position.dec)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from firstlight_common.assets import STATIC
-from firstlight_common.runtime import Runtime
+from firstlight_common.runtime import Runtime, sample_folder
 from firstlight_services import web
 from firstlight_services.portal.catalog import CatalogClient
 from firstlight_services.portal.component import CATALOG_SERVICE, COMPONENT
@@ -44,7 +44,7 @@ def routes(context: web.ServiceContext[PortalSettings]) -> list[web.Route]:
         (CALLBACK, CallbackHandler),
         (r"/assets/theme\.css", ThemeHandler),
         (r"/assets/((?:portal|theme)\.js)", AssetHandler, {"path": str(HERE / "static")}),
-        (r"/assets/(preview\.png)", AssetHandler, {"path": str(context.state_dir / "data")}),
+        (r"/assets/(preview\.png)", AssetHandler, {"path": str(sample_folder(context.state_dir))}),
         (r"/assets/([a-z]+\.(?:css|svg))", AssetHandler, {"path": str(STATIC)}),
         (r"/favicon\.ico", FaviconHandler),
     ]

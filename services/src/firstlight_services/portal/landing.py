@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from firstlight_common.runtime import sample_folder
 from firstlight_services.portal.models import SiteState
 from firstlight_services.portal.pages import PageHandler
 from firstlight_services.portal.service import Portal
@@ -36,7 +37,7 @@ class LandingHandler(PageHandler):
 
     async def get(self) -> None:
         """Show the page; it is complete without JavaScript."""
-        picture = self.context.state_dir / "data" / "preview.png"
+        picture = sample_folder(self.context.state_dir) / "preview.png"
         self.render_page(
             LandingPage(
                 state=await self.service.board.state(),
