@@ -157,7 +157,7 @@ def test_a_wrong_value_is_named(text: str, key: str, words: str) -> None:
             "identity:\n  refresh: 5m\n  provider: github\n",
             3,
             "identity.github",
-            "which OAuth application",
+            "no OAuth application",
             "github: {client_id: ",
         ),
         (

@@ -37,7 +37,7 @@ def reference() -> str:
     """Return the page, in Markdown."""
     parts = [_HEAD]
     fields = settings_model().model_fields
-    for name, group in groupby(keys(), key=lambda key: key.path.split(".")[0]):
+    for name, group in groupby(keys(), key=lambda key: key.path.split(".")[0].rstrip("[]")):
         section = section_of(fields[name])
         parts.append(f"## `{name}`\n\n{_summary(section)}\n\n{_table(group)}")
     missing = [name for name, field in fields.items() if _is_empty(field)]
