@@ -93,7 +93,8 @@ def _hub_routes(tmp: Path) -> Iterator[str]:
     config = Config()
     secrets = dict.fromkeys(SECRETS, "00" * 32)
     configure(config, Settings(), _runtime(tmp), secrets)
-    for route in config.JupyterHub.extra_handlers:
+    authenticator = config.JupyterHub.authenticator_class(config=config)
+    for route in authenticator.get_handlers(None):
         yield "/nb/hub" + route[0]
 
 

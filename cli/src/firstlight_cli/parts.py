@@ -108,7 +108,7 @@ def _hub(state: State, runtime: Mapping[str, Any]) -> Part:
     passed_on = ("GITHUB_CLIENT_SECRET", "GITHUB_CLIENT_ID")
     return Part(
         "hub",
-        (sys.executable, "-m", "jupyterhub", "-f", str(configuration)),
+        (sys.executable, "-m", "firstlight_hub", "-f", str(configuration)),
         health=f"{_local(runtime['ports']['hub'])}/nb/hub/health",
         environment={
             "FIRSTLIGHT_STATE_DIR": str(state.root),

@@ -1,9 +1,9 @@
-"""What ``python -m jupyterhub -f`` reads: the composition root of the hub process."""
+"""What ``python -m firstlight_hub -f`` reads: the composition root of the hub process."""
 
 import os
 from pathlib import Path
 
-from traitlets.config import get_config
+from traitlets.config import Config
 
 from firstlight_hub.configure import configure
 from firstlight_hub.logs import keep_secrets_out
@@ -11,7 +11,8 @@ from firstlight_hub.settings.extra import run_extra_files
 from firstlight_hub.settings.runtime import load_runtime, load_settings_of, read_secrets
 from firstlight_hub.spawner import guarantees, inspect, probe
 
-c = get_config()
+# traitlets defines this name in the files that it loads; importing it would give another object.
+c: Config = get_config()  # type: ignore[name-defined]  # noqa: F821
 _state = Path(os.environ["FIRSTLIGHT_STATE_DIR"])
 _runtime = load_runtime(_state)
 _settings = load_settings_of(_state)
