@@ -190,3 +190,10 @@ def test_who_is_new_does_not_become_the_hubs_user_of_that_name(
     assert hub.who_is(browser) == "robot-30"
     assert hub.call("GET", "/user", token=token).json()["name"] == "robot"
     assert hub.call("GET", "/users/robot").json()["groups"] == []
+
+
+def test_a_start_hook_that_fails_stops_neither_the_hub_nor_the_checks(hub: Any) -> None:
+    assert "this hook is broken" in hub.log
+    hub.call("POST", "/users/machine")
+    hub.call("POST", "/users/machine/tokens", {})
+    hub.wait_until(lambda: "Not checked: machine" in hub.log)
