@@ -22,7 +22,7 @@ class FirstLightHub(JupyterHub):
     Notes
     -----
     `start` is where traitlets applications are extended. JupyterHub has no hook of its own that is
-    called when the hub serves requests; its authenticator and spawner are told of requests only.
+    called when the hub serves requests; its authenticator and spawner are called for requests only.
     """
 
     start_hooks = List(

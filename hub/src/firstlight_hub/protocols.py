@@ -88,7 +88,7 @@ class OrmUser(Protocol):
 
 
 class Server(Protocol):
-    """A user's lab (``Spawner``)."""
+    """A user's lab, as the hub sees it (``Spawner``)."""
 
     active: bool
     pending: str | None
@@ -109,7 +109,7 @@ class HasAccount(Protocol):
 
 
 class HubUser(Protocol):
-    """A user (``jupyterhub.user.User``)."""
+    """A user with their labs (``jupyterhub.user.User``)."""
 
     name: str
     admin: bool
@@ -121,30 +121,30 @@ class HubUser(Protocol):
         """Return what was kept of the last login."""
 
     async def save_auth_state(self, auth_state: AuthState | None) -> None:
-        """Keep something of this login, or forget the last."""
+        """Store what is kept of this login, or delete it."""
 
     def sync_groups(self, group_names: Iterable[str]) -> None:
         """Make the user a member of exactly these groups."""
 
     async def stop(self, server_name: str = "") -> None:
-        """Stop a lab."""
+        """Stop one of the user's labs."""
 
 
 class Users(Protocol):
-    """All users (``jupyterhub.user.UserDict``)."""
+    """The users, by their row in the database (``jupyterhub.user.UserDict``)."""
 
     def __getitem__(self, key: OrmUser) -> HubUser: ...
 
 
 class Proxy(Protocol):
-    """The public proxy (``jupyterhub.proxy.Proxy``)."""
+    """The public proxy, which has a route to each lab (``jupyterhub.proxy.Proxy``)."""
 
     async def delete_user(self, user: HubUser, server_name: str = "") -> None:
         """Remove the route to a user's lab."""
 
 
 class Hub(Protocol):
-    """The hub (``jupyterhub.app.JupyterHub``)."""
+    """The hub's application (``jupyterhub.app.JupyterHub``)."""
 
     authenticator: Authenticator
     db: Session

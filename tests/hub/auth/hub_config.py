@@ -61,7 +61,8 @@ runtime = Runtime.model_validate(
         "version": "0",
     }
 )
-configure_authenticator(c, Settings.model_validate(test["settings"]), runtime)
+settings = Settings.model_validate(test["settings"])
+configure_authenticator(c, settings, runtime)
 for name, value in test.get("authenticator", {}).items():
     setattr(c.Authenticator, name, value)
 
@@ -79,7 +80,9 @@ c.JupyterHub.spawner_class = SleepingLab
 c.JupyterHub.db_url = f"sqlite:///{folder}/hub.sqlite"
 c.JupyterHub.cookie_secret = b"x" * 32
 c.JupyterHub.template_paths = template_paths()
-c.JupyterHub.template_vars = {"firstlight": {"site": "Test"}}
+c.JupyterHub.template_vars = {
+    "firstlight": {"site": "Test", "provider": settings.identity.provider}
+}
 c.JupyterHub.services = [{"name": "operator", "api_token": test["operator_token"]}]
 c.JupyterHub.load_roles = [
     {

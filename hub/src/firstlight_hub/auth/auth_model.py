@@ -1,4 +1,4 @@
-"""The result of a login or a check, as JupyterHub wants it."""
+"""The result of a login or a check, in the form that JupyterHub expects."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class PeopleAuthenticator(Authenticator):
     async def authenticate(
         self, handler: BaseHandler, data: Mapping[str, str] | None = None
     ) -> AuthModel | None:
-        """Log somebody in, by a one-time link if there is one."""
+        """Log a person in, by a one-time link if there is one."""
         self.reload_lists()
         if data and LINK_FIELD in data:
             return self._use_link(data[LINK_FIELD])
@@ -154,7 +154,7 @@ class PeopleAuthenticator(Authenticator):
     async def refresh_user(
         self, user: HubUser, handler: BaseHandler | None = None
     ) -> bool | AuthModel:
-        """Check somebody again; evict them if access is denied.
+        """Check a person again, and evict them if access is denied.
 
         Returns
         -------
@@ -173,12 +173,12 @@ class PeopleAuthenticator(Authenticator):
     async def refresh_from_provider(
         self, user: HubUser, person: Person, handler: BaseHandler | None
     ) -> bool | AuthModel:
-        """Check somebody of an identity provider again; without a provider, access is denied."""
+        """Ask the identity provider about a person again; without a provider, deny access."""
         del user, person, handler
         return False
 
     def pre_spawn_start(self, user: HubUser, spawner: HasAccount) -> None:
-        """Tell the spawner the account under which a person's lab runs; called by JupyterHub."""
+        """Set the account under which a person's lab runs; JupyterHub calls this before a start."""
         person = self.people.by_username(user.name)
         spawner.uid = person.uid if person else None
 
@@ -217,7 +217,7 @@ class PeopleAuthenticator(Authenticator):
         }
 
     def _evict(self, user: HubUser) -> None:
-        """Start to evict somebody, once at a time, while the request continues."""
+        """Start to evict a person, once at a time, while the request continues."""
         if self.hub is None or user.name in self._evictions:
             return
         self.log.warning("Evicting %s: access denied", user.name)

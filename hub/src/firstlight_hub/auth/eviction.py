@@ -1,4 +1,4 @@
-"""Taking somebody's access away."""
+"""Eviction: taking away the access of a person who is no longer allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["evict"]
 
 
 async def evict(hub: Hub, user: HubUser) -> None:
-    """Take somebody's access away: tokens, login, rights, and then the running lab.
+    """Revoke a person's tokens, end their login, take away their rights, and stop their lab.
 
     Notes
     -----

@@ -60,7 +60,7 @@ class CallbackHandler(OAuthCallbackHandler):
     """``/hub/oauth_callback``: where GitHub sends people back to."""
 
     def check_error(self) -> None:
-        """Explain what happened when somebody pressed Cancel."""
+        """Explain what happened if the person pressed Cancel."""
         if self.get_argument("error", "") == "access_denied":
             raise refusal(
                 403,
@@ -112,7 +112,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
     async def authenticate(
         self, handler: BaseHandler, data: Mapping[str, str] | None = None
     ) -> AuthModel | None:
-        """Log somebody in."""
+        """Log a person in, by a one-time link or with GitHub."""
         try:
             return await super().authenticate(handler, data)
         except GitHubUnavailableError as error:
@@ -200,7 +200,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         return set(auth_state.get("groups", ()))
 
     def decide(self, identity: Identity) -> Decision:
-        """Decide about somebody, given the logins that their account has had."""
+        """Decide about a person, given the logins that their account has had."""
         logins = self.people.logins(GITHUB, identity.subject, identity.login)
         known = replace(identity, seen_logins=logins.seen, own_logins=logins.own)
         return decide(self.lists, known, self.contact)
@@ -225,7 +225,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         return model if model["name"] == user.name else False
 
     async def _ask(self, user: HubUser, state: AuthState, handler: BaseHandler | None) -> AuthModel:
-        """Ask GitHub about somebody, with a fresh token if the old one has expired."""
+        """Ask GitHub about a person, with a fresh token if the old one has expired."""
         if time.monotonic() < self._ask_again:
             raise GitHubUnavailableError("it was a moment ago")
         try:
@@ -241,7 +241,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         except GitHubUnavailableError:
             self._ask_again = time.monotonic() + _PAUSE
             raise
-        # The old tokens are invalid now, whoever checks this person next.
+        # The old tokens are invalid now: store the new ones for the next check.
         if model["decision"].allowed:
             await user.save_auth_state(model["auth_state"])
         return model

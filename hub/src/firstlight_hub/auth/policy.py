@@ -12,7 +12,7 @@ _NOBODY: frozenset[str] = frozenset()
 def decide(
     lists: Lists, identity: Identity, contact: str = "the operator of this site"
 ) -> Decision:
-    """Decide about somebody of an identity provider.
+    """Decide about a person who logs in through an identity provider.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def decide(
 def decide_local(
     lists: Lists, username: str, *, operator: bool, contact: str = "the operator of this site"
 ) -> Decision:
-    """Decide about somebody with a one-time link: allowed, unless they are on the block list."""
+    """Decide about a person with a one-time link: allowed, unless they are on the block list."""
     if username.lower() in lists.blocked:
         return _refuse(
             "blocked",

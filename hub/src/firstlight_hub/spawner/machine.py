@@ -66,13 +66,13 @@ def _try_namespaces(kind: Namespaces) -> str:
         )
         os.close(writing)
         writing = -1
-        said = os.read(reading, 4096)
+        answer = os.read(reading, 4096)
     finally:
         os.close(reading)
         if writing >= 0:
             os.close(writing)
-    if said:
-        return str(json.loads(said)["error"])
+    if answer:
+        return str(json.loads(answer)["error"])
     return "" if done.returncode == 0 else done.stderr.decode(errors="replace").strip()[-200:]
 
 

@@ -237,7 +237,7 @@ def _overlay_etc(files: dict[str, _EtcFile], owner: list[int]) -> None:
 def _mount(
     source: str | None, target: str, kind: str | None, flags: int, options: str | None = None
 ) -> None:
-    """Call mount(2)."""
+    """Call mount(2), and raise its error."""
     words = [word.encode() if word is not None else None for word in (source, target, kind)]
     data = options.encode() if options is not None else None
     if _libc.mount(*words, ctypes.c_ulong(flags), data):

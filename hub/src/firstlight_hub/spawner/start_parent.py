@@ -66,16 +66,16 @@ class LabProcess:
         LaunchError
             If it cannot.
         """
-        said = await asyncio.to_thread(self._converse, json.dumps(spec.as_json()).encode())
-        if said:
-            problem = json.loads(said)
+        answer = await asyncio.to_thread(self._converse, json.dumps(spec.as_json()).encode())
+        if answer:
+            problem = json.loads(answer)
             raise LaunchError(problem["step"], problem["error"])
 
-    def _converse(self, words: bytes) -> bytes:
+    def _converse(self, specification: bytes) -> bytes:
         """Write the specification and return the child's answer, which is empty on success."""
         with suppress(BrokenPipeError):
             if self._process.stdin is not None:
-                self._process.stdin.write(words)
+                self._process.stdin.write(specification)
                 self._process.stdin.close()
         with os.fdopen(self._status, "rb") as status:
             return status.read()
