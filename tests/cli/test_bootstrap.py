@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from firstlight_cli.parts import find_node
+from firstlight_cli.components import find_node
 from firstlight_cli.paths import Installation
 from tests.platform_under_test import wait_for
 

@@ -18,6 +18,7 @@ from firstlight_cli.errors import OperatorError
 from firstlight_cli.http import Hub, HubRefusalError
 from firstlight_cli.paths import State, write_private
 from firstlight_cli.plan import merge, write_plan
+from firstlight_common.runtime import Runtime
 
 
 def run(*arguments: str) -> Result:
@@ -123,18 +124,21 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**5))
     state = State(tmp_path / "var")
-    with pytest.raises(OperatorError, match="has 0 MiB left"):
+    with pytest.raises(OperatorError, match="has 0 MiB free"):
         require_room(state)
     assert "is full" in str(shortage(state))
     assert not state.root.exists()
 
 
 def test_the_hubs_failures_on_a_full_disk_are_told_as_such(
-    state: State, monkeypatch: pytest.MonkeyPatch
+    state: State, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with HTTPServer(("127.0.0.1", 0), _Broken) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        write_private(state.runtime, json.dumps({"ports": {"hub": server.server_port}}))
+        url = f"http://127.0.0.1:{server.server_port}"
+        hub = runtime.component("hub").model_copy(update={"url": url})
+        broken = runtime.model_copy(update={"components": (hub,)})
+        write_private(state.runtime, broken.model_dump_json())
         with pytest.raises(OperatorError, match=r"^The hub failed: [^.]+\.$"):
             Hub(state).call("GET", "/users")
         usage = namedtuple("usage", "total used free")

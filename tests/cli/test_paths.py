@@ -52,5 +52,5 @@ def test_a_private_file_is_written_whole_and_closed_to_others(tmp_path: Path) ->
 
 def test_a_state_directory_that_cannot_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OperatorError, match="cannot be made"):
+    with pytest.raises(OperatorError, match="cannot be created"):
         State(tmp_path / "file" / "var").make()

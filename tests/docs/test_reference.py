@@ -80,7 +80,8 @@ def _hub_routes(tmp: Path) -> Iterator[str]:
     runtime = runtime_of(state_dir=tmp, demo=True)
     secrets = dict.fromkeys(names_of(runtime.components), "00" * 32)
     configure(config, Settings(), runtime, secrets)
-    for route in config.JupyterHub.extra_handlers:
+    authenticator = config.JupyterHub.authenticator_class(config=config)
+    for route in authenticator.get_handlers(None):
         yield "/nb/hub" + route[0]
 
 
@@ -161,7 +162,7 @@ def test_everything_that_a_lab_finds_is_on_the_page() -> None:
         python=Path("/labs/bin/python"),
         inherited={},
     )
-    files = nublado_files("http://127.0.0.1:8000", "token")
+    files = nublado_files("http://127.0.0.1:8000", (), "token")
     page = reference("lab-environment")
     known = {*variables, *files} - {"JUPYTERHUB_USER"}
 

@@ -1,4 +1,4 @@
-"""What must not stand in the hub's log."""
+"""What must not appear in the hub's log."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_a_lab_runs_under_a_number_of_its_own(platform: Platform, kernel: Kernel
 
 
 def deepest_child(pid: int) -> int:
-    """Follow the launcher's two processes down to the lab."""
+    """Follow the two outer processes of a lab down to the lab itself."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return deepest_child(int(children[0])) if children else pid
 

@@ -1,1 +1,1 @@
-"""First Light."""
+"""First Light's JupyterHub: login, labs and pages."""

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 from firstlight_common import paths
 from firstlight_hub import pages
-from firstlight_hub.auth import configure_authenticator
-from firstlight_hub.auth.links import handlers as link_handlers
+from firstlight_hub.auth import configure_authenticator, start_rechecks
 from firstlight_hub.components.builtin import HUB, PROXY
 from firstlight_hub.spawner import configure_spawner, end_leftovers
 
@@ -51,7 +50,10 @@ def configure(c: Config, settings: Settings, runtime: Runtime, secrets: Mapping[
     _pages(c, settings, runtime)
     configure_authenticator(c, settings, runtime)
     c.PeopleAuthenticator.after_logout_url = f"{runtime.front().path}logout?from=hub"
-    c.PeopleAuthenticator.after_start = partial(end_leftovers, state_dir=runtime.state_dir)
+    c.FirstLightHub.start_hooks = [
+        start_rechecks,
+        partial(end_leftovers, state_dir=runtime.state_dir),
+    ]
     configure_spawner(c, settings, runtime, scopes=_access(runtime))
 
 
@@ -151,4 +153,4 @@ def _pages(c: Config, settings: Settings, runtime: Runtime) -> None:
     c.JupyterHub.template_vars = {"firstlight": pages.template_vars(settings, runtime)}
     if settings.branding.logo is not None:
         c.JupyterHub.logo_file = str(settings.branding.logo)
-    c.JupyterHub.extra_handlers = [*pages.handlers(runtime.state_dir), *link_handlers()]
+    c.PeopleAuthenticator.page_handlers = pages.handlers(runtime.state_dir)

@@ -1,18 +1,26 @@
-"""What ``python -m jupyterhub -f`` reads: the composition root of the hub process."""
+"""What ``python -m firstlight_hub -f`` reads: the composition root of the hub process."""
 
 import os
+import sys
 from pathlib import Path
 
-from traitlets.config import get_config
+from jupyterhub.app import JupyterHub
+from traitlets.config import Config
 
 from firstlight_common.runtime import load_runtime
+from firstlight_hub.app import FirstLightHub
 from firstlight_hub.configure import configure
 from firstlight_hub.logs import keep_secrets_out
 from firstlight_hub.settings.extra import run_extra_files
 from firstlight_hub.settings.runtime import load_settings_of, read_secrets
 from firstlight_hub.spawner import guarantees, inspect, probe
 
-c = get_config()
+if not isinstance(JupyterHub.instance(), FirstLightHub):
+    # Plain JupyterHub would not check people again while they are logged in.
+    sys.exit("Start the hub with `firstlight up`, or with `python -m firstlight_hub`.")
+
+# traitlets defines this name in the files that it loads; importing it would give another object.
+c: Config = get_config()  # type: ignore[name-defined]  # noqa: F821
 _state = Path(os.environ["FIRSTLIGHT_STATE_DIR"])
 _runtime = load_runtime(_state)
 _settings = load_settings_of(_state)
@@ -26,6 +34,6 @@ c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
     _settings.spawner.isolation, c.LabSpawner.machine
 )
 
-# The escape hatch: what stands beside platform.yaml in jupyterhub_config.d/ has the last word.
+# The escape hatch: files in jupyterhub_config.d/ next to platform.yaml are applied last.
 if _runtime.config is not None:
     run_extra_files(_runtime.config.parent, c)

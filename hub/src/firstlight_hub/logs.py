@@ -1,4 +1,4 @@
-"""What must not stand in the hub's log."""
+"""What must not appear in the hub's log."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ _QUERY = re.compile(r"(?<=\S)\?[^\s'\")]+")
 
 
 def keep_secrets_out() -> None:
-    """Cut out what tornado's and JupyterHub's own redaction leaves in.
+    """Remove the secrets that tornado's and JupyterHub's own redaction leaves in the log.
 
-    JupyterHub's line of each request hides login codes and link tokens, but tornado's warning about
-    a refused one does not; and a new anti-forgery cookie is announced with the session's number.
+    JupyterHub's request log hides login codes and link tokens, but tornado's warning about a
+    refused request does not; and JupyterHub logs the session's id with each new anti-forgery
+    cookie.
     """
     for name in ("tornado.general", "tornado.application"):
         logging.getLogger(name).addFilter(_without_secrets)

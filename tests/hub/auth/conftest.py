@@ -199,7 +199,7 @@ class Hub:
         }
         with (self.folder / "hub.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterhub", "-f", str(HERE / "hub_config.py")],
+                [sys.executable, "-m", "firstlight_hub", "-f", str(HERE / "hub_config.py")],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,

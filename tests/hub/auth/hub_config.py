@@ -7,16 +7,17 @@ from pathlib import Path
 from jupyterhub.proxy import Proxy
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from jupyterhub.utils import random_port
-from traitlets.config import get_config
+from traitlets.config import Config
 
-from firstlight_hub.auth.configure import configure_authenticator
+from firstlight_hub.auth import configure_authenticator, start_rechecks
 from firstlight_hub.pages import template_paths
+from firstlight_hub.protocols import Hub
 from firstlight_hub.settings import Runtime, settings_model
 
 test = json.loads(Path(os.environ["FIRSTLIGHT_TEST_CONFIG"]).read_text())
 folder, port = Path(test["folder"]), test["port"]
 (folder / "hub").mkdir(exist_ok=True)
-c = get_config()
+c: Config = get_config()  # type: ignore[name-defined]  # noqa: F821
 
 
 class NoProxy(Proxy):  # type: ignore[misc]
@@ -59,10 +60,18 @@ runtime = Runtime.model_validate(
         "version": "0",
     }
 )
-configure_authenticator(c, settings_model().model_validate(test["settings"]), runtime)
+settings = settings_model().model_validate(test["settings"])
+configure_authenticator(c, settings, runtime)
 for name, value in test.get("authenticator", {}).items():
     setattr(c.Authenticator, name, value)
 
+
+async def broken_hook(hub: Hub) -> None:
+    """Fail: the hooks after it run all the same."""
+    raise RuntimeError("this hook is broken")
+
+
+c.FirstLightHub.start_hooks = [broken_hook, start_rechecks]
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{port}"
 c.JupyterHub.bind_url = f"http://127.0.0.1:{port}/nb/"
 c.JupyterHub.proxy_class = NoProxy
@@ -70,7 +79,9 @@ c.JupyterHub.spawner_class = SleepingLab
 c.JupyterHub.db_url = f"sqlite:///{folder}/hub.sqlite"
 c.JupyterHub.cookie_secret = b"x" * 32
 c.JupyterHub.template_paths = template_paths()
-c.JupyterHub.template_vars = {"firstlight": {"site": "Test"}}
+c.JupyterHub.template_vars = {
+    "firstlight": {"site": "Test", "provider": settings.identity.provider}
+}
 c.JupyterHub.services = [{"name": "operator", "api_token": test["operator_token"]}]
 c.JupyterHub.load_roles = [
     {

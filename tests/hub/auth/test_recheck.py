@@ -101,13 +101,13 @@ def test_github_away_during_a_login_is_said_so(
     github.break_down(500)
     answer = log_in(hub, github, browser, token)
     assert answer.status_code == 503
-    assert "GitHub does not answer" in answer.text
+    assert "GitHub is not answering" in answer.text
 
 
 def test_pressing_cancel_at_github_is_no_error(hub: Any, browser: requests.Session) -> None:
     answer = browser.get(f"{hub.url}/oauth_callback?error=access_denied&state=x", timeout=30)
     assert answer.status_code == 403
-    assert "You did not let us see" in answer.text
+    assert "You did not allow this site to see" in answer.text
 
 
 def test_who_is_taken_off_the_lists_loses_lab_tokens_and_login(
@@ -177,7 +177,7 @@ def test_a_link_does_not_open_the_account_of_somebody_of_github(
 def test_who_the_operator_made_is_left_alone(hub: Any) -> None:
     hub.call("POST", "/users/robot")
     token = hub.call("POST", "/users/robot/tokens", {}).json()["token"]
-    hub.wait_until(lambda: "Left alone: robot" in hub.log)
+    hub.wait_until(lambda: "Not checked: robot" in hub.log)
     assert works(hub, token)
 
 
@@ -190,3 +190,10 @@ def test_who_is_new_does_not_become_the_hubs_user_of_that_name(
     assert hub.who_is(browser) == "robot-30"
     assert hub.call("GET", "/user", token=token).json()["name"] == "robot"
     assert hub.call("GET", "/users/robot").json()["groups"] == []
+
+
+def test_a_start_hook_that_fails_stops_neither_the_hub_nor_the_checks(hub: Any) -> None:
+    assert "this hook is broken" in hub.log
+    hub.call("POST", "/users/machine")
+    hub.call("POST", "/users/machine/tokens", {})
+    hub.wait_until(lambda: "Not checked: machine" in hub.log)

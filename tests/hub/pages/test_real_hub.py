@@ -23,14 +23,17 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner
 class Spawner(SimpleLocalProcessSpawner):
     options_form = '<label for="size">Size</label><input id="size" name="size">'
 
-c.JupyterHub.authenticator_class = DummyAuthenticator
+class Authenticator(DummyAuthenticator):
+    def get_handlers(self, app):
+        return [*super().get_handlers(app), *handlers(Path("."))]
+
+c.JupyterHub.authenticator_class = Authenticator
 c.JupyterHub.spawner_class = Spawner
 c.Authenticator.allow_all = True
 c.Authenticator.admin_users = {{"vera"}}
 c.JupyterHub.base_url = "/nb/"
 c.JupyterHub.hub_port = {hub}
 c.JupyterHub.template_paths = template_paths()
-c.JupyterHub.extra_handlers = handlers(Path("."))
 c.JupyterHub.template_vars = {{"firstlight": {{"site": "Real", "contact": "us@real.example"}}}}
 c.JupyterHub.db_url = "sqlite:///:memory:"
 c.ConfigurableHTTPProxy.should_start = False

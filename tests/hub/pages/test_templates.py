@@ -138,11 +138,11 @@ def test_local_login_explains_one_time_links() -> None:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (403, "You may not go there"),
+        (403, "You do not have access"),
         (404, "There is nothing here"),
         (429, "One moment, please"),
         (500, "Something went wrong on our side"),
-        (503, "A part of the site is away"),
+        (503, "Part of the site is unavailable"),
         (418, "Sorry, that did not work"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_used_link_speaks_of_links_only() -> None:
     known, stranger = render("error.html", **values), render("error.html", user=None, **values)
 
     assert known.h1 is not None
-    assert known.h1.text == "This link works no more"
+    assert known.h1.text == "This link no longer works"
     assert "have access" not in known.text + stranger.text
     assert "another account" not in known.text + stranger.text
     assert known.select_one("main a[href='/nb/hub/home']")
@@ -227,7 +227,7 @@ def test_permissions_are_said_in_words() -> None:
     page = render("token.html", firstlight=SITE, api_tokens=[token])
 
     words = [item.text for item in page.select("details li")]
-    assert words == ["use the catalogs", "know your groups", "list:users"]
+    assert words == ["use the catalogs", "read your groups", "list:users"]
     assert "JupyterHub" not in page.select("main")[0].text
 
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from firstlight_hub.settings import Problem, Settings, SettingsError, load_settings, parse_settings
+from firstlight_hub.settings import (
+    Problem,
+    SettingsError,
+    load_settings,
+    parse_settings,
+    settings_model,
+)
 
 
 def problems(text: str) -> tuple[Problem, ...]:
@@ -21,12 +27,12 @@ def only(text: str) -> Problem:
 
 
 def test_no_file_gives_the_defaults() -> None:
-    assert load_settings(None) == Settings()
+    assert load_settings(None) == settings_model()()
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n", "{}", "access:\n  # all out\n"])
 def test_an_empty_file_gives_the_defaults(text: str) -> None:
-    assert parse_settings(text) == Settings()
+    assert parse_settings(text) == settings_model()()
 
 
 def test_human_units_become_types() -> None:

@@ -58,7 +58,6 @@ def test_a_lab_sees_the_images_and_its_own_programs_and_nothing_else_of_the_plat
     assert {entry.source for entry in spec.shown} == {
         "/srv/fl/homes/vera",
         "/srv/fl/data/sample/butler",
-        "/data/dp1",
         "/root/labs",
     }
     assert {"/srv/fl", "/root", "/home"} <= {entry.path for entry in spec.hidden}

@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from firstlight_hub.settings.model import Labs
 from firstlight_hub.spawner.models import Capabilities, Hidden, Shown
 from firstlight_hub.spawner.policy import (
-    UnknownSize,
+    UnknownSizeError,
     choose_size,
     decide_isolation,
     guarantees,
@@ -33,16 +34,16 @@ NOTHING = Capabilities(
         ({"size": "../../etc"}, None),
     ],
 )
-def test_a_size_is_one_of_those_offered(options: dict[str, object], name: str | None) -> None:
+def test_a_size_is_one_of_those_offered(options: dict[str, JsonValue], name: str | None) -> None:
     if name is not None:
         assert choose_size(Labs(), options).name == name
         return
-    with pytest.raises(UnknownSize, match="small, medium, large"):
+    with pytest.raises(UnknownSizeError, match="small, medium, large"):
         choose_size(Labs(), options)
 
 
 def test_a_mistyped_size_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownSize, match="Did you mean large"):
+    with pytest.raises(UnknownSizeError, match="Did you mean large"):
         choose_size(Labs(), {"size": "lareg"})
 
 
@@ -107,7 +108,6 @@ def test_all_homes_and_the_platforms_files_are_hidden() -> None:
     paths = [entry.path for entry in hidden]
 
     assert {"/srv/fl", "/home", "/root", "/tmp", "/var/tmp", "/dev/shm"} == set(paths)
-    assert paths.index("/root") < paths.index("/srv/fl")
     assert "size=1000" in next(entry.options for entry in hidden if entry.path == "/tmp")
 
 
@@ -128,4 +128,4 @@ def test_what_is_needed_is_shown_again_only_where_it_was_hidden() -> None:
     home = Shown("/srv/fl/homes/vera", "/home/vera", writable=True)
     shown = shown_paths(hidden, [Path("/root/.pyenv/v"), Path("/usr"), Path("/rootless")], [home])
 
-    assert shown == (home, Shown("/root/.pyenv/v", "/root/.pyenv/v"))
+    assert shown == (Shown("/root/.pyenv/v", "/root/.pyenv/v"), home)

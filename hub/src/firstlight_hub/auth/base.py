@@ -1,77 +1,76 @@
-"""What both ways to log in share: people, one-time links, and checking again."""
+"""What both ways to log in share: people, one-time links, and repeated checks."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub import orm
 from jupyterhub.auth import Authenticator
-from tornado.ioloop import IOLoop
-from traitlets import Callable as TraitCallable
-from traitlets import Instance, Unicode, default
+from traitlets import Instance, List, Unicode, default
 
 from firstlight_hub.auth import links
+from firstlight_hub.auth.auth_model import AuthModel
+from firstlight_hub.auth.eviction import evict
 from firstlight_hub.auth.lists import ListsFile
 from firstlight_hub.auth.logout import LogoutHandler
 from firstlight_hub.auth.models import Decision, Lists
 from firstlight_hub.auth.policy import decide_local
-from firstlight_hub.auth.recheck import Recheck, evict
 from firstlight_hub.auth.refusals import LINK_FIELD, refusal, used_link
 from firstlight_hub.people.models import LOCAL, Person
 from firstlight_hub.people.store import PeopleStore
+from firstlight_hub.protocols import HasAccount, Hub, HubUser, Route
+
+if TYPE_CHECKING:
+    from jupyterhub.handlers import BaseHandler
 
 __all__ = ["PeopleAuthenticator"]
 
 
 class PeopleAuthenticator(Authenticator):
-    """Base of our authenticators: one-time links work beside every identity provider.
+    """Base of our authenticators: one-time links work with every identity provider.
 
     Notes
     -----
-    JupyterHub asks `refresh_user` again only when a person sends the hub a request with a cookie.
-    Who just keeps a lab running or uses tokens is looked after by `Recheck`, which starts when the
-    hub asks for handlers. Both end in `refresh_user`, and whoever it turns away is evicted: tokens
-    revoked, login ended, lab stopped.
+    JupyterHub calls `refresh_user` only when a person sends the hub a request with a cookie. People
+    who just keep a lab running or use tokens are checked by `Recheck`, which starts with the hub.
+    Both call `refresh_user`, and whoever it refuses is evicted: their tokens are revoked, their
+    login ends and their lab is stopped.
     """
 
     people_url = Unicode(
         "sqlite://",
         config=True,
-        help="Database of people, as SQLAlchemy writes it. The default is forgotten at each start.",
+        help="SQLAlchemy URL of the database of people. The default is lost at every restart.",
     )
     lists = Instance(
-        Lists, args=(), config=True, help="Who is let in, blocked, administers; default: nobody."
+        Lists,
+        args=(),
+        config=True,
+        help="Who has access, is blocked, administers; default: nobody.",
     )
     settings_file = Unicode(
-        "",
-        config=True,
-        help="The run's settings; when they change, the lists are taken from there.",
+        "", config=True, help="The run's settings; the lists are reloaded when this file changes."
     )
     after_logout_url = Unicode(
-        "", config=True, help="Where a browser goes on after it is logged out of the hub."
+        "", config=True, help="Where a browser is sent after logging out of the hub."
     )
-    after_start = TraitCallable(
-        None, allow_none=True, config=True, help="Awaited with the hub once it has started."
-    )
+    page_handlers = List(config=True, help="Routes of the site's own pages, for the hub to serve.")
     contact = Unicode(
-        "the operator of this site", config=True, help="Whom somebody turned away should ask."
+        "the operator of this site", config=True, help="Whom to ask when access is denied."
     )
     public_origin = Unicode(
-        "", config=True, help="The site's address without a path, for the links that are made."
+        "", config=True, help="The site's address without a path, for one-time links."
     )
-
-    app: Any = None
-    """The hub, from `get_handlers` on."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._people: PeopleStore | None = None
         self._evictions: dict[str, asyncio.Task[None]] = {}
-        self._recheck: Recheck | None = None
         self._lists_file = ListsFile(Path(self.settings_file)) if self.settings_file else None
         self._checking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.checked: dict[str, float] = {}
@@ -85,11 +84,11 @@ class PeopleAuthenticator(Authenticator):
         return True
 
     @default("refresh_pre_spawn")
-    def _nobody_starts_a_lab_unchecked(self) -> bool:
+    def _every_start_is_checked(self) -> bool:
         return True
 
     @default("auth_refresh_strict")
-    def _turned_away_means_away(self) -> bool:
+    def _denied_means_logged_out(self) -> bool:
         return True
 
     @default("any_allow_config")
@@ -103,63 +102,67 @@ class PeopleAuthenticator(Authenticator):
             self._people = PeopleStore.open(self.people_url)
         return self._people
 
-    def get_handlers(self, app: Any) -> list[Any]:
-        """Give the hub our handlers, and start looking after who is active."""
-        self.app = app
-        if self._recheck is None and self.auth_refresh_age:
-            self._recheck = Recheck(app, self, self.auth_refresh_age)
-            self._recheck.start()
-        if self.after_start is not None:
-            IOLoop.current().call_later(1, self.after_start, app)
-        # The first that matches is taken: ours before an identity provider's.
-        return [(r"/logout", LogoutHandler), *super().get_handlers(app), *links.handlers()]
+    @property
+    def hub(self) -> Hub | None:
+        """The hub that this authenticator works for."""
+        hub: Hub | None = self.parent
+        return hub
+
+    def get_handlers(self, app: Hub) -> list[Route]:
+        """Return the routes of login, logout, one-time links and the site's own pages."""
+        # The first match wins: our logout precedes an identity provider's.
+        return [
+            (r"/logout", LogoutHandler),
+            *super().get_handlers(app),
+            *links.handlers(),
+            *self.page_handlers,
+        ]
 
     async def authenticate(
-        self, handler: Any, data: dict[str, str] | None = None, **kwargs: Any
-    ) -> dict[str, Any] | None:
-        """Log somebody in, by a one-time link if there is one."""
-        self.take_up_lists()
+        self, handler: BaseHandler, data: Mapping[str, str] | None = None
+    ) -> AuthModel | None:
+        """Log a person in, by a one-time link if there is one."""
+        self.reload_lists()
         if data and LINK_FIELD in data:
             return self._use_link(data[LINK_FIELD])
-        return await super().authenticate(handler, data, **kwargs)
+        model: AuthModel | None = await super().authenticate(handler, data)
+        return model
 
-    def take_up_lists(self) -> None:
-        """Decide by the lists as they are now."""
+    def reload_lists(self) -> None:
+        """Reload the lists if they have changed."""
         if self._lists_file and (lists := self._lists_file.changed()) not in (None, self.lists):
-            self.log.info("The lists of who is let in have changed")
+            self.log.info("The access lists have changed")
             self.lists = lists
 
-    def check_blocked_users(
-        self, username: str, authentication: dict[str, Any] | None = None
-    ) -> bool:
-        """Turn away who is blocked; JupyterHub asks this even with ``allow_all``."""
+    def check_blocked_users(self, username: str, authentication: AuthModel | None = None) -> bool:
+        """Refuse blocked people; JupyterHub calls this even with ``allow_all``."""
         decision = _decision(authentication)
         if decision and decision.code == "blocked":
             raise refusal(403, decision.message)
         return bool(super().check_blocked_users(username, authentication))
 
-    async def check_allowed(
-        self, username: str, authentication: dict[str, Any] | None = None
-    ) -> bool:
-        """Let in who is on the lists, and nobody else."""
+    async def check_allowed(self, username: str, authentication: AuthModel | None = None) -> bool:
+        """Allow people who are on the lists, and nobody else."""
         decision = _decision(authentication)
         if decision is None:
             return False
         if not decision.allowed:
-            self.log.warning("Turned away %s: %s", username, decision.code)
+            self.log.warning("Denied access to %s: %s", username, decision.code)
             raise refusal(403, decision.message)
         return True
 
-    async def refresh_user(self, user: Any, handler: Any = None) -> Any:
-        """Check somebody again; who is turned away is evicted.
+    async def refresh_user(
+        self, user: HubUser, handler: BaseHandler | None = None
+    ) -> bool | AuthModel:
+        """Check a person again, and evict them if access is denied.
 
         Returns
         -------
-        bool or dict
-            As JupyterHub wants it: false for out, a model to apply, or true for no change.
+        bool or AuthModel
+            False if access is denied, a model to apply, or True if nothing has changed.
         """
-        self.take_up_lists()
-        # One at a time: a provider's refresh token works once, and the second would use it again.
+        self.reload_lists()
+        # One at a time: a provider's refresh token works once, and a second check would reuse it.
         async with self._checking[user.name]:
             self.checked[user.name] = time.monotonic()
             result = await self._check_again(user, handler)
@@ -167,16 +170,23 @@ class PeopleAuthenticator(Authenticator):
             self._evict(user)
         return result
 
-    async def refresh_from_provider(self, user: Any, person: Person, handler: Any) -> Any:
-        """Check somebody of an identity provider again; without one they are out."""
+    async def refresh_from_provider(
+        self, user: HubUser, person: Person, handler: BaseHandler | None
+    ) -> bool | AuthModel:
+        """Ask the identity provider about a person again; without a provider, deny access."""
         del user, person, handler
         return False
 
-    async def _check_again(self, user: Any, handler: Any) -> Any:
+    def pre_spawn_start(self, user: HubUser, spawner: HasAccount) -> None:
+        """Set the account under which a person's lab runs; JupyterHub calls this before a start."""
+        person = self.people.by_username(user.name)
+        spawner.uid = person.uid if person else None
+
+    async def _check_again(self, user: HubUser, handler: BaseHandler | None) -> bool | AuthModel:
         person = self.people.by_username(user.name)
         if person is None:
-            # Made by the operator through the hub's API, who vouches for them.
-            self.log.info("Left alone: %s, who never logged in", user.name)
+            # Created by the operator through the hub's API, who vouches for them.
+            self.log.info("Not checked: %s, who has never logged in", user.name)
             return user.name not in self.lists.blocked
         if person.provider == LOCAL:
             self.people.touch(person.username)
@@ -185,16 +195,16 @@ class PeopleAuthenticator(Authenticator):
         return await self.refresh_from_provider(user, person, handler)
 
     def is_hub_user(self, name: str) -> bool:
-        """Tell whether the hub has a user of a name, whom perhaps the operator made there."""
-        return self.app is not None and orm.User.find(self.app.db, name) is not None
+        """Return whether the hub has a user of this name, perhaps one created by the operator."""
+        return self.hub is not None and orm.User.find(self.hub.db, name) is not None
 
-    def _use_link(self, token: str) -> dict[str, Any]:
+    def _use_link(self, token: str) -> AuthModel:
         person = self.people.use_link(token)
         if person is None:
             raise used_link(self.contact)
         return self._local_model(person)
 
-    def _local_model(self, person: Person) -> dict[str, Any]:
+    def _local_model(self, person: Person) -> AuthModel:
         decision = decide_local(
             self.lists, person.username, operator=person.is_operator, contact=self.contact
         )
@@ -206,20 +216,20 @@ class PeopleAuthenticator(Authenticator):
             "decision": decision,
         }
 
-    def _evict(self, user: Any) -> None:
-        """Start to evict somebody, once at a time; the request goes on meanwhile."""
-        if self.app is None or user.name in self._evictions:
+    def _evict(self, user: HubUser) -> None:
+        """Start to evict a person, once at a time, while the request continues."""
+        if self.hub is None or user.name in self._evictions:
             return
-        self.log.warning("Evicting %s: no longer let in", user.name)
-        task = asyncio.ensure_future(evict(self.app, user))
+        self.log.warning("Evicting %s: access denied", user.name)
+        task = asyncio.ensure_future(evict(self.hub, user))
         self._evictions[user.name] = task
         task.add_done_callback(lambda done: self._evicted(user.name, done))
 
     def _evicted(self, name: str, task: asyncio.Task[None]) -> None:
         self._evictions.pop(name, None)
         if not task.cancelled() and (error := task.exception()):
-            self.log.error("Evicting %s failed, it is tried again: %s", name, error)
+            self.log.error("Evicting %s failed, it will be tried again: %s", name, error)
 
 
-def _decision(model: dict[str, Any] | None) -> Decision | None:
+def _decision(model: AuthModel | None) -> Decision | None:
     return model.get("decision") if model else None

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
+from pydantic import Field, TypeAdapter, ValidationError
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
-__all__ = ["GitHubApi", "GitHubAway", "GitHubRefused"]
+__all__ = ["GitHubApi", "GitHubRefusedError", "GitHubUnavailableError", "GitHubUser"]
 
 _MAX_PAGES = 50
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 
 
-class GitHubAway(Exception):  # noqa: N818
-    """GitHub does not answer, answers 5xx, or will not answer just now (rate limits)."""
+class GitHubUnavailableError(Exception):
+    """GitHub does not answer, answers 5xx, or enforces a rate limit."""
 
 
-class GitHubRefused(Exception):  # noqa: N818
+class GitHubRefusedError(Exception):
     """GitHub answers, and does not accept the person's token or its scopes."""
 
 
+class GitHubUser(TypedDict):
+    """What we read of a GitHub account."""
+
+    id: Annotated[int, Field(gt=0)]
+    login: Annotated[str, Field(min_length=1)]
+    name: NotRequired[str | None]
+
+
+class _Organization(TypedDict):
+    login: str
+
+
+class _Team(TypedDict):
+    slug: str
+    organization: _Organization
+
+
+_USER = TypeAdapter(GitHubUser)
+_ORGANIZATIONS = TypeAdapter(list[_Organization])
+_TEAMS = TypeAdapter(list[_Team])
+
+
 class GitHubApi:
-    """Read who somebody is and where they are a member.
+    """Read who somebody is and which organizations and teams they belong to.
 
     Parameters
     ----------
@@ -39,46 +61,42 @@ class GitHubApi:
         self._url = url.rstrip("/")
         self._client = client
 
-    async def user(self, token: str) -> dict[str, Any]:
-        """Ask who the token's owner is."""
-        answer, _ = await self._get(f"{self._url}/user", token)
-        if not isinstance(answer, dict) or not answer.get("login") or not answer.get("id"):
-            raise GitHubAway("an answer without login or id")
-        return answer
+    async def user(self, token: str) -> GitHubUser:
+        """Return the owner of a token."""
+        user, _ = await self._get(f"{self._url}/user", token, _USER)
+        return user
 
     async def organizations(self, token: str) -> list[str]:
-        """Ask for the organizations of the token's owner."""
-        found = await self._pages("/user/orgs?per_page=100", token)
+        """Return the organizations of a token's owner."""
+        found = await self._pages("/user/orgs?per_page=100", token, _ORGANIZATIONS)
         return [item["login"] for item in found]
 
     async def teams(self, token: str) -> list[str]:
-        """Ask for the teams of the token's owner, as ``organization:team``."""
-        found = await self._pages("/user/teams?per_page=100", token)
+        """Return the teams of a token's owner, as ``organization:team``."""
+        found = await self._pages("/user/teams?per_page=100", token, _TEAMS)
         return [f"{item['organization']['login']}:{item['slug']}" for item in found]
 
-    async def _pages(self, path: str, token: str) -> list[dict[str, Any]]:
+    async def _pages[T](self, path: str, token: str, shape: TypeAdapter[list[T]]) -> list[T]:
         url: str | None = self._url + path
-        items: list[dict[str, Any]] = []
+        items: list[T] = []
         for _ in range(_MAX_PAGES):
             if url is None:
                 return items
-            answer, link = await self._get(url, token)
-            if not isinstance(answer, list):
-                raise GitHubAway("an answer that is no list")
-            items += answer
+            page, link = await self._get(url, token, shape)
+            items += page
             url = self._next(link)
-        raise GitHubAway(f"more than {_MAX_PAGES} pages")
+        raise GitHubUnavailableError(f"more than {_MAX_PAGES} pages")
 
     def _next(self, link: str) -> str | None:
-        """Find the next page; the token only ever goes to GitHub itself."""
+        """Return the address of the next page; the token only ever goes to GitHub itself."""
         match = _NEXT.search(link)
         if match is None:
             return None
         if urlsplit(match[1])[:2] != urlsplit(self._url)[:2]:
-            raise GitHubAway("a next page on another site")
+            raise GitHubUnavailableError("the next page is on another site")
         return match[1]
 
-    async def _get(self, url: str, token: str) -> tuple[Any, str]:
+    async def _get[T](self, url: str, token: str, shape: TypeAdapter[T]) -> tuple[T, str]:
         request = HTTPRequest(
             url,
             headers={
@@ -94,29 +112,33 @@ class GitHubApi:
         try:
             response = await self._client.fetch(request, raise_error=False)
         except (HTTPClientError, OSError) as error:
-            raise GitHubAway(f"no answer ({error})") from error
-        _judge(response)
+            raise GitHubUnavailableError(f"no answer ({error})") from error
+        _raise_for_status(response)
         try:
-            return json.loads(response.body), response.headers.get("Link", "")
-        except ValueError as error:
-            raise GitHubAway("an answer that is no JSON") from error
+            return shape.validate_json(response.body), response.headers.get("Link", "")
+        except ValidationError as error:
+            # Only the problem's position: the answer itself is about a person.
+            where = error.errors(include_input=False)[0]
+            raise GitHubUnavailableError(
+                f"unexpected answer ({where['loc']}: {where['type']})"
+            ) from None
 
 
-def _judge(response: HTTPResponse) -> None:
-    """Sort the answers.
+def _raise_for_status(response: HTTPResponse) -> None:
+    """Raise the error that an answer's status stands for.
 
     Notes
     -----
-    GitHub refuses for its rate limits with 429 or 403, the latter marked by its headers or, for
-    secondary limits, only by its text
+    GitHub answers 429 or 403 when it enforces a rate limit; such a 403 is marked by its headers or,
+    for secondary limits, only by its text
     (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
     """
     status = response.code
     if status == 200:
         return
     if status in (401, 404) or (status == 403 and not _is_rate_limit(response)):
-        raise GitHubRefused(f"{status}")
-    raise GitHubAway(f"{status}")
+        raise GitHubRefusedError(f"{status}")
+    raise GitHubUnavailableError(f"{status}")
 
 
 def _is_rate_limit(response: HTTPResponse) -> bool:

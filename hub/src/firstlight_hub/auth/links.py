@@ -1,10 +1,10 @@
-"""The pages of one-time links, and the API that makes them."""
+"""The page of one-time links, and the API that creates them."""
 
 from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from jupyterhub.apihandlers import APIHandler
@@ -15,16 +15,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
 from firstlight_hub.auth.refusals import LINK_FIELD, refusal, used_link
-from firstlight_hub.people.models import NameTaken
+from firstlight_hub.people.models import NameTakenError
 from firstlight_hub.people.names import clean_local_name
+from firstlight_hub.protocols import Route
+
+if TYPE_CHECKING:
+    from firstlight_hub.auth.base import PeopleAuthenticator
 
 __all__ = ["handlers"]
 
 _WEEK = 7 * 86400
 
 
-def handlers() -> list[tuple[str, type[BaseHandler]]]:
-    """Give the handlers; `PeopleAuthenticator.get_handlers` passes them to the hub."""
+def handlers() -> list[Route]:
+    """Return the routes; `PeopleAuthenticator.get_handlers` passes them to the hub."""
     return [(r"/link", LinkHandler), (r"/api/firstlight/links", LinksApiHandler)]
 
 
@@ -32,17 +36,18 @@ class LinkHandler(BaseHandler):
     """``/hub/link?token=…``: a page with a button, so that a link's preview does not use it up."""
 
     def set_default_headers(self) -> None:
-        """Keep the token out of caches and other sites' logs."""
+        """Keep the token out of caches and of other sites' logs."""
         super().set_default_headers()
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("Cache-Control", "no-store")
 
     async def get(self) -> None:
         """Show whom the link logs in."""
+        authenticator: PeopleAuthenticator = self.authenticator
         token = self.get_argument("token", "")
-        link = self.authenticator.people.find_link(token)
+        link = authenticator.people.find_link(token)
         if link is None:
-            raise used_link(self.authenticator.contact)
+            raise used_link(authenticator.contact)
         html = await self.render_template(
             "link.html",
             link=link,
@@ -54,16 +59,16 @@ class LinkHandler(BaseHandler):
         self.finish(html)
 
     async def post(self) -> None:
-        """Use the link up and log its person in, the way the hub logs everybody in."""
+        """Use the link up and log its person in, through the hub's ordinary login."""
         user = await self.login_user({LINK_FIELD: self.get_body_argument("token", "")})
         if user is None:
-            raise refusal(403, "This link does not let anybody in.")
+            raise refusal(403, "This link does not give access.")
         self._jupyterhub_user = user
         self.redirect(self.get_next_url(user))
 
 
 class LinkRequest(BaseModel):
-    """What a new link is asked for with."""
+    """The body of a request for a new link."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -73,30 +78,30 @@ class LinkRequest(BaseModel):
 
 
 class LinksApiHandler(APIHandler):
-    """``POST /hub/api/firstlight/links`` makes a one-time link, for the ``firstlight`` command."""
+    """``POST /hub/api/firstlight/links`` creates a one-time link for the ``firstlight`` command."""
 
     @needs_scope("admin:users")
     async def post(self) -> None:
-        """Answer with the link; it is shown nowhere else."""
+        """Answer with the link, which is shown nowhere else."""
         wanted = self._wanted()
         name = clean_local_name(wanted.user)
         if name is None:
             raise web.HTTPError(
                 400,
-                f'"{wanted.user}" cannot be a name here: use a letter, then letters, digits, '
+                f'"{wanted.user}" is not a valid name: use a letter, then letters, digits, '
                 "hyphens or underscores, 32 at most.",
             )
-        authenticator: Any = self.authenticator
+        authenticator: PeopleAuthenticator = self.authenticator
         if name in authenticator.lists.blocked:
-            raise web.HTTPError(409, f"{name} is on the block list; take the name off it first.")
+            raise web.HTTPError(409, f"{name} is on the block list; remove the name from it first.")
         lifetime = timedelta(seconds=wanted.expires_in)
         try:
             token, link = authenticator.people.new_link(name, admin=wanted.admin, lifetime=lifetime)
-        except NameTaken as error:
+        except NameTakenError as error:
             raise web.HTTPError(
                 409, f"{name} logs in through the identity provider; choose another name."
             ) from error
-        self.log.info("%s made a link for %s", self.current_user.name, name)
+        self.log.info("%s created a link for %s", self.current_user.name, name)
         path = url_path_join(self.hub.base_url, "link")
         url = f"{authenticator.public_origin}{path}?{urlencode({'token': token})}"
         self.set_status(201)

@@ -1,4 +1,4 @@
-"""The site's lists, taken up again when they change."""
+"""The site's lists, reloaded when they change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ListsFile", "lists_of"]
 
 
 def lists_of(access: Access) -> Lists:
-    """Turn the lists of ``platform.yaml`` into those that the policy reads."""
+    """Return the lists of ``platform.yaml`` as the policy reads them."""
     return Lists(
         users=access.users,
         organizations=access.organizations,
@@ -28,8 +28,8 @@ class ListsFile:
 
     Notes
     -----
-    ``firstlight up`` checks a changed ``platform.yaml`` and writes this file whole, so what is read
-    here is always valid.
+    ``firstlight up`` checks a changed ``platform.yaml`` and replaces this file atomically, so what
+    is read here is always valid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +37,7 @@ class ListsFile:
         self._seen = self._stamp()
 
     def changed(self) -> Lists | None:
-        """Return the lists if they were written again since the last look."""
+        """Return the lists if the file was replaced since the last call."""
         stamp = self._stamp()
         if stamp in (None, self._seen):
             return None

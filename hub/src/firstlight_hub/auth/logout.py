@@ -1,25 +1,27 @@
-"""Log out: of the hub, and of what the hub logged the browser in to."""
+"""Log out of the hub, and of the services that the hub logged the browser in to."""
 
 from __future__ import annotations
 
 from jupyterhub.handlers.login import LogoutHandler as HubLogoutHandler
 
+from firstlight_hub.protocols import HubUser
+
 __all__ = ["LogoutHandler"]
 
 
 class LogoutHandler(HubLogoutHandler):
-    """``/hub/logout``.
+    """``/hub/logout``: log out everywhere.
 
     Notes
     -----
     JupyterHub revokes the OAuth tokens of the browser's session. A browser that was closed and
-    opened again has a new session, but still the cookies of our services: so all of the person's
-    tokens of services are revoked, and the browser is sent on to where it loses those cookies.
+    opened again has a new session, but still has our services' cookies. So all of the person's
+    service tokens are revoked, and the browser is sent to where those cookies are deleted.
     """
 
     async def handle_logout(self) -> None:
-        """Revoke the tokens of services; JupyterHub calls this before it forgets who it was."""
-        user = self.current_user
+        """Revoke the service tokens; JupyterHub calls this while the user is still known."""
+        user: HubUser | None = self.current_user
         if user is None:
             return
         for token in list(user.orm_user.api_tokens):
@@ -28,7 +30,7 @@ class LogoutHandler(HubLogoutHandler):
         self.db.commit()
 
     async def render_logout_page(self) -> None:
-        """Send the browser on."""
+        """Send the browser to the site's own page, if there is one."""
         if self.authenticator.after_logout_url:
             self.redirect(self.authenticator.after_logout_url)
         else:

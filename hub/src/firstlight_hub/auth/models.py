@@ -1,4 +1,4 @@
-"""What a decision about access is made from, and what it says."""
+"""The input and the output of a decision about access."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def _lower(names: Iterable[str]) -> Names:
 
 @dataclass(frozen=True)
 class Lists:
-    """The site's lists, as in ``platform.yaml``'s ``access``; empty lists let nobody in.
+    """The site's lists, as in ``platform.yaml``'s ``access``; with empty lists nobody has access.
 
     Parameters
     ----------
     users, organizations, teams
-        Who is let in; teams are ``organization:team``.
+        Who has access; teams are ``organization:team``.
     blocked
-        Who is not, whatever else is said.
+        Who has no access, whatever the other lists say.
     admin_users, admin_teams
-        Who is let in and administers.
+        Who has access and administers the site.
 
     Notes
     -----
-    GitHub compares logins, organizations and team slugs without case, so all are lower-cased.
+    GitHub ignores case in logins, organizations and team slugs, so all are lower-cased.
     """
 
     users: Names = frozenset()
@@ -58,23 +58,23 @@ class Lists:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who somebody is at the identity provider, now.
+    """Who somebody is at the identity provider at present.
 
     Parameters
     ----------
     login
-        What they are called.
+        Their present login.
     subject
         Their immutable id.
     organizations
-        Where they are members.
+        The organizations that they are members of.
     teams
-        ``organization:team``.
+        Their teams, as ``organization:team``.
     seen_logins
-        Every login that this account was seen with; the block list holds for all of them.
+        Every login that this account has been seen with; the block list applies to all of them.
     own_logins
         The logins that are theirs rather than an earlier holder's; see
-        `firstlight_hub.people.store.PeopleStore.logins`. ``None`` means just the present one.
+        `firstlight_hub.people.store.PeopleStore.logins`. ``None`` means only the present one.
     """
 
     login: str
@@ -101,24 +101,24 @@ class Identity:
     def of(
         cls, login: str, subject: str, organizations: Iterable[str], teams: Iterable[str]
     ) -> Self:
-        """Make one from any iterables."""
+        """Return an identity, given any iterables."""
         return cls(login, subject, frozenset(organizations), frozenset(teams))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether somebody is let in, and what to tell them.
+    """Whether somebody has access, and what to tell them.
 
     Parameters
     ----------
     allowed, admin
-        The answer.
+        Whether they have access, and whether they administer the site.
     groups
         Their groups in the hub.
     code
-        Why, for machines and logs.
+        The reason, for programs and logs.
     sentence, next_step
-        Why and what to do now, for the person; empty when they are let in.
+        The reason and what to do about it, for the person; empty when they have access.
     """
 
     allowed: bool
@@ -130,5 +130,5 @@ class Decision:
 
     @property
     def message(self) -> str:
-        """The sentence and the next step."""
+        """The sentence and the next step, as one string."""
         return f"{self.sentence} {self.next_step}".strip()

@@ -1,4 +1,4 @@
-"""Who is let in: pure functions."""
+"""Who has access: pure functions."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ _NOBODY: frozenset[str] = frozenset()
 def decide(
     lists: Lists, identity: Identity, contact: str = "the operator of this site"
 ) -> Decision:
-    """Decide about somebody of an identity provider.
+    """Decide about a person who logs in through an identity provider.
 
     Parameters
     ----------
     lists
         The site's lists.
     identity
-        Who asks.
+        Who wants access.
     contact
-        Whom a person who is turned away should ask.
+        Whom a person without access should ask.
 
     Notes
     -----
-    The block list wins over everything and holds for every login the account was ever seen with.
-    Nobody is let in who is on no list. An entry in the list of people stays with the account that
-    was first let in by it: through a rename, and against who registers the name later. Being an
-    administrator by login needs the login now: names can be prepared, rights must not be.
+    The block list wins over everything and applies to every login that the account has been seen
+    with. Without an entry on any list there is no access. An entry in the list of users stays with
+    the account that first got access by it: renaming the account does not lose it, and whoever
+    registers the old name later does not inherit it. An administrator listed by login must have
+    that login at present: an old name may keep access, but must not keep rights.
     """
     if identity.seen_logins & lists.blocked:
         return _refuse(
             "blocked",
             f"The account {identity.login} is blocked on this site.",
-            f"If you think that this is a mistake, ask {contact}.",
+            f"If you think this is a mistake, ask {contact}.",
         )
     own = identity.own_logins or _NOBODY
     admin = _is_admin(lists, identity, own)
@@ -45,25 +46,25 @@ def decide(
     if identity.login.lower() in (lists.users | lists.admin_users) - own:
         return _refuse(
             "name_of_another",
-            f"The name {identity.login} belonged to another account when it was let in here.",
-            f"Ask {contact} to list you in another way, for instance by a team.",
+            f"The name {identity.login} belonged to another account when it was first used here.",
+            f"Ask {contact} to add you in another way, for instance through a team.",
         )
     return _refuse(
         "not_listed",
         f"The account {identity.login} is not on this site's list.",
-        f"If you think that you should have access, ask {contact} and tell them that name.",
+        f"If you think you should have access, ask {contact} and mention that name.",
     )
 
 
 def decide_local(
     lists: Lists, username: str, *, operator: bool, contact: str = "the operator of this site"
 ) -> Decision:
-    """Decide about somebody who has a one-time link: the operator vouches, the block list wins."""
+    """Decide about a person with a one-time link: allowed, unless they are on the block list."""
     if username.lower() in lists.blocked:
         return _refuse(
             "blocked",
             f"The account {username} is blocked on this site.",
-            f"If you think that this is a mistake, ask {contact}.",
+            f"If you think this is a mistake, ask {contact}.",
         )
     return Decision(True, operator, _NOBODY, "administrator" if operator else "invited")
 

@@ -1,19 +1,28 @@
-"""Look after people who are active without asking the hub for a page."""
+"""Repeated checks of people who are active without opening the hub's pages."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from jupyterhub import orm, roles
 from tornado.ioloop import PeriodicCallback
 
-__all__ = ["Recheck", "evict"]
+from firstlight_hub.auth.auth_model import AuthModel
+from firstlight_hub.auth.base import PeopleAuthenticator
+from firstlight_hub.protocols import Hub, HubUser, OrmUser
 
-_AT_ONCE = 8
+__all__ = ["Recheck", "start_rechecks"]
+
+_CONCURRENT = 8
+
+
+async def start_rechecks(hub: Hub) -> None:
+    """Check people repeatedly while the hub runs; a hook for `FirstLightHub.start_hooks`."""
+    authenticator = hub.authenticator
+    if isinstance(authenticator, PeopleAuthenticator) and authenticator.auth_refresh_age:
+        Recheck(hub, authenticator, authenticator.auth_refresh_age).start()
 
 
 class Recheck:
@@ -21,44 +30,40 @@ class Recheck:
 
     Parameters
     ----------
-    app
+    hub
         The hub.
     authenticator
-        Decides, through ``refresh_user``, and evicts.
+        Decides and evicts through ``refresh_user``.
     age
         After how many seconds a check is too old.
 
     Notes
     -----
-    A check is due at 70 % of the age and looked for every 20 %, so that who has been taken off the
-    lists is out within the age. It runs inside the hub, because the memory of who somebody is
-    (their encrypted GitHub token) is there and should not leave it.
+    A check is due at 70 % of the age, and due checks are run every 20 %, so that somebody who is
+    removed from the lists loses access within the age. It runs inside the hub because the encrypted
+    GitHub tokens are there and should not leave it.
     """
 
-    def __init__(self, app: Any, authenticator: Any, age: float) -> None:
-        self._app = app
+    def __init__(self, hub: Hub, authenticator: PeopleAuthenticator, age: float) -> None:
+        self._hub = hub
         self._authenticator = authenticator
         self._due_after = 0.7 * age
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_CONCURRENT)
         period = min(max(0.2 * age, 0.5), 30)
         self._callback = PeriodicCallback(self.run, period * 1000)
 
     def start(self) -> None:
-        """Check from now on, as long as the hub runs."""
+        """Run the checks periodically from now on."""
         self._callback.start()
 
-    def stop(self) -> None:
-        """Check no more."""
-        self._callback.stop()
-
     async def run(self) -> None:
-        """Check all who are due."""
-        self._authenticator.take_up_lists()
+        """Check everybody whose check is due."""
+        self._authenticator.reload_lists()
         names = [user.name for user in self._active() if self._is_due(user.name)]
         await asyncio.gather(*(self._check(name) for name in names))
 
-    def _active(self) -> Iterator[Any]:
-        for user in self._app.db.query(orm.User):
+    def _active(self) -> Iterator[OrmUser]:
+        for user in self._hub.db.query(orm.User):
             if user.api_tokens or any(spawner.server for spawner in user.orm_spawners.values()):
                 yield user
 
@@ -68,45 +73,21 @@ class Recheck:
 
     async def _check(self, name: str) -> None:
         async with self._slots:
-            orm_user = orm.User.find(self._app.db, name)
+            orm_user = orm.User.find(self._hub.db, name)
             if orm_user is None:
                 return
-            user = self._app.users[orm_user]
+            user = self._hub.users[orm_user]
             try:
                 result = await self._authenticator.refresh_user(user)
-                if isinstance(result, dict):
-                    await _apply(self._app, user, result)
+                if not isinstance(result, bool):
+                    await _apply(self._hub, user, result)
             except Exception:
-                self._app.log.exception("Checking %s again failed", name)
+                self._hub.log.exception("Checking %s again failed", name)
 
 
-async def _apply(app: Any, user: Any, model: dict[str, Any]) -> None:
-    """Do with a model what the hub does with it when a request refreshes (``auth_to_user``)."""
+async def _apply(hub: Hub, user: HubUser, model: AuthModel) -> None:
+    """Apply a model as the hub does when a request refreshes it (``auth_to_user``)."""
     user.admin = bool(model["admin"])
-    roles.assign_default_roles(app.db, entity=user.orm_user)
+    roles.assign_default_roles(hub.db, entity=user.orm_user)
     user.sync_groups(model["groups"])
     await user.save_auth_state(model["auth_state"])
-
-
-async def evict(app: Any, user: Any) -> None:
-    """Take somebody's access away: tokens, login, rights, and then the running lab.
-
-    Notes
-    -----
-    Their files stay. What is still starting cannot be stopped; the next round does it.
-    """
-    db, orm_user = app.db, user.orm_user
-    for credential in [*orm_user.api_tokens, *orm_user.oauth_codes]:
-        db.delete(credential)
-    orm_user.cookie_id = secrets.token_hex(16)
-    user.admin = False
-    roles.assign_default_roles(db, entity=orm_user)
-    user.sync_groups([])
-    await user.save_auth_state(None)
-    db.commit()
-    for name, spawner in list(user.spawners.items()):
-        if spawner.active and not spawner.pending:
-            await app.proxy.delete_user(user, name)
-            await user.stop(name)
-        elif end_leftover := getattr(spawner, "end_leftover", None):
-            await end_leftover()

@@ -1,4 +1,4 @@
-"""Errors whose page says what we say."""
+"""Errors whose page shows our own message."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ LINK_FIELD = "link_token"
 
 
 def refusal(status: int, message: str) -> web.HTTPError:
-    """Make an error whose page says ``message`` and nothing else."""
+    """Return an error whose page shows ``message`` and nothing else."""
     error = web.HTTPError(status, message)
     error.jupyterhub_message = message  # type: ignore[attr-defined] # what the hub's page shows
     return error
 
 
 def used_link(contact: str) -> web.HTTPError:
-    """Make the error of a one-time link that works no more; its page asks for no permission."""
+    """Return the error for a one-time link that no longer works, which has a page of its own."""
     error = refusal(
         403,
-        "This link has been used, or is too old. Links work once, for a short time: "
+        "This link has been used or has expired. Links work once, for a short time: "
         f"ask {contact} for a new one.",
     )
-    error.used_link = True  # type: ignore[attr-defined] # read by the template of errors
+    error.used_link = True  # type: ignore[attr-defined] # read by error.html
     return error

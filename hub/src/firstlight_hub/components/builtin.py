@@ -32,7 +32,7 @@ HUB = Component(
     path=paths.HUB,
     command=(
         "{python}",
-        *("-m", "jupyterhub"),
+        *("-m", "firstlight_hub"),
         *("-f", str(Path(__file__).resolve().parents[1] / "jupyterhub_config.py")),
     ),
     health="{url}{path}hub/health",

@@ -1,4 +1,4 @@
-"""The hub's look: templates that extend JupyterHub's, one stylesheet, the public state."""
+"""The hub's pages: templates that extend JupyterHub's, a stylesheet, and the public state."""
 
 from firstlight_hub.pages.handlers import handlers, template_paths
 from firstlight_hub.pages.site import template_vars

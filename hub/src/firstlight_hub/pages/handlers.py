@@ -1,4 +1,4 @@
-"""What the hub serves for the pages: static files and the public state."""
+"""What the hub serves for its pages: static files and the public state."""
 
 from __future__ import annotations
 
@@ -7,29 +7,33 @@ import time
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jupyterhub import orm
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import utcnow
+from sqlalchemy.orm import Session
 from tornado.web import RequestHandler, StaticFileHandler
 
 from firstlight_common.assets import STATIC
 from firstlight_hub.pages.site import disk_is_full
+from firstlight_hub.protocols import HubUser, Route
 
 __all__ = ["MeHandler", "StateHandler", "StaticHandler", "handlers", "template_paths"]
 
 _HERE = Path(__file__).parent
 _ACTIVE = timedelta(minutes=30)
 
+type State = dict[str, int | bool | str]
+
 
 def template_paths() -> list[str]:
-    """Return the folders for ``c.JupyterHub.template_paths``."""
+    """Return the directories for ``c.JupyterHub.template_paths``."""
     return [str(_HERE / "templates")]
 
 
-def handlers(state_dir: Path) -> list[tuple[Any, ...]]:
-    """Return the routes for ``c.JupyterHub.extra_handlers``; the hub adds its prefix."""
+def handlers(state_dir: Path) -> list[Route]:
+    """Return the routes for ``c.PeopleAuthenticator.page_handlers``."""
     return [
         (r"/firstlight/state", StateHandler, {"state_dir": state_dir}),
         (r"/firstlight/me", MeHandler),
@@ -41,18 +45,18 @@ def handlers(state_dir: Path) -> list[tuple[Any, ...]]:
 class StateHandler(RequestHandler):
     """``GET /nb/hub/firstlight/state``: how busy the hub is, for the landing page.
 
-    Open to all, so it names nobody, reads no cookie, and costs at most two counts a second.
+    It is public, so it names nobody, reads no cookie, and counts at most once a second.
 
     Notes
     -----
-    A plain tornado handler: JupyterHub's base class would look for a login and refresh it.
+    This is a plain tornado handler, because JupyterHub's base class would refresh a login.
     """
 
     _seconds: ClassVar[float] = 1.0
-    _answer: ClassVar[tuple[float, dict[str, object]] | None] = None
+    _answer: ClassVar[tuple[float, State] | None] = None
 
     def initialize(self, state_dir: Path) -> None:
-        """Take the folder whose disk the hub writes to."""
+        """Receive the directory whose disk the hub writes to."""
         self._state_dir = state_dir
 
     def set_default_headers(self) -> None:
@@ -62,17 +66,17 @@ class StateHandler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def get(self) -> None:
-        """Answer with the counts."""
+        """Answer with the counts, which are cached for a second."""
         now = time.monotonic()
-        remembered = StateHandler._answer
-        if remembered is None or now - remembered[0] > self._seconds:
-            remembered = (now, self._count())
-            StateHandler._answer = remembered
+        cached = StateHandler._answer
+        if cached is None or now - cached[0] > self._seconds:
+            cached = (now, self._count())
+            StateHandler._answer = cached
         self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.write(json.dumps(remembered[1]))
+        self.write(json.dumps(cached[1]))
 
-    def _count(self) -> dict[str, object]:
-        db = self.settings["db"]
+    def _count(self) -> State:
+        db: Session = self.settings["db"]
         labs = db.query(orm.Spawner).filter(orm.Spawner.server_id.is_not(None)).count()
         # JupyterHub stores times without a zone, in UTC.
         since = utcnow(with_tz=False) - _ACTIVE
@@ -89,13 +93,13 @@ class StateHandler(RequestHandler):
 class MeHandler(BaseHandler):
     """``GET /nb/hub/firstlight/me``: the name of whoever this browser is logged in as, or null.
 
-    For pages outside of ``/nb/hub/``, where browsers do not send the hub's cookie.
+    For pages outside ``/nb/hub/``, for which browsers do not send the hub's cookie.
     """
 
     _accept_token_auth = False
 
     def set_default_headers(self) -> None:
-        """Keep the answer to this browser and to pages of this site."""
+        """Restrict the answer to this browser and to pages of this site."""
         super().set_default_headers()
         self.set_header("Cache-Control", "private, no-store")
         self.set_header("Vary", "Cookie")
@@ -103,17 +107,17 @@ class MeHandler(BaseHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
     def get(self) -> None:
-        """Answer; who is not logged in is told so, and not sent to log in."""
-        user = self.current_user
+        """Answer with the name, or with null instead of a redirect to the login."""
+        user: HubUser | None = self.current_user
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.write(json.dumps({"name": user.name if user else None}))
 
 
 class StaticHandler(StaticFileHandler):
-    """The stylesheet and pictures; served here because hub pages must not need the portal."""
+    """The stylesheet and images, served here because hub pages must not need the portal."""
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002
-        """Let browsers keep files and ask whether they changed."""
+        """Let browsers cache files and revalidate them."""
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")

@@ -1,4 +1,4 @@
-"""People as plain data."""
+"""People and one-time links as plain data."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 
 FIRST_UID = 100_000
-"""Below are the machine's own accounts; see `Person.uid`."""
+"""Lower numbers are the machine's own accounts; see `Person.uid`."""
 
 LOCAL = "local"
-"""The provider of people who come by one-time links."""
+"""The provider of people who log in with one-time links."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who has been let in at least once.
+    """Somebody who has been given access at least once.
 
     Parameters
     ----------
     id
-        Our number for them; never given to anybody else.
+        Our number for them, which is never reused.
     provider, subject
-        Who they are: the identity provider, and its immutable name for them (GitHub's numeric id).
+        Who they are: the identity provider, and its immutable id for them (GitHub's numeric id).
     username
-        Their name in the hub, and their home directory's; it never changes.
+        Their name in the hub and that of their home directory; it never changes.
     display_name
-        Their name for people to read.
+        Their name as other people know it.
     created, last_seen
-        First and last login or check.
+        When they first and last logged in or were checked.
     is_operator
         Whether the last one-time link that they used made them an administrator.
     """
@@ -43,13 +43,13 @@ class Person:
 
     @property
     def uid(self) -> int:
-        """The numeric user that owns their files and runs their labs."""
+        """The numeric user id that owns their files and runs their labs."""
         return FIRST_UID + self.id
 
 
 @dataclass(frozen=True)
 class Link:
-    """A one-time login link, without its token, of which only a hash is kept.
+    """A one-time login link without its token, of which only a hash is stored.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Link:
     admin
         Whether that person becomes an administrator.
     expires
-        Until when it works.
+        When it stops working.
     """
 
     username: str
@@ -66,5 +66,5 @@ class Link:
     expires: datetime
 
 
-class NameTaken(Exception):  # noqa: N818 (a finding, not a fault)
-    """A local name was asked for that belongs to somebody of an identity provider."""
+class NameTakenError(Exception):
+    """The requested local name belongs to somebody who logs in through an identity provider."""

@@ -1,4 +1,4 @@
-"""Names in the hub."""
+"""Rules for user names in the hub."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ _LOCAL = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 def clean_local_name(name: str) -> str | None:
-    """Normalise a name that an operator typed; ``None`` when it cannot be one.
+    """Return a name that an operator typed in its normal form, or ``None`` if it is not valid.
 
     Notes
     -----
-    Letters, digits, hyphen and underscore are what a home directory, a URL and a shell all take
-    without quoting. JupyterHub lower-cases names.
+    A home directory, a URL and a shell all accept letters, digits, hyphen and underscore without
+    quoting. JupyterHub lower-cases names.
     """
     clean = name.strip().lower()
     return clean if _LOCAL.fullmatch(clean) else None
 
 
 def username_candidates(login: str, subject: str) -> Iterator[str]:
-    """Give the names to try for a new person, best first.
+    """Yield the names to try for a new person, best first.
 
     Parameters
     ----------
     login
-        What they are called at their identity provider, now.
+        Their present login at the identity provider.
     subject
-        The provider's immutable id of them.
+        The provider's immutable id for them.
     """
     base = re.sub(r"[^a-z0-9_-]", "-", login.lower()).strip("-") or "person"
     yield base

@@ -1,4 +1,4 @@
-"""Where people are kept."""
+"""The database of people and one-time links."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from sqlite3 import Connection as SqliteConnection
+from typing import Self
 
-from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from firstlight_hub.people.migrations import upgrade
-from firstlight_hub.people.models import LOCAL, Link, NameTaken, Person
+from firstlight_hub.people.models import LOCAL, Link, NameTakenError, Person
 from firstlight_hub.people.names import username_candidates
 from firstlight_hub.people.tables import LinkRow, LoginRow, PersonRow
 
@@ -29,9 +31,9 @@ class Logins:
     Parameters
     ----------
     seen
-        Every login it was ever seen with, this time's included.
+        Every login that it has been seen with, including the present one.
     own
-        Those of them that it had first among the people who were let in.
+        Those of them that it was the first to have among the people with access.
     """
 
     seen: frozenset[str]
@@ -50,13 +52,13 @@ class PeopleStore:
     engine
         The database, already migrated; use `open`.
     clock
-        The time, for tests.
+        Returns the present time; tests replace it.
 
     Notes
     -----
     Each method is one short transaction that is on disk when it returns, so killing the hub loses
     nothing. On SQLite a transaction takes the write lock at its start (BEGIN IMMEDIATE); elsewhere
-    the unique constraints decide, and who loses a race tries again.
+    the unique constraints decide, and the loser of a race tries again.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = _now) -> None:
@@ -66,14 +68,14 @@ class PeopleStore:
 
     @classmethod
     def open(cls, url: str, clock: Callable[[], datetime] = _now) -> Self:
-        """Open a database, bringing its tables up to date.
+        """Open a database and bring its tables up to date.
 
         Parameters
         ----------
         url
-            SQLAlchemy's address of it, such as ``sqlite:////srv/firstlight/hub/people.sqlite``.
+            Its SQLAlchemy URL, such as ``sqlite:////srv/firstlight/hub/people.sqlite``.
         clock
-            The time, for tests.
+            Returns the present time; tests replace it.
         """
         engine = create_engine(url)
         if make_url(url).get_backend_name() == "sqlite":
@@ -84,19 +86,13 @@ class PeopleStore:
         return cls(engine, clock)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close all connections to the database."""
         self._engine.dispose()
 
     def by_username(self, username: str) -> Person | None:
-        """Find a person by their name in the hub."""
+        """Return the person with a name in the hub, or ``None``."""
         with self._session() as session:
             row = _by_username(session, username)
-            return row.record() if row else None
-
-    def by_identity(self, provider: str, subject: str) -> Person | None:
-        """Find a person by who they are at their identity provider."""
-        with self._session() as session:
-            row = _by_identity(session, provider, subject)
             return row.record() if row else None
 
     def admit(
@@ -108,18 +104,18 @@ class PeopleStore:
         *,
         taken: Callable[[str], bool] = lambda _: False,
     ) -> Person:
-        """Note that somebody has been let in; a new person gets a name and a number.
+        """Record that somebody has been given access; a new person gets a name and a number.
 
         Parameters
         ----------
         provider, subject
             Who they are.
         login
-            What they are called there now.
+            Their present login there.
         display_name
-            Their name for people to read; the login when empty.
+            Their name as other people know it; the login if empty.
         taken
-            Tells whether a name is somebody else's elsewhere: who is new does not inherit it.
+            Returns whether a name is in use elsewhere, so that a new person must not get it.
         """
 
         def work(session: Session) -> Person:
@@ -132,17 +128,17 @@ class PeopleStore:
 
         return self._transact(work)
 
-    def remember_blocked(self, provider: str, subject: str, login: str) -> None:
-        """Note the login of a blocked account, so that a rename does not unblock it."""
+    def record_blocked(self, provider: str, subject: str, login: str) -> None:
+        """Record the login of a blocked account, so that a rename does not unblock it."""
         self._transact(lambda session: self._see(session, provider, subject, login))
 
     def logins(self, provider: str, subject: str, login: str) -> Logins:
-        """Say which logins count as an account's, given its present one.
+        """Return the logins that count as an account's, given its present one.
 
         Notes
         -----
-        A login belongs to the account that was first let in with it. Somebody who registers a
-        name after its holder gave it up gets neither that person's home nor their place on a list.
+        A login belongs to the account that first got access with it. Somebody who registers a login
+        that its holder gave up gets neither that person's home nor their entry on a list.
         """
         login = login.lower()
         with self._session() as session:
@@ -165,34 +161,34 @@ class PeopleStore:
         return Logins(seen, own)
 
     def new_link(self, username: str, *, admin: bool, lifetime: timedelta) -> tuple[str, Link]:
-        """Make a one-time link for a local person, who is made too if there is none.
+        """Create a one-time link for a local person, and the person if there is none.
 
         Parameters
         ----------
         username
-            A clean local name.
+            A valid local name, from `clean_local_name`.
         admin
-            Whether they become an administrator.
+            Whether the link makes them an administrator.
         lifetime
             How long the link works.
 
         Returns
         -------
         token, link
-            The token is nowhere else: keep it out of logs.
+            The token is stored nowhere: keep it out of logs.
 
         Raises
         ------
-        NameTaken
-            If the name belongs to somebody of an identity provider: an operator's link must not
-            open that person's home.
+        NameTakenError
+            If the name belongs to somebody who logs in through an identity provider: an operator's
+            link must not open that person's home.
         """
         token, now = secrets.token_urlsafe(32), self._now()
 
         def work(session: Session) -> Link:
             row = _by_username(session, username)
             if row and row.provider != LOCAL:
-                raise NameTaken(username)
+                raise NameTakenError(username)
             row = row or self._new_person(session, LOCAL, username, username)
             session.execute(delete(LinkRow).where(LinkRow.expires < now))
             session.flush()
@@ -209,7 +205,7 @@ class PeopleStore:
         return token, self._transact(work)
 
     def find_link(self, token: str) -> Link | None:
-        """Look at a link without using it; ``None`` if it is unknown, used or too old."""
+        """Return a link without using it up; ``None`` if it is unknown, used or expired."""
         with self._session() as session:
             found = session.execute(
                 select(LinkRow, PersonRow.username)
@@ -220,12 +216,12 @@ class PeopleStore:
             return found[0].record(found[1]) if found else None
 
     def use_link(self, token: str) -> Person | None:
-        """Use a link up, whoever is first; ``None`` if it is unknown, used or too old.
+        """Use a link up and return its person; ``None`` if it is unknown, used or expired.
 
         Notes
         -----
         The token is 256 random bits and is looked up by its SHA-256, so that neither the database
-        nor the time that the look-up takes tells anything about a valid one.
+        nor the duration of the look-up reveals anything about a valid token.
         """
 
         def work(session: Session) -> Person | None:
@@ -246,7 +242,7 @@ class PeopleStore:
         return self._transact(work)
 
     def touch(self, username: str) -> None:
-        """Note that a person has been seen."""
+        """Record that a person has been seen just now."""
 
         def work(session: Session) -> None:
             session.execute(
@@ -254,11 +250,6 @@ class PeopleStore:
             )
 
         self._transact(work)
-
-    def count(self) -> int:
-        """Count the people."""
-        with self._session() as session:
-            return session.scalar(select(func.count()).select_from(PersonRow)) or 0
 
     def _new_person(
         self,
@@ -296,7 +287,7 @@ class PeopleStore:
         row.admitted = row.admitted or admitted
 
     def _transact[T](self, work: Callable[[Session], T]) -> T:
-        """Run one transaction, again when another process was faster."""
+        """Run one transaction, and run it again if another process was faster."""
         for attempt in range(5):
             try:
                 with self._session.begin() as session:
@@ -321,13 +312,13 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver's own idea of transactions is off
+def _prepare_sqlite(connection: SqliteConnection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions are SQLAlchemy's, not the driver's
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _begin_immediate(connection: Any) -> None:
+def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,9 +1,8 @@
-"""The tables; `firstlight_hub.people.migrations` makes them."""
+"""The tables of the people database; `firstlight_hub.people.migrations` creates them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Dialect, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -15,22 +14,22 @@ __all__ = ["Base", "LinkRow", "LoginRow", "PersonRow"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware times in, aware times out; SQLite itself knows no time zones."""
+    """A time with its zone; SQLite itself stores none."""
 
     impl = DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Store as naive UTC."""
+        """Convert a time to naive UTC, to be stored."""
         return value.astimezone(UTC).replace(tzinfo=None) if value else None
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Read as aware UTC."""
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Convert a stored time to aware UTC."""
         return value.replace(tzinfo=UTC) if value else None
 
 
 class Base(DeclarativeBase):
-    """Holds the metadata."""
+    """The base of all tables, which holds their metadata."""
 
 
 class PersonRow(Base):
@@ -38,8 +37,8 @@ class PersonRow(Base):
 
     Notes
     -----
-    AUTOINCREMENT keeps SQLite from giving a deleted person's number, and so their uid and what is
-    left of their files, to the next one (https://sqlite.org/autoinc.html).
+    Without AUTOINCREMENT, SQLite would give the next person a deleted person's number, and so their
+    uid and whatever is left of their files (https://sqlite.org/autoinc.html).
     """
 
     __tablename__ = "person"
@@ -55,7 +54,7 @@ class PersonRow(Base):
     is_operator: Mapped[bool] = mapped_column(default=False)
 
     def record(self) -> Person:
-        """Give it as plain data."""
+        """Return the row as plain data."""
         return Person(
             self.id,
             self.provider,
@@ -73,8 +72,8 @@ class LoginRow(Base):
 
     Notes
     -----
-    Configuration lists logins, accounts change and lose them. With this a blocked account stays
-    blocked after a rename, and a list's entry stays with the account that it was written for.
+    The configuration lists logins, but accounts change and lose their logins. This table keeps a
+    blocked account blocked after a rename, and a list's entry with the account it was meant for.
     """
 
     __tablename__ = "login_seen"
@@ -99,5 +98,5 @@ class LinkRow(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
     def record(self, username: str) -> Link:
-        """Give it as plain data."""
+        """Return the row as plain data."""
         return Link(username, self.admin, self.expires)

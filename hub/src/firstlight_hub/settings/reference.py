@@ -80,6 +80,8 @@ def json_schema() -> dict[str, JsonValue]:
             if field.is_required():
                 continue
             default = Key(name, field, section).default
+            if field.description and "description" not in properties["properties"][name]:
+                properties["properties"][name]["description"] = field.description
             if section_of(field) is None or isinstance(default, list):
                 properties["properties"][name]["default"] = default
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

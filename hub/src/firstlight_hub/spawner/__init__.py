@@ -1,4 +1,4 @@
-"""Labs: where they run, what they find there, what they are held to."""
+"""Labs: where they run, what they find there, and which limits apply."""
 
 from firstlight_hub.spawner.configure import configure_spawner
 from firstlight_hub.spawner.form import options_form

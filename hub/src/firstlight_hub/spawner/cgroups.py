@@ -1,4 +1,4 @@
-"""Control groups, version 1 and 2: a group for each lab, with its limits.
+"""Control groups, versions 1 and 2: a group for each lab, with its limits.
 
 References: cgroups(7); the kernel's ``Documentation/admin-guide/cgroup-v2.rst`` and ``cgroup-v1/``.
 """
@@ -15,20 +15,20 @@ __all__ = ["CONTROLLERS", "Hierarchy", "find_hierarchy", "members", "remove"]
 
 CONTROLLERS = ("memory", "cpu", "pids")
 _PERIOD = 100_000
-"""Microseconds over which CPU time is shared out; the kernel's default."""
+"""The period of a CPU quota in microseconds; the kernel's default."""
 
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Where groups can be made.
+    """Where groups can be created.
 
     Attributes
     ----------
     roots
-        Controller → the directory below which a group can be made; with version 2 it is the same
-        for each.
+        For each controller the directory below which groups can be created; with version 2 it is
+        the same for all.
     unified
-        Whether it is version 2.
+        Whether this is version 2.
     reason
         Why some controllers are missing.
     """
@@ -38,23 +38,23 @@ class Hierarchy:
     reason: str = ""
 
     def create(self, name: str, *, memory: int, cpu: float, processes: int) -> tuple[Path, ...]:
-        """Make a group for a lab, or take the one that is there, and set its limits.
+        """Create a group for a lab unless it exists, and set its limits.
 
         Parameters
         ----------
         name
             Path below the root, such as ``firstlight-1a2b/vera``.
         memory
-            Bytes; page cache counts, but is given back first.
+            In bytes; page cache counts, but is reclaimed first.
         cpu
-            Cores.
+            Number of cores.
         processes
-            Processes and threads.
+            Number of processes and threads.
 
         Returns
         -------
         tuple of Path
-            The directories: one with version 2, one a controller with version 1.
+            The directories: one with version 2, one for each controller with version 1.
         """
         folders = []
         for controller, root in self.roots.items():
@@ -74,7 +74,7 @@ class Hierarchy:
                     _delegate(root, folder, self.roots)
                 folder.mkdir(parents=True, exist_ok=True)
             except FileNotFoundError:
-                # Another lab ended, and was the last one of the folder above.
+                # Another lab ended, the last one in the parent directory.
                 if attempt == 4:
                     raise
             else:
@@ -82,12 +82,12 @@ class Hierarchy:
 
 
 def find_hierarchy(root: Path = Path("/sys/fs/cgroup")) -> Hierarchy:
-    """Find out what control groups this process may use, by trying."""
+    """Return the control groups that this process may use, found out by trying."""
     if (root / "cgroup.controllers").exists():
         there = (root / "cgroup.controllers").read_text().split()
         roots, unified = {name: root for name in CONTROLLERS if name in there}, True
     else:
-        # A machine may mount cpu and cpuacct together; the links lead to the right place.
+        # A machine may mount cpu and cpuacct together; then these are symbolic links.
         roots, unified = (
             {name: root / name for name in CONTROLLERS if (root / name).is_dir()},
             False,
@@ -102,12 +102,12 @@ def find_hierarchy(root: Path = Path("/sys/fs/cgroup")) -> Hierarchy:
             trial.rmdir()
             usable[name] = place
         except OSError as error:
-            reason = f"control groups cannot be made here ({error.strerror})"
+            reason = f"control groups cannot be created here ({error.strerror})"
     return Hierarchy(usable, unified, reason)
 
 
 def members(folders: tuple[str, ...]) -> set[int]:
-    """Return the processes in a lab's groups."""
+    """Return the ids of the processes in a lab's groups."""
     found: set[int] = set()
     for folder in folders:
         with suppress(OSError):
@@ -128,11 +128,11 @@ def remove(folders: tuple[str, ...]) -> None:
             else:
                 break
         with suppress(OSError):
-            Path(folder).parent.rmdir()  # the instance's own, when this was its last lab
+            Path(folder).parent.rmdir()  # the platform's own, if this was its last lab
 
 
 def _delegate(root: Path, folder: Path, controllers: dict[str, Path] | list[str]) -> None:
-    """Let the groups on the way down use the controllers (version 2)."""
+    """Enable the controllers in all groups above a folder (version 2)."""
     words = " ".join(f"+{name}" for name in controllers)
     for parent in reversed([path for path in folder.parents if path.is_relative_to(root)]):
         parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The form that starts a lab: its sizes, as cards to choose from."""
+"""The form that starts a lab: a card for each size."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["in_words", "options_form"]
 
 
 def options_form(labs: Labs, last: str | None = None) -> str:
-    """Return the form's fields; nothing where there is nothing to choose.
+    """Return the form's fields; an empty string if there is only one size.
 
     Parameters
     ----------
     labs
-        What is offered.
+        The sizes that are offered.
     last
-        The size that this person chose last; it is chosen beforehand.
+        The size that this person chose last; it is preselected.
     """
     if len(labs.sizes) == 1:
         return ""
@@ -28,7 +28,7 @@ def options_form(labs: Labs, last: str | None = None) -> str:
 
 
 def in_words(size: LabSize) -> str:
-    """Return what a size gives, such as ``2 cores, 4 GiB of memory``."""
+    """Return a description of a size, such as ``2 cores, 4 GiB of memory``."""
     cores = f"{size.cpu:g} core{'s' * (size.cpu != 1)}"
     gib = size.memory / 1024**3
     memory = f"{gib:.3g} GiB" if gib >= 1 else f"{size.memory / 1024**2:.0f} MiB"

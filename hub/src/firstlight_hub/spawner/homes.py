@@ -1,4 +1,4 @@
-"""Home directories: one for each person, theirs alone."""
+"""Home directories: one for each person, private to them."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from pathlib import Path
 
 from firstlight_hub.spawner.models import EtcFile
 
-__all__ = ["ensure_home", "ensure_private_folder", "write_private_files"]
+__all__ = ["ensure_home", "write_private_files"]
 
 
 def ensure_home(homes: Path, name: str, owner: tuple[int, int] | None) -> tuple[Path, bool]:
-    """Make a person's home directory unless it is there.
+    """Create a person's home directory unless it exists.
 
     Parameters
     ----------
     homes
-        The directory of all homes; nobody but the platform may write there.
+        The directory of all homes, where only the platform may write.
     owner
-        Numeric user and group; None where labs run as the operator.
+        Numeric user and group; None if labs run as the operator.
 
     Returns
     -------
     home, new
-        The directory, and whether it was made just now.
+        The directory, and whether it was created just now.
 
     Raises
     ------
     OSError
-        If it cannot be made, or is something else than a directory of the person's.
+        If it cannot be created, or exists and is not a directory.
     """
     homes.mkdir(mode=0o711, exist_ok=True)
     homes.chmod(0o711)
     home = homes / name
     new = not home.exists()
-    ensure_private_folder(home, owner)
+    _ensure_private_folder(home, owner)
     return home, new
 
 
-def ensure_private_folder(folder: Path, owner: tuple[int, int] | None) -> None:
-    """Make a directory that only its owner can look into."""
+def _ensure_private_folder(folder: Path, owner: tuple[int, int] | None) -> None:
+    """Create a directory that only its owner can enter."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
@@ -55,11 +55,12 @@ def ensure_private_folder(folder: Path, owner: tuple[int, int] | None) -> None:
 def write_private_files(
     folder: Path, files: Mapping[str, EtcFile], owner: tuple[int, int] | None
 ) -> None:
-    """Write files that a lab reads into a directory of its own, which only the lab may enter.
+    """Write files for a lab into a directory that only this lab may enter.
 
     Notes
     -----
-    The lab gets the directory last: nothing in it is a link of the lab's while the platform writes.
+    The directory is given to the lab last, so that the lab cannot put symbolic links where the
+    platform writes.
     """
     folder.parent.mkdir(mode=0o711, exist_ok=True)
     folder.parent.chmod(0o711)

@@ -1,26 +1,34 @@
-"""Labs that run although the hub knows nothing of them."""
+"""Labs that run although the hub does not know them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from jupyterhub import orm
+
+from firstlight_hub.protocols import EndsLeftovers, Hub
 
 __all__ = ["end_leftovers"]
 
 
-async def end_leftovers(app: Any, state_dir: Path) -> None:
+async def end_leftovers(hub: Hub, state_dir: Path) -> None:
     """End the labs that a hub left behind when it was killed while they were starting.
 
     Parameters
     ----------
-    app
+    hub
         The hub.
     state_dir
-        The platform's state directory, with a note of each lab in ``run/labs``.
+        The platform's state directory, with a record of each lab in ``run/labs``.
+
+    Notes
+    -----
+    With ``state_dir`` given, this is a hook for `FirstLightHub.start_hooks`.
     """
-    for note in sorted((state_dir / "run" / "labs").glob("*.json")):
-        person = orm.User.find(app.db, note.stem)
-        if person is not None:
-            await app.users[person].spawner.end_leftover()
+    for record in sorted((state_dir / "run" / "labs").glob("*.json")):
+        orm_user = orm.User.find(hub.db, record.stem)
+        if orm_user is None:
+            continue
+        spawner = hub.users[orm_user].spawner
+        if isinstance(spawner, EndsLeftovers):
+            await spawner.end_leftover()

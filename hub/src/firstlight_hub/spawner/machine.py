@@ -1,19 +1,17 @@
-"""What this machine can do, found out by trying."""
+"""What this machine can enforce on labs, found out by trying."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from firstlight_hub.spawner.cgroups import CONTROLLERS, Hierarchy, find_hierarchy
 from firstlight_hub.spawner.models import Capabilities, Hidden, LabInstallation, LabSpec, Namespaces
+from firstlight_hub.spawner.start_parent import child_command
 
-__all__ = ["LAUNCHER", "InstallationError", "closed_directories", "inspect", "probe"]
-
-LAUNCHER = Path(__file__).with_name("launcher.py")
+__all__ = ["InstallationError", "closed_directories", "inspect", "probe"]
 
 _ASK = """
 import json, sys
@@ -31,21 +29,21 @@ class InstallationError(Exception):
 
 
 def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
-    """Find out what labs can be held to; takes some ten milliseconds."""
+    """Return what can be enforced on labs; this takes some ten milliseconds."""
     groups = find_hierarchy() if hierarchy is None else hierarchy
     root = os.geteuid() == 0
     namespaces: Namespaces = "root" if root else "user"
     problem = _try_namespaces(namespaces)
-    reasons = {"cgroups": groups.reason or "this machine lacks some control groups"}
+    reasons = {"cgroups": groups.reason or "this machine does not have all control groups"}
     if problem:
-        reasons["namespaces"] = f"private namespaces cannot be made here ({problem})"
+        reasons["namespaces"] = f"private namespaces cannot be created here ({problem})"
     if set(groups.roots) == set(CONTROLLERS):
         del reasons["cgroups"]
     return Capabilities(root, "" if problem else namespaces, frozenset(groups.roots), reasons)
 
 
 def _try_namespaces(kind: Namespaces) -> str:
-    """Run a program in namespaces of its own; return what went wrong, or nothing."""
+    """Run a program in private namespaces; return what went wrong, or an empty string."""
     trial = LabSpec(
         command=("/bin/sh", "-c", "exit 0"),
         environment={},
@@ -59,7 +57,7 @@ def _try_namespaces(kind: Namespaces) -> str:
     reading, writing = os.pipe()
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", str(LAUNCHER), str(writing)],
+            child_command(writing),
             input=json.dumps(trial.as_json()).encode(),
             pass_fds=(writing,),
             capture_output=True,
@@ -68,18 +66,18 @@ def _try_namespaces(kind: Namespaces) -> str:
         )
         os.close(writing)
         writing = -1
-        said = os.read(reading, 4096)
+        answer = os.read(reading, 4096)
     finally:
         os.close(reading)
         if writing >= 0:
             os.close(writing)
-    if said:
-        return str(json.loads(said)["error"])
+    if answer:
+        return str(json.loads(answer)["error"])
     return "" if done.returncode == 0 else done.stderr.decode(errors="replace").strip()[-200:]
 
 
 def inspect(python: Path) -> LabInstallation:
-    """Ask the labs' interpreter where it reads from and which variables it wants.
+    """Ask the labs' interpreter which directories it reads and which variables it needs.
 
     Raises
     ------
@@ -105,7 +103,7 @@ def inspect(python: Path) -> LabInstallation:
 
 
 def closed_directories(paths: tuple[Path, ...]) -> frozenset[Path]:
-    """Return the directories above some paths that other accounts may not pass through."""
+    """Return those directories at or above some paths that other accounts may not pass through."""
     found = set()
     for path in paths:
         for folder in (path, *path.parents):

@@ -1,10 +1,12 @@
-"""What a lab is made of, as plain data."""
+"""The specification of a lab and what the machine can enforce, as plain data."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import JsonValue
 
 __all__ = [
     "Capabilities",
@@ -18,7 +20,7 @@ __all__ = [
 ]
 
 Namespaces = Literal["root", "user", ""]
-"""How private namespaces are made: by the superuser, by a user namespace, or not at all."""
+"""How private namespaces are created: by root, in a user namespace, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class LabInstallation:
     python
         Its interpreter.
     paths
-        Every directory that it reads: the environment, the interpreter's own, packages elsewhere.
+        All directories that it reads: the environment, the interpreter's own, packages elsewhere.
     environment
-        Variables that its packages ask for.
+        Variables that its packages need.
     """
 
     python: Path
@@ -42,18 +44,18 @@ class LabInstallation:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What this machine can hold a lab to.
+    """What this machine can enforce on a lab.
 
     Attributes
     ----------
     accounts
         Whether each lab can run under a numeric user of its own.
     namespaces
-        How private namespaces can be made.
+        How private namespaces can be created.
     controllers
-        The control groups that can be written: of ``memory``, ``cpu``, ``pids``.
+        The usable control groups, of ``memory``, ``cpu`` and ``pids``.
     reasons
-        Why something cannot be had, by ``namespaces`` or ``cgroups``.
+        Why ``namespaces`` or ``cgroups`` are unavailable.
     """
 
     accounts: bool
@@ -64,20 +66,20 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Guarantee:
-    """One thing that labs are held to on this machine, or are not."""
+    """One kind of isolation or limit, and whether this machine enforces it."""
 
     name: str
     enforced: bool
     detail: str
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the guarantee as plain data."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A directory or file that a lab sees, though what is around it is hidden."""
+    """A directory or file that a lab sees although its surroundings are hidden."""
 
     source: str
     target: str
@@ -86,7 +88,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Hidden:
-    """A directory of the machine in whose place a lab sees an empty one of its own."""
+    """A directory of the machine that a lab sees replaced by an empty one of its own."""
 
     path: str
     options: str = "mode=755,size=1m"
@@ -94,7 +96,7 @@ class Hidden:
 
 @dataclass(frozen=True)
 class EtcFile:
-    """A file of a lab's own ``/etc``; one that only its owner may read belongs to the lab."""
+    """A file of a lab's own ``/etc``; if only its owner may read it, that owner is the lab."""
 
     text: str
     mode: int = 0o644
@@ -102,7 +104,7 @@ class EtcFile:
 
 @dataclass(frozen=True)
 class Seed:
-    """A folder that each home gets a copy of, once, and a link to the original."""
+    """A directory that each home gets a copy of, once, and a link to the original."""
 
     source: str
     copy: str
@@ -111,20 +113,20 @@ class Seed:
 
 @dataclass(frozen=True)
 class LabSpec:
-    """All that the launcher has to know; it travels as JSON through a pipe.
+    """All that `start_child` has to know; it is sent as JSON through a pipe.
 
     Attributes
     ----------
     command, environment, directory
-        What to execute, and where.
+        What to execute, with which variables, and where.
     owner
         Numeric user and group of the lab.
     account
-        Whether the launcher has to become that user.
+        Whether the child has to become that user.
     processes
-        Processes and threads at most, where no control group counts them; 0 for no limit.
+        Maximum number of processes and threads, if no control group limits it; 0 for no limit.
     cgroup_procs
-        Files to write the process into, to be held by the control groups.
+        The ``cgroup.procs`` files to join the control groups by.
     """
 
     command: tuple[str, ...]
@@ -140,6 +142,6 @@ class LabSpec:
     cgroup_procs: tuple[str, ...] = ()
     seeds: tuple[Seed, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain data; holds secrets."""
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the specification as plain data; it contains secrets."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Pure decisions: which size, what a lab sees, what it is held to."""
+"""Pure decisions: which size a lab has, what it sees, and what is enforced."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.spawner.models import Capabilities, Guarantee, Hidden, Namespaces, Shown
 
 __all__ = [
     "Isolation",
-    "UnknownSize",
+    "UnknownSizeError",
     "choose_size",
     "decide_isolation",
     "guarantees",
@@ -25,24 +26,24 @@ __all__ = [
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 (these are hidden, not used)
 
 
-class UnknownSize(Exception):  # noqa: N818 (a person's choice, not a fault)
-    """A size was asked for that is not offered."""
+class UnknownSizeError(Exception):
+    """The requested size is not one of those offered."""
 
 
-def choose_size(labs: Labs, options: Mapping[str, Any]) -> LabSize:
-    """Return the size that somebody chose; without a choice, the site's default.
+def choose_size(labs: Labs, options: Mapping[str, JsonValue]) -> LabSize:
+    """Return the size that somebody chose, or the site's default if they did not choose.
 
     Parameters
     ----------
     labs
-        What is offered.
+        The sizes that are offered.
     options
         The hub's user options; a form sends lists.
 
     Raises
     ------
-    UnknownSize
-        With a sentence for the person.
+    UnknownSizeError
+        If the size is not offered; the message is for the person.
     """
     wanted = wanted_size(options)
     if wanted is None:
@@ -51,19 +52,19 @@ def choose_size(labs: Labs, options: Mapping[str, Any]) -> LabSize:
     if wanted not in names:
         near = get_close_matches(wanted[:40], names, n=1)
         asked = f" Did you mean {near[0]}?" if near else ""
-        raise UnknownSize(
-            f"There is no lab size {wanted[:40]!r}.{asked} There are: {', '.join(names)}."
+        raise UnknownSizeError(
+            f"There is no lab size {wanted[:40]!r}.{asked} Available: {', '.join(names)}."
         )
     return labs.sizes[names.index(wanted)]
 
 
-def wanted_size(options: Mapping[str, Any] | None) -> str | None:
-    """Return the name of the size that somebody asked for; None if they did not.
+def wanted_size(options: Mapping[str, JsonValue] | None) -> str | None:
+    """Return the name of the size that somebody asked for, or None.
 
     Parameters
     ----------
     options
-        The hub's user options, of whatever a client sent or a database kept: a form sends lists.
+        The hub's user options, as a client sent them or the database kept them: a form sends lists.
     """
     wanted = (options or {}).get("size") or None
     if isinstance(wanted, list | tuple):
@@ -73,7 +74,7 @@ def wanted_size(options: Mapping[str, Any] | None) -> str | None:
 
 @dataclass(frozen=True)
 class Isolation:
-    """What a lab will be held to; `missing` says what a site that requires all lacks."""
+    """What is enforced on a lab; `missing` is what a site with ``require`` would need."""
 
     account: bool
     namespaces: Namespaces
@@ -82,36 +83,36 @@ class Isolation:
 
 
 def decide_isolation(mode: str, can: Capabilities) -> Isolation:
-    """Decide from the site's wish and the machine's means.
+    """Decide what is enforced, given the site's setting and the machine's capabilities.
 
     Parameters
     ----------
     mode
         ``spawner.isolation`` of ``platform.yaml``.
     can
-        What this machine can do.
+        What this machine can enforce.
 
     Notes
     -----
-    Whatever the mode, the superuser's own account never runs a lab.
+    Whatever the mode, root's own account never runs a lab.
     """
     if mode == "off":
         return Isolation(can.accounts, "", frozenset())
     missing = []
     if mode == "require":
         missing = [item.name for item in guarantees(mode, can) if not item.enforced]
-        missing.remove("Network between labs")  # nothing on one machine can promise it
+        missing.remove("Network between labs")  # never enforced on one machine
     return Isolation(can.accounts, can.namespaces, can.controllers, tuple(missing))
 
 
 def guarantees(mode: str, can: Capabilities) -> tuple[Guarantee, ...]:
-    """Say what labs are held to on this machine, and what not and why."""
+    """Return what is enforced on labs on this machine; where it is not, the reason."""
     off = mode == "off"
-    switched = "switched off by spawner.isolation"
+    turned_off = "turned off by spawner.isolation"
     why_not = {
         "account": "the platform does not run as root, so labs run as the operator",
-        "namespaces": switched if off else can.reasons.get("namespaces", ""),
-        "cgroups": switched if off else can.reasons.get("cgroups", ""),
+        "namespaces": turned_off if off else can.reasons.get("namespaces", ""),
+        "cgroups": turned_off if off else can.reasons.get("cgroups", ""),
     }
     private = bool(can.namespaces) and not off
     found = [
@@ -135,13 +136,13 @@ def guarantees(mode: str, can: Capabilities) -> tuple[Guarantee, ...]:
     ]
     for controller, name in (("memory", "Memory limit"), ("cpu", "CPU limit")):
         held = controller in can.controllers and not off
-        detail = "by control group, as the chosen size says" if held else why_not["cgroups"]
+        detail = "by control group, according to the chosen size" if held else why_not["cgroups"]
         found.append(Guarantee(name, held, detail))
     counted = "pids" in can.controllers and not off
     if counted:
-        detail = "by control group, as the chosen size says"
+        detail = "by control group, according to the chosen size"
     else:
-        detail = "by resource limit, over all of the account's labs"
+        detail = "by resource limit, for all processes of the account"
     found.append(Guarantee("Process limit", counted or (can.accounts and not off), detail))
     found.append(
         Guarantee(
@@ -161,20 +162,20 @@ def hidden_directories(
     home_of_operator: Path | None,
     scratch: int,
 ) -> tuple[Hidden, ...]:
-    """Return the directories that a lab must not see, parents first.
+    """Return the directories that a lab must not see, in any order.
 
     Parameters
     ----------
     state_dir
-        The platform's state, with secrets, logs and all homes.
+        The platform's state directory, with secrets, logs and all homes.
     needed
         What a lab reads.
     closed
         Directories that a lab's account may not pass through.
     home_of_operator
-        Hidden too where labs run as the operator.
+        Hidden too if labs run as the operator.
     scratch
-        Size of the lab's own ``/tmp``, bytes.
+        Size of the lab's own ``/tmp`` in bytes.
     """
     behind = {
         folder
@@ -187,17 +188,17 @@ def hidden_directories(
         private.add(home_of_operator)
     found = [Hidden(path, f"mode=1777,size={scratch}") for path in _SHARED]
     found += [Hidden(str(path)) for path in private]
-    return tuple(sorted(found, key=lambda entry: entry.path.count("/")))
+    return tuple(found)
 
 
 def shown_paths(
     hidden: Sequence[Hidden], needed: Iterable[Path], others: Iterable[Shown]
 ) -> tuple[Shown, ...]:
-    """Return what has to be shown again, parents first: whatever is needed and would be hidden."""
+    """Return what has to be shown again because it is needed and would be hidden."""
     places = [Path(entry.path) for entry in hidden]
     found = [
         Shown(str(path), str(path))
         for path in needed
         if any(path.is_relative_to(place) for place in places)
     ]
-    return tuple(sorted([*found, *others], key=lambda entry: entry.target.count("/")))
+    return (*found, *others)

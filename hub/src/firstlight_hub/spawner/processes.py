@@ -1,4 +1,4 @@
-"""The processes of a lab, as ``/proc`` knows them."""
+"""The processes of a lab, read from ``/proc``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["family", "is_alive", "kill", "start_ticks"]
 
 
 def _stat(pid: int) -> list[str] | None:
-    """Return ``/proc/PID/stat`` from the state on (proc(5)); the name before it may hold spaces."""
+    """Return the fields of ``/proc/PID/stat`` after the name, which may contain spaces."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -22,19 +22,19 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def start_ticks(pid: int) -> int:
-    """Return when a process started; with its number this names it for ever. 0 if it is gone."""
+    """Return when a process started, or 0 if it is gone; pid and start identify it uniquely."""
     fields = _stat(pid)
     return int(fields[19]) if fields else 0
 
 
 def is_alive(pid: int, ticks: int) -> bool:
-    """Tell whether a process is still the one that was noted; numbers are used again."""
+    """Return whether a process still is the recorded one; pids are reused."""
     fields = _stat(pid)
     return fields is not None and fields[0] not in "ZX" and int(fields[19]) == ticks
 
 
 def family(pid: int, folders: tuple[str, ...]) -> set[int]:
-    """Return a lab's processes: descendants and session of its first, and its control groups'."""
+    """Return a lab's processes: descendants and session of its first, and its groups' members."""
     children: dict[int, list[int]] = defaultdict(list)
     found: set[int] = set()
     for entry in os.listdir("/proc"):  # noqa: PTH208 (called often)
@@ -51,7 +51,7 @@ def family(pid: int, folders: tuple[str, ...]) -> set[int]:
 
 
 def kill(pids: set[int], number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal to each of them; who is gone already does not matter."""
+    """Send a signal to each process that still exists."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)

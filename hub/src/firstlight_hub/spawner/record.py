@@ -1,11 +1,12 @@
-"""The note about a running lab: it outlives the hub, and the ``firstlight`` command reads it."""
+"""The record of a running lab: it outlives the hub, and the ``firstlight`` command reads it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+
+from pydantic import JsonValue, TypeAdapter
 
 from firstlight_hub.spawner import processes
 
@@ -14,20 +15,20 @@ __all__ = ["LabRecord"]
 
 @dataclass(frozen=True)
 class LabRecord:
-    """A running lab.
+    """What has to be known of a running lab to find and end it.
 
     Attributes
     ----------
     pid, start_ticks
-        Its outermost process; the two together name it for ever.
+        Its outermost process, which the two together identify uniquely.
     port
-        Where it listens, on 127.0.0.1.
+        The port on 127.0.0.1 that it listens on.
     cgroup
-        Its control groups' directories.
+        The directories of its control groups.
     token_id
-        The hub's name for the token of the data services.
+        The hub's id of its token for the data services.
     hub_token_id
-        And for the token with which the lab asks the hub who its visitors are.
+        The hub's id of the token with which the lab asks the hub who its visitors are.
     """
 
     user: str
@@ -38,35 +39,38 @@ class LabRecord:
     token_id: str = ""
     hub_token_id: str = ""
 
-    @classmethod
-    def from_json(cls, noted: dict[str, Any]) -> Self:
-        """Read what `as_json` gave."""
-        return cls(**{**noted, "cgroup": tuple(noted.get("cgroup") or ())})
+    @staticmethod
+    def from_json(record: JsonValue) -> LabRecord:
+        """Return the record that plain data describe; `ValueError` if they are invalid."""
+        return _RECORD.validate_python(record)
 
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """Read a record's file; None if there is none, or it is of no use."""
+    @staticmethod
+    def read(path: Path) -> LabRecord | None:
+        """Read a record's file; None if it does not exist or is invalid."""
         try:
-            return cls.from_json(json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError):
+            return LabRecord.from_json(json.loads(path.read_text()))
+        except (OSError, ValueError):
             return None
 
     def write(self, path: Path) -> None:
-        """Write the record's file, all of it or nothing."""
+        """Write the record's file atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_text(json.dumps(self.as_json()) + "\n")
         temporary.replace(path)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain data; no secrets."""
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the record as plain data; it contains no secrets."""
         return asdict(self)
 
     @property
     def alive(self) -> bool:
-        """Whether the lab runs."""
+        """Whether the lab's outermost process is running."""
         return processes.is_alive(self.pid, self.start_ticks)
 
     def members(self) -> set[int]:
         """Return all of the lab's processes."""
         return processes.family(self.pid, self.cgroup)
+
+
+_RECORD = TypeAdapter(LabRecord)

@@ -1,4 +1,4 @@
-"""``python -m firstlight_hub.spawner.report``: what labs are held to on this machine."""
+"""``python -m firstlight_hub.spawner.report``: what this machine enforces on labs."""
 
 from __future__ import annotations
 

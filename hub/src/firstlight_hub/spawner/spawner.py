@@ -1,4 +1,4 @@
-"""Labs as processes of this machine, each in a place of its own."""
+"""Labs as processes of this machine, each isolated from the others."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
+from pydantic import JsonValue
 from sqlalchemy.orm import Session
-from traitlets import Instance, List, Unicode
+from traitlets import Instance, Integer, List, Unicode
 
 from firstlight_common.runtime import DataSet
 from firstlight_hub.settings.model import Labs, LabSize
@@ -24,93 +25,94 @@ from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of, repositories
 from firstlight_hub.spawner.environment import nublado_files
-from firstlight_hub.spawner.failure import LabFailure
+from firstlight_hub.spawner.errors import LabStartError
 from firstlight_hub.spawner.form import in_words, options_form
 from firstlight_hub.spawner.homes import ensure_home, write_private_files
-from firstlight_hub.spawner.launch import Launched, LaunchError, launch, tail
 from firstlight_hub.spawner.machine import closed_directories
 from firstlight_hub.spawner.models import Capabilities, LabInstallation, LabSpec
 from firstlight_hub.spawner.policy import (
     Isolation,
-    UnknownSize,
+    UnknownSizeError,
     choose_size,
     decide_isolation,
     wanted_size,
 )
 from firstlight_hub.spawner.record import LabRecord
+from firstlight_hub.spawner.start_parent import LabProcess, LaunchError, start_process, tail
 
 __all__ = ["LabSpawner"]
 
 TUTORIAL = "/lab/tree/tutorials/01-first-light.ipynb"
-"""Where a first visit leads."""
+"""The page that a first visit opens."""
 
 _POLL_SECONDS = 0.03
-_LOG_LINES = 25
 
 
 class LabSpawner(Spawner):
-    """Starts a lab in private namespaces, under its own account, held by control groups.
+    """Starts a lab in private namespaces, under its own account, limited by control groups.
 
     Notes
     -----
     `start` returns only when the port answers: the hub's own check for it backs off exponentially,
-    which makes a person wait twice as long. A lab that dies meanwhile is told of at once. How the
-    process is made is behind `_launch`, where a fork server will take over.
+    which makes a person wait twice as long. If the lab ends before that, the start fails at once.
     """
 
     labs = Instance(Labs, args=(), config=True, help="The sizes that are offered.")
     settings = Instance(SpawnerSettings, args=(), config=True, help="Isolation and time-outs.")
     installation = Instance(LabInstallation, config=True, help="The labs' environment.")
-    machine = Instance(Capabilities, config=True, help="What this machine can hold a lab to.")
+    machine = Instance(Capabilities, config=True, help="What this machine can enforce.")
     state_dir = Unicode(config=True, help="The platform's state directory.")
-    tutorials_dir = Unicode(config=True, help="The folder that each new home gets a copy of.")
+    tutorials_dir = Unicode(config=True, help="The directory that each new home gets a copy of.")
     datasets = List(Instance(DataSet), config=True, help="The site's data sets.")
-    public_origin = Unicode(config=True, help="The platform's address; no slash at its end.")
+    public_origin = Unicode(config=True, help="The platform's address, without a trailing slash.")
     contact = Unicode(config=True, help="Whom to ask when a lab does not start.")
     data_scopes = List(
         Unicode(), config=True, help="Scopes of a lab's token for the data services."
+    )
+    uid = Integer(
+        None, allow_none=True, help="The person's numeric account; the authenticator sets it."
     )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.record: LabRecord | None = None
         self.failure_log = ""
-        self._launched: Launched | None = None
+        self._process: LabProcess | None = None
         self._steps: list[tuple[int, str]] = []
         self._stepped = asyncio.Event()
 
-    # --- what the hub asks
+    # --- what the hub calls
 
     async def get_options_form(self) -> str:
-        """Return the form's fields, the person's last choice made beforehand."""
+        """Return the form's fields, with the person's last choice preselected."""
         last = self.orm_spawner.user_options if self.orm_spawner else None
         return options_form(self.labs, wanted_size(last))
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take up a lab that outlived the hub."""
+    def load_state(self, state: dict[str, JsonValue]) -> None:
+        """Restore the record of a lab that outlived the hub."""
         super().load_state(state)
-        with suppress(KeyError, TypeError):
+        with suppress(KeyError, ValueError):
             self.record = LabRecord.from_json(state["record"])
 
-    def get_state(self) -> dict[str, Any]:
-        """Note the lab, for after a restart of the hub."""
-        state: dict[str, Any] = super().get_state()
+    def get_state(self) -> dict[str, JsonValue]:
+        """Return the lab's record, which the hub stores."""
+        state: dict[str, JsonValue] = super().get_state()
         if self.record:
             state["record"] = self.record.as_json()
         return state
 
     def clear_state(self) -> None:
-        """Forget the lab."""
+        """Forget the lab's record."""
         super().clear_state()
         self.record = None
 
     def get_env(self) -> dict[str, str]:
-        """Return JupyterHub's own variables, for a lab that is about to start."""
+        """Return JupyterHub's own variables for a lab that is about to start."""
         return {name: str(value) for name, value in super().get_env().items()}
 
     async def poll(self) -> int | None:
-        """Return None while the lab runs, else how it ended."""
-        if self._launched is not None and (status := self._launched.ended()) is not None:
+        """Return None while the lab runs, else its exit code."""
+        if self._process is not None and (status := self._process.ended()) is not None:
             await self._clean_up()
             return status
         if self.record is None:
@@ -120,18 +122,18 @@ class LabSpawner(Spawner):
         await self._clean_up()
         return 0
 
-    async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """Tell what is being done, step by step, as it is done."""
-        told = 0
+    async def progress(self) -> AsyncIterator[dict[str, int | str]]:
+        """Yield the steps of a start as they happen."""
+        sent = 0
         while True:
-            for percent, words in self._steps[told:]:
-                told += 1
-                yield {"progress": percent, "message": words}
+            for percent, message in self._steps[sent:]:
+                sent += 1
+                yield {"progress": percent, "message": message}
             self._stepped.clear()
             await self._stepped.wait()
 
     async def start(self) -> tuple[str, int]:
-        """Start the lab; return its address when it answers."""
+        """Start the lab, and return its address when it answers."""
         self._steps.clear()
         self.failure_log = ""
         size = self._size()
@@ -143,11 +145,13 @@ class LabSpawner(Spawner):
         try:
             _, new = ensure_home(self._state / "homes", self.user.name, owner)
         except OSError as error:
-            raise self._failure("home", "Your home directory could not be made.", error) from error
+            raise self._failure(
+                "home", "Your home directory could not be created.", error
+            ) from error
         self.port = random_port()
         self.mem_limit, self.cpu_limit = size.memory, size.cpu
         self.default_url = TUTORIAL if new else "/lab"
-        self._step(30, f"Making room: {in_words(size)}")
+        self._step(30, f"Reserving resources: {in_words(size)}")
         groups = self._make_groups(size, isolation)
         token, token_id = self._mint_token()
         request = LabRequest(
@@ -167,15 +171,15 @@ class LabSpawner(Spawner):
             write_private_files(place.nublado, files, owner)
         self._step(50, "Starting JupyterLab")
         await self._launch(spec, groups, token_id)
-        await self._answers()
-        self._step(95, "Ready: opening it")
+        await self._wait_for_answer()
+        self._step(95, "Your lab is ready")
         return ("127.0.0.1", self.port)
 
     async def stop(self, now: bool = False) -> None:
-        """Ask the lab to stop, then make it; return when all of its processes are gone."""
+        """Ask the lab to stop, then kill it; return when all of its processes are gone."""
         if self.record is not None and self.record.alive and not now:
             processes.kill({self.record.pid}, signal.SIGTERM)
-            await self._gone(self.record, self.settings.stop_timeout.total_seconds())
+            await self._wait_for_end(self.record, self.settings.stop_timeout.total_seconds())
         await self._clean_up()
 
     # --- the steps of a start
@@ -190,30 +194,33 @@ class LabSpawner(Spawner):
 
     @property
     def log_file(self) -> Path:
-        """Where the lab's output goes."""
+        """The log of the lab's output."""
         return self._state / "logs" / "labs" / f"{self.user.name}.log"
 
     @property
-    def _session(self) -> Any:
-        """The hub's own database session, which its tokens live in."""
-        return Session.object_session(self.user.orm_user)
+    def _session(self) -> Session:
+        """The hub's own database session, to which its tokens belong."""
+        session = Session.object_session(self.user.orm_user)
+        if session is None:
+            raise RuntimeError("the hub's user belongs to no database session")
+        return session
 
-    def _step(self, percent: int, words: str) -> None:
-        self._steps.append((percent, words))
+    def _step(self, percent: int, message: str) -> None:
+        self._steps.append((percent, message))
         self._stepped.set()
 
     def _size(self) -> LabSize:
         try:
             return choose_size(self.labs, self.user_options)
-        except UnknownSize as error:
-            raise LabFailure(str(error), reason="size") from error
+        except UnknownSizeError as error:
+            raise LabStartError(str(error), reason="size") from error
 
     def _isolation(self) -> Isolation:
         isolation = decide_isolation(self.settings.isolation, self.machine)
         if isolation.missing:
             raise self._failure(
                 "isolation",
-                "This machine cannot keep labs apart as the site requires "
+                "This machine cannot isolate labs as the site requires "
                 f"({', '.join(isolation.missing).lower()}).",
             )
         return isolation
@@ -221,15 +228,13 @@ class LabSpawner(Spawner):
     def _owner(self, isolation: Isolation) -> tuple[int, int] | None:
         if not isolation.account:
             return None
-        people = getattr(self.user.authenticator, "people", None)
-        person = people.by_username(self.user.name) if people else None
-        if person is None:
-            raise LabFailure(
-                f"{self.user.name} has never logged in, so their lab has no account to run under. "
-                f"Let them log in first.",
+        if self.uid is None:
+            raise LabStartError(
+                f"{self.user.name} has never logged in, so there is no account to run their lab "
+                f"under. Ask them to log in first.",
                 reason="account",
             )
-        return (person.uid, person.uid)
+        return (self.uid, self.uid)
 
     def _make_groups(self, size: LabSize, isolation: Isolation) -> tuple[str, ...]:
         if not isolation.controllers:
@@ -248,7 +253,7 @@ class LabSpawner(Spawner):
         return tuple(map(str, folders))
 
     def _mint_token(self) -> tuple[str, str]:
-        """Make the lab's token for the data services, and nothing more."""
+        """Create the lab's token, which is valid for the data services only."""
         token = self.user.new_api_token(
             note="Your lab, for the data services",
             expires_in=int(self.labs.token_lifetime.total_seconds()),
@@ -261,9 +266,9 @@ class LabSpawner(Spawner):
         return str(found.api_id) if found else ""
 
     async def _launch(self, spec: LabSpec, groups: tuple[str, ...], token_id: str) -> None:
-        """Make the process; return when it has become the lab's program."""
+        """Start the process; return when it has become the lab's program."""
         try:
-            launched = self._launched = launch(self.log_file)
+            process = self._process = start_process(self.log_file)
         except OSError as error:
             self._revoke({token_id})
             raise self._failure(
@@ -271,8 +276,8 @@ class LabSpawner(Spawner):
             ) from error
         self.record = LabRecord(
             self.user.name,
-            launched.pid,
-            launched.start_ticks,
+            process.pid,
+            process.start_ticks,
             self.port,
             groups,
             token_id,
@@ -280,23 +285,23 @@ class LabSpawner(Spawner):
         )
         self.record.write(self._record_file)
         try:
-            await launched.become(spec)
+            await process.become(spec)
         except LaunchError as error:
             raise self._failure(
-                "launch", "It could not be set up on this machine.", error
+                "launch", "Your lab could not be set up on this machine.", error
             ) from error
 
-    async def _answers(self) -> None:
+    async def _wait_for_answer(self) -> None:
         """Return when the lab's port answers.
 
         Raises
         ------
-        LabFailure
-            If the lab ends before.
+        LabStartError
+            If the lab ends before that.
         """
         self._step(70, "Waiting for JupyterLab to answer")
         while not await _is_open(self.port):
-            code = self._launched.ended() if self._launched else 0
+            code = self._process.ended() if self._process else 0
             if code is not None:
                 raise self._failure("ended", f"JupyterLab ended at once (exit code {code}).")
             await asyncio.sleep(_POLL_SECONDS)
@@ -317,35 +322,35 @@ class LabSpawner(Spawner):
             passwd=Path("/etc/passwd").read_text(errors="replace"),
         )
 
-    # --- ends
+    # --- the end of a lab
 
     async def end_leftover(self) -> None:
         """End a lab that an earlier hub left behind while it was starting.
 
         Notes
         -----
-        The hub writes down that a lab runs only when its start has ended. If it is killed before,
-        only the lab's own note tells of it.
+        The hub stores that a lab runs only when its start is complete. If it is killed before that,
+        the lab's own record is the only trace of it.
         """
         leftover = LabRecord.read(self._record_file)
         if leftover and not (self.record or self.orm_spawner.server or self.pending):
-            self.log.warning("Ending a lab of %s that the hub did not know", self.user.name)
+            self.log.warning("Ending a lab of %s that the hub does not know", self.user.name)
             await self._remove_leftover(leftover)
 
     async def _remove_leftover(self, record: LabRecord) -> None:
-        if record.alive:  # else its numbers may be somebody else's by now
+        if record.alive:  # else its pids may have been reused
             await self._end(record)
         await self._forget(record)
 
-    async def _gone(self, record: LabRecord, seconds: float) -> None:
-        """Wait for a lab to end by itself."""
+    async def _wait_for_end(self, record: LabRecord, seconds: float) -> None:
+        """Wait until a lab has ended, but no longer than some seconds."""
         end = asyncio.get_running_loop().time() + seconds
-        # A process that is not our child can only be looked at now and then.
+        # A process that is not our child can only be polled.
         while record.alive and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
     async def _end(self, record: LabRecord) -> None:
-        """Kill whatever of a lab is left."""
+        """Kill all processes of a lab that are left."""
         for _ in range(100):
             left = record.members()
             if record.alive:
@@ -353,14 +358,14 @@ class LabSpawner(Spawner):
             if not left:
                 return
             processes.kill(left)
-            if self._launched is not None:
-                self._launched.ended()  # reaps it
+            if self._process is not None:
+                self._process.ended()  # reaps it
             await asyncio.sleep(0.03)
         self.log.error("Some processes of %s's lab cannot be killed", self.user.name)
 
     async def _clean_up(self) -> None:
-        """Remove what a lab leaves: its groups, its note, its token."""
-        record, self._launched = self.record, None
+        """Remove what a lab leaves: processes, control groups, record and tokens."""
+        record, self._process = self.record, None
         if record is not None:
             await self._end(record)
             await self._forget(record)
@@ -369,7 +374,7 @@ class LabSpawner(Spawner):
     async def _forget(self, record: LabRecord) -> None:
         await asyncio.to_thread(cgroups.remove, record.cgroup)
         self._record_file.unlink(missing_ok=True)
-        # The hub would revoke its own token, too, but no longer knows it after a restart.
+        # The hub would revoke its own token too, but no longer knows it after a restart.
         self._revoke({record.token_id, record.hub_token_id})
 
     def _revoke(self, token_ids: set[str]) -> None:
@@ -380,15 +385,15 @@ class LabSpawner(Spawner):
 
     def _failure(
         self, reason: str, sentence: str, cause: BaseException | None = None
-    ) -> LabFailure:
-        """Say what failed and what to do; administrators also see the end of the log."""
+    ) -> LabStartError:
+        """Return the error for a failed start; administrators also see the end of the log."""
         detail = f" ({cause})" if cause else ""
         self.failure_log = tail(self.log_file)
         details = ""
         if self.user.admin:
             details = f"<p>{escape(sentence + detail)} The end of the lab's log:</p>"
             details += f'<pre class="fl-code">{escape(self.failure_log)}</pre>'
-        return LabFailure(
+        return LabStartError(
             f"{sentence} Try again; if it keeps failing, ask {self.contact}.",
             reason=reason,
             log_message=f"{sentence}{detail} See {self.log_file.name}",

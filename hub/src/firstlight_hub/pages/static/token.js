@@ -1,7 +1,7 @@
-// Comfort around JupyterHub's own token.js, which asks for the token and puts it on the page.
+// Additions to JupyterHub's own token.js, which requests the token and shows it on the page.
 "use strict";
 
-// The hub marks the longest time; a month is enough for most, or else the next shorter that is offered.
+// The hub preselects the longest time; choose a month, or the next shorter time that is offered.
 const expires = document.getElementById("token-expiration-seconds");
 const month = 30 * 86400;
 const moderate = [...expires.options].findLast(({ value }) => value !== "" && Number(value) <= month);
@@ -13,7 +13,7 @@ const copied = document.getElementById("token-copied");
 
 new MutationObserver(() => {
   copied.textContent = "";
-  // token.js shows the area after it has filled it in.
+  // token.js shows the area only after it has filled it in.
   requestAnimationFrame(() => {
     area.focus({ preventScroll: true });
     area.scrollIntoView({ block: "center" });
@@ -29,9 +29,9 @@ button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(result.textContent);
     copied.textContent = "Copied.";
   } catch {
-    // Over plain HTTP a browser does not let a page copy.
+    // Over plain HTTP, browsers do not allow a page to copy.
     select();
-    copied.textContent = "Your browser does not let the page copy. The token is marked: press Ctrl+C.";
+    copied.textContent = "Your browser does not allow this page to copy. The token is selected: press Ctrl+C.";
   }
 });
 result.addEventListener("focus", select);

@@ -1,4 +1,4 @@
-"""The history of the tables."""
+"""The migrations of the people database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def upgrade(connection: Connection) -> None:
 
     Notes
     -----
-    Two processes may do this at once: on SQLite the transaction has the write lock.
+    Two processes may do this at the same time: on SQLite the transaction holds the write lock.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))

@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection that `upgrade` passes in."""
+"""Alembic's entry point, which runs on the connection that `upgrade` passes in."""
 
 from __future__ import annotations
 

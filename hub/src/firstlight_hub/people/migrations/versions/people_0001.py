@@ -1,4 +1,4 @@
-"""People, the logins they were seen with, one-time links."""
+"""Create the tables of people, of the logins they were seen with, and of one-time links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     op.create_table(
         "person",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -52,7 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the first tables."""
     op.drop_table("login_link")
     op.drop_table("login_seen")
     op.drop_table("person")

@@ -1,4 +1,7 @@
-"""Making a lab's process: the seam where a fork server will take over."""
+"""The hub's side of a lab's start: create the process and send it the specification.
+
+The process itself runs `firstlight_hub.spawner.start_child`. A fork server will replace this.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,23 @@ from contextlib import suppress
 from pathlib import Path
 
 from firstlight_hub.spawner import processes
-from firstlight_hub.spawner.machine import LAUNCHER
 from firstlight_hub.spawner.models import LabSpec
 
-__all__ = ["LaunchError", "Launched", "launch", "tail"]
+__all__ = ["LabProcess", "LaunchError", "child_command", "start_process", "tail"]
 
+_CHILD = Path(__file__).with_name("start_child.py")
 _LOG_LINES = 25
 
 
 class LaunchError(Exception):
-    """A process did not become a lab.
+    """A process could not become a lab.
 
     Parameters
     ----------
     step
         What it was doing.
     problem
-        What the system said.
+        The operating system's message.
     """
 
     def __init__(self, step: str, problem: str) -> None:
@@ -36,13 +39,13 @@ class LaunchError(Exception):
         self.problem = problem
 
 
-class Launched:
+class LabProcess:
     """A process that is about to become a lab.
 
     Attributes
     ----------
     pid, start_ticks
-        The two together name it for ever.
+        Together they identify the process uniquely.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
@@ -52,7 +55,7 @@ class Launched:
         self.start_ticks = processes.start_ticks(process.pid)
 
     def ended(self) -> int | None:
-        """Return None while it runs, else how it ended; it is reaped then."""
+        """Return None while it runs, else its exit code; it is reaped then."""
         return self._process.poll()
 
     async def become(self, spec: LabSpec) -> None:
@@ -63,39 +66,44 @@ class Launched:
         LaunchError
             If it cannot.
         """
-        said = await asyncio.to_thread(self._converse, json.dumps(spec.as_json()).encode())
-        if said:
-            problem = json.loads(said)
+        answer = await asyncio.to_thread(self._converse, json.dumps(spec.as_json()).encode())
+        if answer:
+            problem = json.loads(answer)
             raise LaunchError(problem["step"], problem["error"])
 
-    def _converse(self, words: bytes) -> bytes:
-        """Write the specification, and return what the launcher says: nothing, if all went well."""
+    def _converse(self, specification: bytes) -> bytes:
+        """Write the specification and return the child's answer, which is empty on success."""
         with suppress(BrokenPipeError):
             if self._process.stdin is not None:
-                self._process.stdin.write(words)
+                self._process.stdin.write(specification)
                 self._process.stdin.close()
         with os.fdopen(self._status, "rb") as status:
             return status.read()
 
 
-def launch(log_file: Path) -> Launched:
-    """Start a process in a session of its own, so that it outlives the hub.
+def child_command(status: int) -> list[str]:
+    """Return the command of a child that reports errors to a file descriptor."""
+    return [sys.executable, "-I", "-S", str(_CHILD), str(status)]
+
+
+def start_process(log_file: Path) -> LabProcess:
+    """Start a process in its own session, so that it outlives the hub.
 
     Parameters
     ----------
     log_file
-        Gets the lab's output; that of the last time is kept beside it.
+        Receives the lab's output; the previous log is kept next to it.
 
     Raises
     ------
     OSError
-        If there can be no process, or no log.
+        If the process or the log cannot be created.
     """
     log = _open_log(log_file)
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(LAUNCHER), str(writing)],
+            child_command(writing),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -109,7 +117,7 @@ def launch(log_file: Path) -> Launched:
     finally:
         os.close(writing)
         os.close(log)
-    return Launched(process, reading)
+    return LabProcess(process, reading)
 
 
 def tail(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The launcher, for real: what it becomes sees, is and may only what the specification says."""
+"""A lab's start, for real: the lab sees, is and may do only what the specification says."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from firstlight_hub.spawner import machine, processes
-from firstlight_hub.spawner.launch import LaunchError, launch
 from firstlight_hub.spawner.models import EtcFile, Hidden, LabSpec, Seed, Shown
+from firstlight_hub.spawner.start_parent import LaunchError, start_process
 
 ROOT = os.geteuid() == 0
 OWNER = (123_456, 123_456) if ROOT else (os.geteuid(), os.getegid())
@@ -57,9 +57,9 @@ def spec(home: Path) -> LabSpec:
 
 def run(spec: LabSpec, log: Path, script: str = "true") -> tuple[int, str]:
     """Launch a lab that runs a shell script; return how it ended and what it said."""
-    launched = launch(log)
-    asyncio.run(launched.become(replace(spec, command=("/bin/sh", "-c", script))))
-    while (code := launched.ended()) is None:
+    started = start_process(log)
+    asyncio.run(started.become(replace(spec, command=("/bin/sh", "-c", script))))
+    while (code := started.ended()) is None:
         time.sleep(0.01)
     return code, log.read_text()
 
@@ -142,19 +142,19 @@ def test_a_lab_is_nobody_else_and_can_become_nobody_else(spec: LabSpec, tmp_path
 @needs_namespaces
 def test_when_a_lab_ends_nothing_of_it_stays(spec: LabSpec, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    launched = launch(log)
+    started = start_process(log)
     script = "setsid sleep 987 & setsid nohup sleep 988 & echo ready; exec sleep 989"
-    asyncio.run(launched.become(replace(spec, command=("/bin/sh", "-c", script))))
+    asyncio.run(started.become(replace(spec, command=("/bin/sh", "-c", script))))
     end = time.monotonic() + 10
-    while len(processes.family(launched.pid, ())) < 5 and time.monotonic() < end:
+    while len(processes.family(started.pid, ())) < 5 and time.monotonic() < end:
         time.sleep(0.02)
-    family = processes.family(launched.pid, ())
-    os.kill(launched.pid, signal.SIGTERM)
-    while launched.ended() is None and time.monotonic() < end:
+    family = processes.family(started.pid, ())
+    os.kill(started.pid, signal.SIGTERM)
+    while started.ended() is None and time.monotonic() < end:
         time.sleep(0.02)
 
     assert len(family) >= 5
-    assert launched.ended() == 256 - signal.SIGTERM
+    assert started.ended() == 256 - signal.SIGTERM
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
 
 
@@ -176,24 +176,24 @@ def test_without_namespaces_the_process_itself_becomes_the_lab(home: Path, tmp_p
 
 
 def test_what_fails_is_named(spec: LabSpec, tmp_path: Path) -> None:
-    launched = launch(tmp_path / "log")
+    started = start_process(tmp_path / "log")
     broken = replace(spec, namespaces="", directory="/", command=("/nowhere/python",), shown=())
 
     with pytest.raises(LaunchError, match=r"starting /nowhere/python: .*No such file"):
-        asyncio.run(launched.become(broken))
-    while (code := launched.ended()) is None:
+        asyncio.run(started.become(broken))
+    while (code := started.ended()) is None:
         time.sleep(0.01)
     assert code == 125
 
 
 @needs_namespaces
 def test_what_cannot_be_shown_is_named(spec: LabSpec, tmp_path: Path) -> None:
-    launched = launch(tmp_path / "log")
+    started = start_process(tmp_path / "log")
     broken = replace(spec, shown=(Shown("/nowhere", "/home/vera", writable=True),))
 
     with pytest.raises(LaunchError, match="view of the file system"):
-        asyncio.run(launched.become(broken))
-    while launched.ended() is None:
+        asyncio.run(started.become(broken))
+    while started.ended() is None:
         time.sleep(0.01)
 
 
@@ -220,13 +220,13 @@ def test_a_new_home_gets_its_own_copy_once(spec: LabSpec, home: Path, tmp_path: 
 
 
 def test_no_secret_is_in_the_process_list(spec: LabSpec, tmp_path: Path) -> None:
-    launched = launch(tmp_path / "log")
-    line = Path(f"/proc/{launched.pid}/cmdline").read_bytes()
+    started = start_process(tmp_path / "log")
+    line = Path(f"/proc/{started.pid}/cmdline").read_bytes()
     secret = replace(spec, namespaces="", directory="/", environment={"ACCESS_TOKEN": "hush-hush"})
-    asyncio.run(launched.become(replace(secret, command=("/bin/sleep", "0.2"))))
+    asyncio.run(started.become(replace(secret, command=("/bin/sleep", "0.2"))))
 
-    assert b"hush-hush" not in line + Path(f"/proc/{launched.pid}/cmdline").read_bytes()
-    while launched.ended() is None:
+    assert b"hush-hush" not in line + Path(f"/proc/{started.pid}/cmdline").read_bytes()
+    while started.ended() is None:
         time.sleep(0.01)
 
 

@@ -1,14 +1,15 @@
-"""Becomes a lab: namespaces, mounts, account, limits, then the lab's own program.
+"""The child's side of a lab's start: namespaces, mounts, account, limits, then the lab's program.
 
-Run as ``python -I -S launcher.py STATUS_FD`` with a `LabSpec` as JSON on standard input, so that no
-secret is in an argument list. It uses the standard library only, imports nothing of ours, and says
-what went wrong on the status pipe; the pipe closes without a word when the lab's program runs.
+Run as ``python -I -S start_child.py STATUS_FD`` with a `LabSpec` as JSON on standard input, so that
+no secret is in an argument list. It uses only the standard library, imports nothing of ours, and
+reports errors on the status pipe; the pipe closes without a message when the lab's program runs.
 
 Notes
 -----
-With namespaces there are three processes: this one stays outside and hands signals on; the first
-process of the new PID namespace reaps what the lab leaves behind, and takes everything along when
-it ends (pid_namespaces(7)); below it runs the lab. Without namespaces this process becomes the lab.
+With namespaces there are three processes: this one stays outside and forwards signals; the first
+process of the new PID namespace reaps what the lab leaves behind, and everything in the namespace
+ends with it (pid_namespaces(7)); its child is the lab. Without namespaces this process becomes the
+lab.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import ctypes
 import json
 import os
 import resource
-import shutil  # now: once the lab's view is made, the standard library may be out of sight
+import shutil  # imported now: the lab's view may not include the standard library
 import signal
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 32, 4096, 8192, 16384, 1 << 18
@@ -38,37 +40,77 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _step = "reading the specification"
 
 
+# The specification as JSON; `firstlight_hub.spawner.models` describes it.
+
+
+class _Hidden(TypedDict):
+    path: str
+    options: str
+
+
+class _Shown(TypedDict):
+    source: str
+    target: str
+    writable: bool
+
+
+class _EtcFile(TypedDict):
+    text: str
+    mode: int
+
+
+class _Seed(TypedDict):
+    source: str
+    copy: str
+    link: str
+
+
+class _Spec(TypedDict):
+    command: list[str]
+    environment: dict[str, str]
+    directory: str
+    owner: list[int]
+    account: bool
+    processes: int
+    namespaces: str
+    hidden: list[_Hidden]
+    shown: list[_Shown]
+    etc: dict[str, _EtcFile]
+    cgroup_procs: list[str]
+    seeds: list[_Seed]
+
+
 def main() -> None:
     """Read the specification and become the lab."""
     status = int(sys.argv[1])
     os.umask(0o022)
     try:
-        spec = json.load(sys.stdin)
+        spec: _Spec = json.load(sys.stdin)
         _begin("joining the lab's control groups")
         for procs in spec["cgroup_procs"]:
             Path(procs).write_text("0")
         if spec["namespaces"]:
             _enter_namespaces(user=spec["namespaces"] == "user")
-            _become_outer_unless_child(status)
+            _continue_in_child(status)  # the first process of the new PID namespace
             _build_view(spec)
-            _become_first_unless_child(status)
+            _continue_in_child(status)  # the lab
         _drop_privileges(spec)
         for seed in spec["seeds"]:
-            _sow(**seed)
+            _copy_seed(seed)
         _begin(f"starting {spec['command'][0]}")
-        # stdin held the specification; a lab has none.
+        # stdin was the specification; a lab has none.
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.chdir(spec["directory"])
         os.set_inheritable(status, False)
         os.execve(spec["command"][0], spec["command"], spec["environment"])  # noqa: S606
-    except Exception as error:  # whatever it is: the hub has to hear of it
+    except Exception as error:  # whatever it is, the hub has to know
         os.write(status, json.dumps({"step": _step, "error": str(error)}).encode())
         os._exit(125)
 
 
 def _begin(step: str) -> None:
-    """Note what is being done, for the message if it fails."""
+    """Record what is being done, for the message if it fails."""
     global _step
     _step = step
 
@@ -77,7 +119,7 @@ def _begin(step: str) -> None:
 
 
 def _enter_namespaces(*, user: bool) -> None:
-    _begin("making private namespaces")
+    _begin("creating private namespaces")
     uid, gid = os.geteuid(), os.getegid()
     flags = os.CLONE_NEWNS | os.CLONE_NEWPID | os.CLONE_NEWIPC
     os.unshare(flags | os.CLONE_NEWUSER if user else flags)
@@ -87,34 +129,20 @@ def _enter_namespaces(*, user: bool) -> None:
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
-def _become_outer_unless_child(status: int) -> None:
-    """Fork; the parent hands signals on and ends as the child does."""
+def _continue_in_child(status: int) -> None:
+    """Fork and return in the child; the parent only waits for it, and ends as the child does."""
     child = os.fork()
     if child == 0:
         return
     os.close(status)
-    _keep_only_the_log()
-    _wait_for(child)
-
-
-def _become_first_unless_child(status: int) -> None:
-    """Fork; the parent is the namespace's first process, and reaps orphans."""
-    child = os.fork()
-    if child == 0:
-        return
-    os.close(status)
-    _keep_only_the_log()
-    _wait_for(child)
-
-
-def _keep_only_the_log() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    _wait_for(child)
 
 
 def _wait_for(child: int) -> None:
-    """Hand signals on to a child, reap whatever ends, and end when and as the child does."""
+    """Forward signals to a child, reap whatever ends, and exit when the child does."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: os.kill(child, number))
     while True:
@@ -126,26 +154,33 @@ def _wait_for(child: int) -> None:
 # --- what the lab sees of the file system
 
 
-def _build_view(spec: dict[str, Any]) -> None:
-    """Hide directories, show parts of them again, and make the lab's own ``/etc``."""
-    _begin("making the lab's view of the file system")
+def _build_view(spec: _Spec) -> None:
+    """Hide directories, show parts of them again, and create the lab's own ``/etc``."""
+    _begin("creating the lab's view of the file system")
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
-    # What is shown may lie in what is hidden: hold on to it first.
-    shown = [(os.open(entry["source"], os.O_PATH | os.O_CLOEXEC), entry) for entry in spec["shown"]]
-    # Parents first: what is shown may hold something hidden, which may hold something shown.
-    steps: list[tuple[str, int | None, Any]] = [(e["path"], None, e) for e in spec["hidden"]]
-    steps += [(entry["target"], held, entry) for held, entry in shown]
-    for _, held, entry in sorted(steps, key=lambda step: step[0].count("/")):
-        if held is not None:
-            _begin(f"showing {entry['target']} to the lab")
-            _bind(held, entry["target"], writable=entry["writable"])
-        elif os.path.isdir(entry["path"]):  # noqa: PTH112 (no pathlib: it is slower to start)
-            _begin(f"hiding {entry['path']} from the lab")
-            _mount("tmpfs", entry["path"], "tmpfs", _MS_NOSUID | _MS_NODEV, entry["options"])
+    # What is shown may be inside something hidden: open it first.
+    steps = [(entry["path"], partial(_hide, entry)) for entry in spec["hidden"]]
+    for entry in spec["shown"]:
+        source = os.open(entry["source"], os.O_PATH | os.O_CLOEXEC)
+        steps.append((entry["target"], partial(_show, entry, source)))
+    # Parents first: something shown may contain something hidden, and the reverse.
+    for _, step in sorted(steps, key=lambda step: step[0].count("/")):
+        step()
     _begin("writing the lab's /etc")
     _overlay_etc(spec["etc"], spec["owner"])
     _begin("mounting the lab's /proc")
     _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+
+
+def _hide(entry: _Hidden) -> None:
+    if os.path.isdir(entry["path"]):  # noqa: PTH112 (no pathlib: it is slower to start)
+        _begin(f"hiding {entry['path']} from the lab")
+        _mount("tmpfs", entry["path"], "tmpfs", _MS_NOSUID | _MS_NODEV, entry["options"])
+
+
+def _show(entry: _Shown, source: int) -> None:
+    _begin(f"showing {entry['target']} to the lab")
+    _bind(source, entry["target"], writable=entry["writable"])
 
 
 def _bind(source: int, target: str, *, writable: bool) -> None:
@@ -160,20 +195,20 @@ def _bind(source: int, target: str, *, writable: bool) -> None:
 
 
 def _restrict(target: str, flags: int) -> None:
-    """Give a mount more restrictions; a user namespace may not take any away."""
+    """Add restrictions to a mount; a user namespace may not remove any."""
     kept = sum(flag for bit, flag in _KEPT.items() if os.statvfs(target).f_flag & bit)
     _mount(None, target, None, _MS_REMOUNT | _MS_BIND | kept | _MS_NOSUID | _MS_NODEV | flags)
 
 
-def _overlay_etc(files: dict[str, Any], owner: list[int]) -> None:
-    """Lay an ``/etc`` over the machine's that differs in a few files and costs nothing.
+def _overlay_etc(files: dict[str, _EtcFile], owner: list[int]) -> None:
+    """Mount an ``/etc`` over the machine's that differs from it in a few files.
 
     Notes
     -----
-    Every other entry is a link into the machine's, which is moved below. An overlayfs would do the
-    same, where the kernel has it; this works everywhere.
+    Every other entry is a link into the machine's ``/etc``, which is moved below. An overlayfs
+    would do the same if the kernel has it; this works everywhere.
     """
-    stage = "/tmp/.etc"  # noqa: S108 (by now a file system of the lab's own)
+    stage = "/tmp/.etc"  # noqa: S108 (by now this is the lab's own file system)
     names = os.listdir("/etc")  # noqa: PTH208
     os.mkdir(stage)  # noqa: PTH102
     _mount("/etc", stage, None, _MS_BIND | _MS_REC)
@@ -185,7 +220,7 @@ def _overlay_etc(files: dict[str, Any], owner: list[int]) -> None:
     own = {name.split("/")[0] for name in files}
     for name in set(names) - own:
         original = f"/etc/.machine/{name}"
-        # A link is taken over as it is: relative ones count from /etc.
+        # Copy a link as it is: relative ones start from /etc.
         is_link = os.path.islink(original)  # noqa: PTH114
         os.symlink(os.readlink(original) if is_link else original, f"/etc/{name}")  # noqa: PTH115, PTH211
     for name, file in files.items():
@@ -202,7 +237,7 @@ def _overlay_etc(files: dict[str, Any], owner: list[int]) -> None:
 def _mount(
     source: str | None, target: str, kind: str | None, flags: int, options: str | None = None
 ) -> None:
-    """Call mount(2)."""
+    """Call mount(2), and raise its error."""
     words = [word.encode() if word is not None else None for word in (source, target, kind)]
     data = options.encode() if options is not None else None
     if _libc.mount(*words, ctypes.c_ulong(flags), data):
@@ -210,10 +245,10 @@ def _mount(
         raise OSError(number, os.strerror(number), target)
 
 
-# --- who the lab is, and what it may use
+# --- the lab's account and limits
 
 
-def _drop_privileges(spec: dict[str, Any]) -> None:
+def _drop_privileges(spec: _Spec) -> None:
     _begin("limiting the lab")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if spec["processes"]:
@@ -223,27 +258,27 @@ def _drop_privileges(spec: dict[str, Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     if spec["account"]:
-        _begin("taking on the lab's account")
+        _begin("switching to the lab's account")
         uid, gid = spec["owner"]
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
-    # No program can give a lab more rights than it has: sudo and its like are out.
+    # No program can give a lab more rights than it has: sudo and the like do not work.
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def _sow(source: str, copy: str, link: str) -> None:
-    """Give a home its own copy of a folder, once, and a link to the original.
+def _copy_seed(seed: _Seed) -> None:
+    """Give a home its own copy of a directory, once, and a link to the original.
 
     Notes
     -----
-    It is the lab's user who does this: what stands in a home may be a link to anywhere.
+    This runs as the lab's user, because anything in a home may be a link to anywhere.
     """
-    _begin("laying out the tutorials")
-    if not os.path.lexists(copy):
-        shutil.copytree(source, copy, copy_function=shutil.copyfile)
-    if not os.path.lexists(link):
-        os.symlink(source, link)  # noqa: PTH211
+    _begin("copying the tutorials")
+    if not os.path.lexists(seed["copy"]):
+        shutil.copytree(seed["source"], seed["copy"], copy_function=shutil.copyfile)
+    if not os.path.lexists(seed["link"]):
+        os.symlink(seed["source"], seed["link"])  # noqa: PTH211
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Why a lab did not start, in words that the hub's pages show as they are."""
+"""Errors with a message for the person, which the hub's pages show as it is."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from html import escape
 
 from jupyterhub.spawner import SpawnException
 
-__all__ = ["LabFailure"]
+__all__ = ["LabStartError"]
 
 
-class LabFailure(SpawnException):
+class LabStartError(SpawnException):
     """A lab did not start.
 
     JupyterHub's progress and "not running" pages show an exception's ``jupyterhub_message`` and
@@ -20,13 +20,13 @@ class LabFailure(SpawnException):
     message
         What the person reads.
     reason
-        A word for the metrics.
+        A label for the metrics.
     log_message
-        What the hub's log says; the message if not given.
+        What the hub's log says; by default the message.
     details
-        HTML for administrators.
+        More HTML, for administrators.
     status
-        HTTP status of the page.
+        The HTTP status of the page.
     """
 
     def __init__(

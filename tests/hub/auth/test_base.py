@@ -1,0 +1,46 @@
+"""What both authenticators share."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firstlight_hub.auth import FirstLightGitHubAuthenticator, LocalLinkAuthenticator
+from firstlight_hub.pages import handlers
+
+
+@pytest.mark.parametrize("kind", [LocalLinkAuthenticator, FirstLightGitHubAuthenticator])
+async def test_the_routes_are_returned_and_nothing_is_started(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authenticator = kind(page_handlers=handlers(Path("/srv")), auth_refresh_age=1)
+    loop = asyncio.get_running_loop()
+    for name in ("call_soon", "call_later", "call_at", "create_task"):
+        monkeypatch.setattr(loop, name, lambda *_, name=name, **__: pytest.fail(f"{name} called"))
+    try:
+        paths = [route[0] for route in authenticator.get_handlers(None)]
+    finally:
+        monkeypatch.undo()
+
+    assert {"/link", "/api/firstlight/links", "/firstlight/state"} <= set(paths)
+    assert paths.index("/logout") == 0
+    assert paths.count("/link") == 1
+
+
+@pytest.mark.parametrize("login", ["known", "unknown"])
+def test_the_spawner_is_told_a_persons_account(login: str, tmp_path: Path) -> None:
+    class Named:
+        name = login
+
+    class Spawner:
+        uid: int | None = 1
+
+    authenticator: Any = LocalLinkAuthenticator(people_url=f"sqlite:///{tmp_path}/people.sqlite")
+    person = authenticator.people.admit("github", "1", "known")
+    authenticator.pre_spawn_start(Named(), spawner := Spawner())
+    authenticator.people.close()
+
+    assert spawner.uid == (person.uid if login == "known" else None)
