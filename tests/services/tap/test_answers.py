@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from firstlight_services.tap.engines import Engine
 from firstlight_services.tap.models import Catalog
-from firstlight_services.tap.store import DuckStore
 from tests.services.tap.conftest import ask
 
 
@@ -82,6 +82,6 @@ from tests.services.tap.conftest import ask
     ],
 )  # fmt: skip
 def test_a_query_has_its_answer(
-    query: str, expected: list[tuple[Any, ...]], catalog: Catalog, store: DuckStore
+    query: str, expected: list[tuple[Any, ...]], catalog: Catalog, engine: Engine
 ) -> None:
-    assert ask(query, catalog, store) == expected
+    assert ask(query, catalog, engine) == expected

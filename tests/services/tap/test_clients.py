@@ -16,7 +16,7 @@ import pytest
 from tornado.testing import bind_unused_port
 
 from firstlight_services.web.testing import FakeHub, fetch
-from tests.services.tap.conftest import SCOPES
+from tests.services.tap.conftest import SCOPES, dp01
 
 LABS = Path(__file__).parents[3] / ".venv-labs" / "bin" / "python"
 
@@ -100,7 +100,12 @@ async def running(state: Path, tmp_path: Path) -> AsyncIterator[Running]:
     url = f"http://127.0.0.1:{port}"
     (tmp_path / "run").mkdir()
     (tmp_path / "data").symlink_to(state / "data")
-    runtime = {"state_dir": str(tmp_path), "public_url": url, "ports": {"tap": port}}
+    runtime = {
+        "state_dir": str(tmp_path),
+        "public_url": url,
+        "ports": {"tap": port},
+        "datasets": [dp01(state).model_dump(mode="json")],
+    }
     (tmp_path / "run" / "runtime.json").write_text(json.dumps(runtime))
     (tmp_path / "run" / "settings.json").write_text("{}")
     async with FakeHub().running() as hub:
@@ -149,7 +154,9 @@ async def test_pyvo_and_lsst_rsp_are_served(running: Running) -> None:
     assert "There is no column mag_j" in said["error"]
     assert len(said["later"]) == 2
     for words in said["later"]:
-        assert "Asynchronous queries are not offered yet. Use sync: service.search(query)" in words
+        assert (
+            "Asynchronous queries are not supported yet. Use sync: service.search(query)" in words
+        )
     assert "cannot be uploaded" in said["upload"]
     assert said["others"] == [[5, 2], [5, 2]]
     assert said["available"] is True

@@ -1,4 +1,4 @@
-"""The door to the catalog service: its routes, and what they work with."""
+"""The entry point of the catalog service: its routes, and what they work with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from tornado.web import Application
 
 from firstlight_services import web
+from firstlight_services.tap.engines import Engine
+from firstlight_services.tap.engines.duckdb import DuckDBEngine, tap_schema_file
 from firstlight_services.tap.handlers import (
     AvailabilityHandler,
     CapabilitiesHandler,
@@ -18,7 +20,6 @@ from firstlight_services.tap.handlers import (
 )
 from firstlight_services.tap.policy import Limits
 from firstlight_services.tap.service import QueryService
-from firstlight_services.tap.store import DuckStore
 
 __all__ = ["build", "main", "routes"]
 
@@ -36,19 +37,28 @@ def routes(context: web.ServiceContext) -> list[web.Route]:  # noqa: ARG001 (eve
 def build(context: web.ServiceContext) -> dict[str, Any]:
     """Make the objects that the handlers work with."""
     settings = context.settings.services.tap
-    store = DuckStore(
-        context.state_dir / "data" / "catalog" / "dp01.duckdb",
-        threads=settings.threads,
-        memory=settings.memory,
-    )
     service = QueryService(
-        store,
+        _engine(context),
         Limits(settings.default_rows, settings.max_rows),
         timeout=settings.timeout,
         # The engine's threads are shared by all queries; some more may wait for the disk.
         workers=2 * settings.threads,
     )
     return {"service": service, "not_found": TapNotFoundHandler}
+
+
+def _engine(context: web.ServiceContext) -> Engine:
+    """Make the engine that ``services.tap.engine`` names."""
+    settings = context.settings.services.tap
+    match settings.engine:
+        case "duckdb":
+            return DuckDBEngine(
+                context.runtime.datasets,
+                tap_schema_file(context.state_dir),
+                threads=settings.threads,
+                memory=settings.memory,
+            )
+    raise SystemExit(f"tap: there is no engine called {settings.engine}.")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from firstlight_common.runtime import DataSet
+
 __all__ = ["Runtime", "ServiceContext", "ServiceSettings", "load_context"]
 
 _PREFIXES = {"tap": "/api/tap/", "butler": "/api/butler/", "portal": "/portal/"}
@@ -96,6 +98,7 @@ class Runtime(_Part):
     ports: dict[str, int] = {}
     tutorials_dir: Path | None = None
     version: str = "0"
+    datasets: tuple[DataSet, ...] = ()
 
 
 @dataclass(frozen=True)
