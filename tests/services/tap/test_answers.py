@@ -57,6 +57,11 @@ from tests.services.tap.conftest import ask
             [("3,4", 300), (None, 0)],
         ),
         ("SELECT MAX(tract) FROM object HAVING COUNT(*) > 600", []),
+        (
+            "SELECT COUNT(*) FROM object GROUP BY CONTAINS(POINT(ra, dec), CIRCLE(0, 0, 10)) "
+            "HAVING CONTAINS(POINT(ra, dec), CIRCLE(0, 0, 10)) = 1",
+            [(150,)],
+        ),
         # Order, by alias, number, expression and hidden column.
         ("SELECT TOP 2 tract AS t FROM object ORDER BY t DESC", [(599,), (598,)]),
         ("SELECT TOP 2 tract FROM object ORDER BY 1", [(0,), (1,)]),

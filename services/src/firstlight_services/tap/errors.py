@@ -67,7 +67,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
 
 
 def _cut(words: str) -> str:
-    """Shorten a text that contains a name from the query."""
+    """Shorten a message that contains a name from the query."""
     return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
 
 
