@@ -54,7 +54,8 @@ def load_site(state: Path) -> tuple[str, ...]:
 
 def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(path), read_only=True) as database:
-        return database.execute(sql).fetchall()
+        found: list[tuple[object, ...]] = database.execute(sql).fetchall()
+        return found
 
 
 def test_the_catalog_is_the_observatorys_schema(catalog: Catalog) -> None:

@@ -298,7 +298,7 @@ class Answer:
             self._rows += batch.num_rows
             data = self._writer.rows(batch.slice(0, room))
             if not self._plan.rows.overflows(self._rows):
-                # Too few bytes for base64 are no bytes yet, which must not look like the end.
+                # A short batch may yield no bytes before the next one; empty would mean the end.
                 return data or self._more()
             return data + self._end()
         return self._end()

@@ -22,7 +22,7 @@ from firstlight_services.tap.query import cone, tree
 
 __all__ = ["lower"]
 
-# Of these the result may be NaN, where ADQL has no value.
+# Functions whose result may be NaN, where ADQL has no value.
 _NAN_CALLS = frozenset(
     {"ACOS", "ASIN", "COS", "COT", "EXP", "LOG", "LOG10", "MOD", "POWER", "SIN", "SQRT", "TAN"}
     | {"SCISQL_NANOJANSKYTOABMAG"}
@@ -132,7 +132,7 @@ class _Lowering:
         return self._keys[value] if self._is_key(value) else self._lower(value)
 
     def _safe(self, value: tree.Value) -> tree.Value:
-        """Lower a value, and make its NaN NULL: many engines hold NaN for the greatest number."""
+        """Lower a value, and make its NaN NULL: to many engines, NaN is the greatest number."""
         if self._is_key(value):
             return self._keys[value]
         lowered = self._lower(value)

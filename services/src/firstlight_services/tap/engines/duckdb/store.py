@@ -179,7 +179,7 @@ class DuckDBEngine:
             schemas = [Schema.from_json(one.schema) for one in known if self._attach(database, one)]
             if self._stores and not schemas:
                 raise _not_loaded()
-            # Only now: the last of them forbid to attach, and to set anything.
+            # After attaching, which some of the settings forbid.
             for setting in self._settings:
                 database.execute(f"SET GLOBAL {setting}")
             return _Open(database, Catalog((*schemas, TAP_SCHEMA)), files)
