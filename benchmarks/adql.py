@@ -23,6 +23,7 @@ from benchmarks.measure import Comparison, interleave, seconds
 from benchmarks.queries import QUERIES
 from benchmarks.session import Session
 from firstlight_services.tap.adql import parse
+from firstlight_services.tap.engines.duckdb.emit import emit
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.models import Catalog
 from firstlight_services.tap.policy import Limits
@@ -47,7 +48,7 @@ def run(session: Session) -> list[Comparison]:
         catalog = Catalog((read_felis(packaged_felis()), TAP_SCHEMA))
         ours, peers = [], []
         for text in QUERIES:
-            ours += [text] * _reads(lambda query: plan(query, None, catalog, _LIMITS), text)
+            ours += [text] * _reads(lambda query: plan(query, None, catalog, _LIMITS, emit), text)
             peers += [text] * _reads(lambda query: translator(query).to_postgresql(), text)
             step()
     both = [text for text in ours if text in peers]
@@ -70,7 +71,7 @@ def run(session: Session) -> list[Comparison]:
             rounds,
             {
                 "ours": lambda: seconds(
-                    lambda: [plan(text, None, catalog, _LIMITS) for text in both]
+                    lambda: [plan(text, None, catalog, _LIMITS, emit) for text in both]
                 ),
                 "peer": lambda: seconds(lambda: [one.to_postgresql() for one in made]),
             },

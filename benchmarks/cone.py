@@ -33,11 +33,13 @@ import pyarrow.parquet as pq
 
 from benchmarks.measure import Comparison, interleave, seconds
 from benchmarks.session import Session
-from firstlight_services.tap.emit.cone import bounds
-from firstlight_services.tap.load import load
+from firstlight_common.runtime import DataSet
+from firstlight_services.tap.engines.duckdb import DuckDBEngine, tap_schema_file
+from firstlight_services.tap.engines.duckdb.load import load
 from firstlight_services.tap.policy import Limits
+from firstlight_services.tap.query.cone import bounds
+from firstlight_services.tap.schema import packaged_felis
 from firstlight_services.tap.service import plan
-from firstlight_services.tap.store import DuckStore
 
 __all__ = ["run"]
 
@@ -60,7 +62,10 @@ _FORMULA = (
     "2 * asin(least(1, sqrt(pow(sin(radians(dec - {dec}) / 2), 2) + cos(radians({dec})) "
     "* cos(radians(dec)) * pow(sin(radians(ra - {ra}) / 2), 2)))) <= radians({radius})"
 )
-_HAVERSINE = "SELECT {columns} FROM dp01_dc2_catalogs.object WHERE " + _FORMULA  # noqa: S608
+_HAVERSINE = (
+    "SELECT {columns} FROM dataset_dp01.dp01_dc2_catalogs.object WHERE "  # noqa: S608
+    + _FORMULA
+)
 _RTREE = (
     "SELECT {columns} FROM place JOIN object USING (objectId) "  # noqa: S608 (only our own numbers)
     "WHERE ra1 >= {ra_low} AND ra0 <= {ra_high} AND dec1 >= {dec_low} AND dec0 <= {dec_high} AND "
@@ -72,11 +77,12 @@ _RTREE = (
 class _Sides:
     """The three ways to query."""
 
-    store: DuckStore
+    engine: DuckDBEngine
     sqlite: sqlite3.Connection
 
     def ours(self, cone: _Cone) -> _Found:
-        return self._duck(plan(_fill(_ADQL, cone), None, self.store.catalog(), _LIMITS).sql)
+        catalog, emit = self.engine.describe(), self.engine.emit
+        return self._duck(plan(_fill(_ADQL, cone), None, catalog, _LIMITS, emit).statement)
 
     def haversine(self, cone: _Cone) -> _Found:
         return self._duck(_fill(_HAVERSINE, cone))
@@ -86,7 +92,7 @@ class _Sides:
         return len(found), sum(row[0] for row in found)
 
     def _duck(self, sql: str) -> _Found:
-        cursor = self.store.cursor()
+        cursor = self.engine.cursor()
         try:
             cursor.start(sql, len(_COLUMNS))
             count = total = 0
@@ -131,7 +137,7 @@ def run(session: Session) -> list[Comparison]:
                 )
                 for peer, title in peers.items()
             ]
-    sides.store.close()
+    sides.engine.close()
     sides.sqlite.close()
     return found
 
@@ -148,14 +154,21 @@ def _prepared(session: Session, rows: int) -> tuple[_Sides, list[tuple[float, fl
         objects = _objects(rows)
         pq.write_table(objects, folder / "object.parquet")
         step()
-        load(folder, folder / "dp01.duckdb")
+        dataset = DataSet(
+            label="dp01",
+            title="DP0.1",
+            felis=packaged_felis(),
+            catalog=folder,
+            store=folder / "dp01.duckdb",
+        )
+        load([dataset], tap_schema_file(folder))
         step()
         sqlite = _sqlite(folder / "objects.sqlite", objects)
         step()
     some = objects.slice(0, _CONES)
     centers = list(zip(some["ra"].to_pylist(), some["dec"].to_pylist(), strict=True))
-    store = DuckStore(folder / "dp01.duckdb", threads=2, memory=2 * 1024**3)
-    return _Sides(store, sqlite), centers
+    engine = DuckDBEngine([dataset], tap_schema_file(folder), threads=2, memory=2 * 1024**3)
+    return _Sides(engine, sqlite), centers
 
 
 def _objects(rows: int) -> pa.Table:

@@ -77,7 +77,8 @@ PROGRAMS = {
     "`firstlight up --demo` does for you; the secret is in `DEMO_GITHUB_CLIENT_SECRET`",
     "python -m firstlight_sampledata --out DIR": "makes the sample images and catalogs, in the "
     "labs' environment; `--quick` a small field, `--seed N` another sky",
-    "python -m firstlight_services.tap.load --parquet DIR --out FILE": "loads the sample catalogs",
+    "python -m firstlight_services.tap.prepare --state-dir DIR": "loads the data sets' catalogs, "
+    "but only those that are out of date",
 }
 
 

@@ -17,15 +17,18 @@ import pyarrow.parquet as pq
 import pytest
 from tornado.httpclient import HTTPResponse
 
+from firstlight_common.runtime import DataSet
 from firstlight_services.tap.app import make_app
 from firstlight_services.tap.component import COMPONENT
-from firstlight_services.tap.load import load
+from firstlight_services.tap.engines import Engine
+from firstlight_services.tap.engines.duckdb import DuckDBEngine, tap_schema_file
+from firstlight_services.tap.engines.duckdb.load import load
 from firstlight_services.tap.models import Catalog
 from firstlight_services.tap.policy import Limits
+from firstlight_services.tap.schema import packaged_felis
 from firstlight_services.tap.service import QueryService, plan
 from firstlight_services.tap.settings import TapSettings
-from firstlight_services.tap.store import DuckStore
-from firstlight_services.web import ServiceApplication
+from firstlight_services.web import ServiceApplication, ServiceContext
 from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
 
 SCOPES = ("access:services!service=tap",)
@@ -100,27 +103,50 @@ def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def dp01(state: Path, parquet: Path | None = None) -> DataSet:
+    """Return the data set of a state directory; without its Parquet files it cannot be loaded."""
+    return DataSet(
+        label="dp01",
+        title="DP0.1",
+        felis=packaged_felis() if parquet else Path("only-the-loader-reads-it.yaml"),
+        catalog=parquet,
+        store=tap_schema_file(state).with_name("dp01.duckdb"),
+    )
+
+
+def copied(state: Path, to: Path) -> Path:
+    """Copy the databases to another state directory: DuckDB opens a path once per process."""
+    shutil.copytree(tap_schema_file(state).parent, tap_schema_file(to).parent)
+    return to
+
+
+def engine_of(
+    state: Path, *datasets: DataSet, threads: int = 1, memory: int = 256 * 1024**2
+) -> DuckDBEngine:
+    """Return an engine over the databases of a state directory."""
+    chosen = datasets or (dp01(state),)
+    return DuckDBEngine(chosen, tap_schema_file(state), threads=threads, memory=memory)
+
+
 @pytest.fixture(scope="session")
 def state(parquet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state directory with a loaded catalog; shared, since nothing writes to it."""
+    """A state directory with a loaded data set; shared, since nothing writes to it."""
     state = tmp_path_factory.mktemp("state")
-    load(parquet, state / "data" / "catalog" / "dp01.duckdb")
+    load([dp01(state, parquet)], tap_schema_file(state))
     return state
 
 
 @pytest.fixture(scope="session")
-def store(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckStore]:
-    # A copy: within a process DuckDB opens a path once, and the service has the original.
-    path = tmp_path_factory.mktemp("store") / "dp01.duckdb"
-    shutil.copy(state / "data" / "catalog" / "dp01.duckdb", path)
-    store = DuckStore(path, threads=2, memory=512 * 1024**2)
-    yield store
-    store.close()
+def engine(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBEngine]:
+    copy = copied(state, tmp_path_factory.mktemp("engine"))
+    engine = engine_of(copy, threads=2, memory=512 * 1024**2)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")
-def catalog(store: DuckStore) -> Catalog:
-    return store.catalog()
+def catalog(engine: DuckDBEngine) -> Catalog:
+    return engine.describe()
 
 
 @pytest.fixture(scope="session")
@@ -166,23 +192,29 @@ def settings() -> dict[str, Any]:
     return {}
 
 
+def tap_context(state: Path, hub: FakeHub, settings: dict[str, Any]) -> ServiceContext[TapSettings]:
+    """Return the context of a service with the data set."""
+    datasets = [dp01(state)]
+    return make_context(state, COMPONENT, TapSettings, hub, settings=settings, datasets=datasets)
+
+
 @pytest.fixture
 async def tap(state: Path, settings: dict[str, Any]) -> AsyncIterator[Tap]:
     async with FakeHub().running() as hub:
         hub.add_token("vera-token", "vera", scopes=SCOPES)
         hub.add_token("narrow-token", "nina", scopes=())
-        app = make_app(make_context(state, COMPONENT, TapSettings, hub, settings=settings))
+        app = make_app(tap_context(state, hub, settings))
         async with serving(app) as url:
             yield Tap(url, hub, app)
         app.service.close()
         app.checker.close()
 
 
-def rows_of(store: DuckStore, sql: str, columns: int = 1) -> list[tuple[Any, ...]]:
-    """Return all rows of a query in the engine's SQL."""
-    cursor = store.cursor()
+def rows_of(engine: Engine, statement: str, columns: int = 1) -> list[tuple[Any, ...]]:
+    """Return all rows of a query in the engine's language."""
+    cursor = engine.cursor()
     try:
-        cursor.start(sql, columns)
+        cursor.start(statement, columns)
         found: list[tuple[Any, ...]] = []
         while (batch := cursor.next()) is not None:
             found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
@@ -191,10 +223,10 @@ def rows_of(store: DuckStore, sql: str, columns: int = 1) -> list[tuple[Any, ...
         cursor.close()
 
 
-def ask(query: str, catalog: Catalog, store: DuckStore) -> list[tuple[Any, ...]]:
+def ask(query: str, catalog: Catalog, engine: Engine) -> list[tuple[Any, ...]]:
     """Return all rows of a query in ADQL."""
-    planned = plan(query, None, catalog, Limits(9999, 9999))
-    return rows_of(store, planned.sql, len(planned.fields))
+    planned = plan(query, None, catalog, Limits(9999, 9999), engine.emit)
+    return rows_of(engine, planned.statement, len(planned.fields))
 
 
 def status_of(body: bytes) -> tuple[str, str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from firstlight_services.tap.engines import Engine
 from firstlight_services.tap.models import Catalog
-from firstlight_services.tap.store import DuckStore
 from tests.services.tap.conftest import ask
 
 
@@ -57,6 +57,11 @@ from tests.services.tap.conftest import ask
             [("3,4", 300), (None, 0)],
         ),
         ("SELECT MAX(tract) FROM object HAVING COUNT(*) > 600", []),
+        (
+            "SELECT COUNT(*) FROM object GROUP BY CONTAINS(POINT(ra, dec), CIRCLE(0, 0, 10)) "
+            "HAVING CONTAINS(POINT(ra, dec), CIRCLE(0, 0, 10)) = 1",
+            [(150,)],
+        ),
         # Order, by alias, number, expression and hidden column.
         ("SELECT TOP 2 tract AS t FROM object ORDER BY t DESC", [(599,), (598,)]),
         ("SELECT TOP 2 tract FROM object ORDER BY 1", [(0,), (1,)]),
@@ -82,6 +87,6 @@ from tests.services.tap.conftest import ask
     ],
 )  # fmt: skip
 def test_a_query_has_its_answer(
-    query: str, expected: list[tuple[Any, ...]], catalog: Catalog, store: DuckStore
+    query: str, expected: list[tuple[Any, ...]], catalog: Catalog, engine: Engine
 ) -> None:
-    assert ask(query, catalog, store) == expected
+    assert ask(query, catalog, engine) == expected

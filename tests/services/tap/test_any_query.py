@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
+from firstlight_services.tap.engines import Engine
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.models import Catalog
 from firstlight_services.tap.policy import Limits
 from firstlight_services.tap.service import plan
-from firstlight_services.tap.store import DuckStore
 from tests.services.tap.conftest import rows_of
 
 NUMBERS = (
@@ -100,14 +100,14 @@ class _Maker:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_query_is_answered_or_refused(seed: int, catalog: Catalog, store: DuckStore) -> None:
+def test_any_query_is_answered_or_refused(seed: int, catalog: Catalog, engine: Engine) -> None:
     maker = _Maker(seed)
     answered = 0
     for _ in range(120):
         query = maker.query()
         try:
-            planned = plan(query, None, catalog, Limits(10, 10))
-            rows_of(store, planned.sql, len(planned.fields))
+            planned = plan(query, None, catalog, Limits(10, 10), engine.emit)
+            rows_of(engine, planned.statement, len(planned.fields))
             answered += 1
         except QueryError:
             continue

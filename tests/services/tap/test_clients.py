@@ -17,7 +17,7 @@ from tornado.testing import bind_unused_port
 
 from firstlight_services.tap.component import COMPONENT
 from firstlight_services.web.testing import FakeHub, fetch, running_component, write_run
-from tests.services.tap.conftest import SCOPES
+from tests.services.tap.conftest import SCOPES, dp01
 
 LABS = Path(__file__).parents[3] / ".venv-labs" / "bin" / "python"
 
@@ -100,7 +100,9 @@ async def running(state: Path, tmp_path: Path) -> AsyncIterator[Running]:
     socket.close()
     url = f"http://127.0.0.1:{port}"
     (tmp_path / "data").symlink_to(state / "data")
-    write_run(tmp_path, [running_component(COMPONENT, port)], public_url=url)
+    write_run(
+        tmp_path, [running_component(COMPONENT, port)], datasets=[dp01(state)], public_url=url
+    )
     async with FakeHub().running() as hub:
         hub.add_token("vera-token", "vera", scopes=SCOPES)
         start = time.monotonic()
@@ -147,7 +149,9 @@ async def test_pyvo_and_lsst_rsp_are_served(running: Running) -> None:
     assert "There is no column mag_j" in said["error"]
     assert len(said["later"]) == 2
     for words in said["later"]:
-        assert "Asynchronous queries are not offered yet. Use sync: service.search(query)" in words
+        assert (
+            "Asynchronous queries are not supported yet. Use sync: service.search(query)" in words
+        )
     assert "cannot be uploaded" in said["upload"]
     assert said["others"] == [[5, 2], [5, 2]]
     assert said["available"] is True

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firstlight_services.tap.engines import Engine
 from firstlight_services.tap.models import Catalog
-from firstlight_services.tap.store import DuckStore
 from tests.services.tap.conftest import ask
 
 _EDGE = 1e-9
@@ -25,13 +25,13 @@ def separation(ra: Any, dec: Any, ra0: float, dec0: float) -> Any:
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
 
 
-def found(condition: str, catalog: Catalog, store: DuckStore) -> set[int]:
+def found(condition: str, catalog: Catalog, engine: Engine) -> set[int]:
     query = f"SELECT objectId FROM object WHERE {condition}"
-    return {number for (number,) in ask(query, catalog, store)}
+    return {number for (number,) in ask(query, catalog, engine)}
 
 
 def check(
-    cone: tuple[float, float, float], catalog: Catalog, store: DuckStore, objects: dict[str, Any]
+    cone: tuple[float, float, float], catalog: Catalog, engine: Engine, objects: dict[str, Any]
 ) -> None:
     ra0, dec0, radius = cone
     apart = separation(objects["ra"], objects["dec"], ra0, dec0)
@@ -45,7 +45,7 @@ def check(
         f"CONTAINS(POINT(ra + 0, dec), {circle}) = 1",
     ]
     for way in ways:
-        got = found(way, catalog, store)
+        got = found(way, catalog, engine)
         assert surely <= got <= perhaps, way
 
 
@@ -72,9 +72,9 @@ def check(
     ],
 )
 def test_cones_find_what_brute_force_finds(
-    cone: tuple[float, float, float], catalog: Catalog, store: DuckStore, objects: dict[str, Any]
+    cone: tuple[float, float, float], catalog: Catalog, engine: Engine, objects: dict[str, Any]
 ) -> None:
-    check(cone, catalog, store, objects)
+    check(cone, catalog, engine, objects)
 
 
 @settings(
@@ -88,43 +88,43 @@ def test_cones_find_what_brute_force_finds(
 )
 def test_any_cone_finds_what_brute_force_finds(
     catalog: Catalog,
-    store: DuckStore,
+    engine: Engine,
     objects: dict[str, Any],
     center: tuple[float, float],
     east: float,
     north: float,
     radius: float,
 ) -> None:
-    check((center[0] + east, center[1] + north, radius), catalog, store, objects)
+    check((center[0] + east, center[1] + north, radius), catalog, engine, objects)
 
 
 def test_a_point_on_the_cones_centre_is_in_it(
-    catalog: Catalog, store: DuckStore, objects: dict[str, Any]
+    catalog: Catalog, engine: Engine, objects: dict[str, Any]
 ) -> None:
     ra, dec = float(objects["ra"][7]), float(objects["dec"][7])
-    got = found(f"CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, 0)) = 1", catalog, store)
+    got = found(f"CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, 0)) = 1", catalog, engine)
     assert got == {int(objects["objectId"][7])}
 
 
-def test_a_cone_and_its_outside_are_everything(catalog: Catalog, store: DuckStore) -> None:
+def test_a_cone_and_its_outside_are_everything(catalog: Catalog, engine: Engine) -> None:
     cone = "CONTAINS(POINT(ra, dec), CIRCLE(62, -37, 0.2))"
-    inside = found(f"{cone} = 1", catalog, store)
-    outside = found(f"{cone} = 0", catalog, store)
+    inside = found(f"{cone} = 1", catalog, engine)
+    outside = found(f"{cone} = 0", catalog, engine)
     assert not inside & outside
     assert len(inside | outside) == 600
 
 
-def test_cones_of_columns_match_catalogs(catalog: Catalog, store: DuckStore) -> None:
+def test_cones_of_columns_match_catalogs(catalog: Catalog, engine: Engine) -> None:
     matched = "EXISTS (SELECT 1 FROM truth_match t WHERE CONTAINS(POINT(object.ra, object.dec), CIRCLE(t.ra, t.dec, 0.0000001)) = 1)"
-    assert len(found(matched, catalog, store)) == 200
+    assert len(found(matched, catalog, engine)) == 200
 
 
-def test_cones_whose_radius_is_a_column(catalog: Catalog, store: DuckStore) -> None:
+def test_cones_whose_radius_is_a_column(catalog: Catalog, engine: Engine) -> None:
     cone = "CONTAINS(POINT(ra, dec), CIRCLE(62, -37, tract - 1000))"
-    assert found(f"{cone} = 1", catalog, store) == set()
-    assert len(found(f"{cone} = 0", catalog, store)) == 600
+    assert found(f"{cone} = 1", catalog, engine) == set()
+    assert len(found(f"{cone} = 0", catalog, engine)) == 600
     assert (
-        len(found("CONTAINS(POINT(ra, dec), CIRCLE(62, -37, tract + 180)) = 1", catalog, store))
+        len(found("CONTAINS(POINT(ra, dec), CIRCLE(62, -37, tract + 180)) = 1", catalog, engine))
         == 600
     )
 
@@ -132,17 +132,17 @@ def test_cones_whose_radius_is_a_column(catalog: Catalog, store: DuckStore) -> N
 @pytest.mark.parametrize("point", ["POINT(mag_g, dec)", "POINT(ra, mag_g)"])
 @pytest.mark.parametrize("declination", [20, -37])
 def test_a_point_without_coordinates_is_neither_in_nor_out(
-    catalog: Catalog, store: DuckStore, point: str, declination: int
+    catalog: Catalog, engine: Engine, point: str, declination: int
 ) -> None:
     cone = f"CONTAINS({point}, CIRCLE(62, {declination}, 0.2))"
     for condition in (f"{cone} = 1", f"{cone} = 0", f"NOT {cone} = 1", f"{cone} <> 1"):
-        assert found(condition, catalog, store) == set(), condition
-    assert ask(f"SELECT DISTINCT {cone} FROM object", catalog, store) == [(None,)]
+        assert found(condition, catalog, engine) == set(), condition
+    assert ask(f"SELECT DISTINCT {cone} FROM object", catalog, engine) == [(None,)]
 
 
-def test_several_cones_are_united(catalog: Catalog, store: DuckStore) -> None:
+def test_several_cones_are_united(catalog: Catalog, engine: Engine) -> None:
     cones = [f"CONTAINS(POINT(ra, dec), CIRCLE({at}, 0.2)) = 1" for at in ("62, -37", "0, 0")]
-    one, other = (found(cone, catalog, store) for cone in cones)
-    assert found(" OR ".join(cones), catalog, store) == one | other
-    assert found(" AND ".join(cones), catalog, store) == set()
-    assert found(f"NOT ({cones[0]} OR tract < 10)", catalog, store).isdisjoint(one)
+    one, other = (found(cone, catalog, engine) for cone in cones)
+    assert found(" OR ".join(cones), catalog, engine) == one | other
+    assert found(" AND ".join(cones), catalog, engine) == set()
+    assert found(f"NOT ({cones[0]} OR tract < 10)", catalog, engine).isdisjoint(one)

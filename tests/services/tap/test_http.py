@@ -16,11 +16,9 @@ from tornado.simple_httpclient import HTTPStreamClosedError
 
 from firstlight_common.errors import error_votable
 from firstlight_services.tap.app import make_app
-from firstlight_services.tap.component import COMPONENT
-from firstlight_services.tap.settings import TapSettings
 from firstlight_services.web.auth import Person, TokenChecker
-from firstlight_services.web.testing import FakeHub, fetch, make_context, serving
-from tests.services.tap.conftest import SCOPES, Tap, status_of
+from firstlight_services.web.testing import FakeHub, fetch, serving
+from tests.services.tap.conftest import SCOPES, Tap, status_of, tap_context
 
 CONE = """SELECT TOP 100 objectId, ra, dec, mag_i, clean FROM dp01_dc2_catalogs.object
 WHERE CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.2)) = 1 AND mag_i < 24"""
@@ -93,7 +91,7 @@ class TestSmallLimits:
     ("parameters", "said"),
     [
         ({"QUERY": "select mag_j from object"}, "There is no column mag_j"),
-        ({"QUERY": "select * from read_csv('/etc/passwd')"}, "does not fit"),
+        ({"QUERY": "select * from read_csv('/etc/passwd')"}, "Unexpected ("),
         ({"QUERY": "select 9223372036854775807 + tract from object"}, "too large"),
         ({"QUERY": ""}, "The query is empty."),
         ({"REQUEST": "getCapabilities"}, "REQUEST"),
@@ -262,7 +260,7 @@ async def test_what_is_no_text_is_refused(tap: Tap) -> None:
 async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
     async with FakeHub().running() as hub:
         hub.add_token("vera-token", "vera", scopes=SCOPES)
-        app = make_app(make_context(tmp_path, COMPONENT, TapSettings, hub))
+        app = make_app(tap_context(tmp_path, hub, {}))
         async with serving(app) as url:
             tap = Tap(url, hub, app)
             assert b"<available>false</available>" in (await tap.get("availability")).body
@@ -282,7 +280,7 @@ async def wait_until(idle: Any) -> float:
 
 
 def at_work(tap: Tap) -> int:
-    return len(tap.app.service._store._cursors)
+    return len(tap.app.service._engine._cursors)
 
 
 class TestTimeout:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -12,30 +13,54 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from firstlight_services.tap.load import LoadError, load, main
-from firstlight_services.tap.models import Catalog, Type
+from firstlight_common.runtime import DataSet
+from firstlight_services.tap.engines.duckdb import tap_schema_file
+from firstlight_services.tap.engines.duckdb.load import LoadError, load, main
+from firstlight_services.tap.models import Catalog, Schema, Type
 from firstlight_services.tap.schema import packaged_felis, read_felis
-
-OUT = Path("data/catalog/dp01.duckdb")
+from tests.services.tap.conftest import copied, dp01
 
 
 @pytest.fixture
-def folder(parquet: Path, state: Path, tmp_path: Path) -> Path:
-    """Parquet files, and a database that is older than they are: its schema is known already."""
+def site(parquet: Path, state: Path, tmp_path: Path) -> Path:
+    """A state directory whose database is older than its Parquet files: its schema is known."""
     shutil.copytree(parquet, tmp_path / "parquet")
-    shutil.copy(state / OUT, tmp_path / "out.duckdb")
-    os.utime(tmp_path / "out.duckdb", (1, 1))
-    return tmp_path / "parquet"
+    copied(state, tmp_path)
+    os.utime(store_of(tmp_path), (1, 1))
+    write_runtime(tmp_path, dp01(tmp_path, tmp_path / "parquet"))
+    return tmp_path
+
+
+def write_runtime(state: Path, *datasets: DataSet) -> None:
+    runtime = {
+        "state_dir": str(state),
+        "public_url": "http://127.0.0.1:8000",
+        "labs_python": "/usr/bin/python3",
+        "tutorials_dir": str(state),
+        "version": "0",
+        "datasets": [one.model_dump(mode="json") for one in datasets],
+    }
+    (state / "run").mkdir(exist_ok=True)
+    (state / "run" / "runtime.json").write_text(json.dumps(runtime))
+
+
+def store_of(state: Path) -> Path:
+    return tap_schema_file(state).with_name("dp01.duckdb")
+
+
+def load_site(state: Path) -> tuple[str, ...]:
+    return load([dp01(state, state / "parquet")], tap_schema_file(state))
 
 
 def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(path), read_only=True) as database:
-        return database.execute(sql).fetchall()
+        found: list[tuple[object, ...]] = database.execute(sql).fetchall()
+        return found
 
 
 def test_the_catalog_is_the_observatorys_schema(catalog: Catalog) -> None:
     schema = catalog.schemas[0]
-    assert schema == read_felis(packaged_felis())
+    assert schema == read_felis(packaged_felis(), "dp01")
     assert [table.name for table in schema.tables] == [
         "object", "truth_match", "position", "reference", "forced_photometry",
     ]  # fmt: skip
@@ -45,58 +70,61 @@ def test_the_catalog_is_the_observatorys_schema(catalog: Catalog) -> None:
 
 
 def test_the_description_survives_json(catalog: Catalog) -> None:
-    assert Catalog.from_json(catalog.to_json()) == catalog
+    schema = catalog.schemas[0]
+    assert Schema.from_json(schema.to_json()) == schema
 
 
 def test_every_column_is_there_and_typed(state: Path, catalog: Catalog) -> None:
-    rows = ask(state / OUT, "DESCRIBE dp01_dc2_catalogs.object")
+    rows = ask(store_of(state), "DESCRIBE dp01_dc2_catalogs.object")
     table = catalog.table("dp01_dc2_catalogs.object")
     assert table is not None
     assert [row[0] for row in rows] == [one.name for one in table.columns]
     kinds = {row[0]: row[1] for row in rows}
     assert (kinds["ra"], kinds["clean"], kinds["mag_g"]) == ("DOUBLE", "BOOLEAN", "DOUBLE")
-    assert ask(state / OUT, "SELECT count(mag_g), count(*) FROM dp01_dc2_catalogs.object") == [
+    assert ask(store_of(state), "SELECT count(mag_g), count(*) FROM dp01_dc2_catalogs.object") == [
         (0, 600)
     ]
-    assert ask(state / OUT, "SELECT count(*) FROM dp01_dc2_catalogs.reference") == [(0,)]
+    assert ask(store_of(state), "SELECT count(*) FROM dp01_dc2_catalogs.reference") == [(0,)]
 
 
 def test_what_is_no_number_becomes_null(state: Path) -> None:
     sql = "SELECT count(mag_i), count(*) FILTER (isnan(mag_i)) FROM dp01_dc2_catalogs.object"
-    assert ask(state / OUT, sql) == [(570, 0)]
+    assert ask(store_of(state), sql) == [(570, 0)]
 
 
 def test_rows_lie_by_position(state: Path) -> None:
     stripes = [row[0] for row in ask(
-        state / OUT, "SELECT floor(dec / 0.1) FROM dp01_dc2_catalogs.object ORDER BY rowid"
+        store_of(state), "SELECT floor(dec / 0.1) FROM dp01_dc2_catalogs.object ORDER BY rowid"
     )]  # fmt: skip
     assert stripes == sorted(stripes)  # type: ignore[type-var]
 
 
 def test_tap_schema_describes_itself_too(state: Path) -> None:
-    tables = ask(state / OUT, "SELECT table_name FROM tap_schema.tables")
+    tables = ask(tap_schema_file(state), "SELECT table_name FROM tap_schema.tap_schema.tables")
     assert ("tap_schema.key_columns",) in tables
     assert len(tables) == 10
     described = ask(
-        state / OUT,
-        "SELECT datatype, unit, ucd, indexed FROM tap_schema.columns "
+        tap_schema_file(state),
+        "SELECT datatype, unit, ucd, indexed FROM tap_schema.tap_schema.columns "
         "WHERE table_name = 'dp01_dc2_catalogs.object' AND column_name = 'dec'",
     )
     assert described == [("double", "deg", "pos.eq.dec", 1)]
 
 
-def test_only_its_owner_can_read_the_file(state: Path) -> None:
-    assert stat.S_IMODE((state / OUT).stat().st_mode) == 0o600
+def test_only_their_owner_can_read_the_files(state: Path) -> None:
+    for path in (store_of(state), tap_schema_file(state)):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_database_that_is_newer_is_left_alone(folder: Path) -> None:
-    out = folder.parent / "out.duckdb"
-    assert load(folder, out)
-    assert not load(folder, out)
-    os.utime(folder / "object.parquet")
-    os.utime(out, (1, 1))
-    assert load(folder, out)
-    assert [one.name for one in folder.parent.glob(".*")] == []
+def test_only_what_is_out_of_date_is_written(site: Path) -> None:
+    # The schema is as before, and so is what TAP_SCHEMA says of it.
+    assert load_site(site) == ("dp01.duckdb",)
+    assert load_site(site) == ()
+    tap_schema_file(site).unlink()
+    assert load_site(site) == ("tap_schema.duckdb",)
+    store_of(site).write_text("no database")
+    assert load_site(site) == ("dp01.duckdb",)
+    assert [one.name for one in tap_schema_file(site).parent.glob(".*")] == []
 
 
 def replace_column(folder: Path, name: str, values: pa.Array) -> None:
@@ -117,39 +145,43 @@ def replace_column(folder: Path, name: str, values: pa.Array) -> None:
     ],
 )
 def test_a_file_that_does_not_fit_is_named(
-    folder: Path, name: str, values: pa.Array, said: str, capsys: pytest.CaptureFixture[str]
+    site: Path, name: str, values: pa.Array, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = folder.parent / "out.duckdb"
-    before = out.read_bytes()
-    replace_column(folder, name, values)
-    assert main(["--parquet", str(folder), "--out", str(out)]) == 1
+    before = store_of(site).read_bytes()
+    replace_column(site / "parquet", name, values)
+    assert main(["--state-dir", str(site)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("catalog: object.parquet: ")
+    assert error.startswith("catalog: dp01: object.parquet: ")
     assert said in error
     assert error.count("\n") == 1
-    assert out.read_bytes() == before
-    assert list(folder.parent.glob(".*")) == []
+    assert store_of(site).read_bytes() == before
+    assert [one.name for one in store_of(site).parent.glob(".*")] == []
 
 
-def test_other_files_are_named(folder: Path, tmp_path: Path) -> None:
-    out = folder.parent / "out.duckdb"
+def test_other_files_are_named(site: Path) -> None:
+    folder = site / "parquet"
     (folder / "object.parquet").write_text("no parquet")
-    with pytest.raises(LoadError, match=r"object\.parquet cannot be read"):
-        load(folder, out)
+    with pytest.raises(LoadError, match=r"dp01: object\.parquet cannot be read"):
+        load_site(site)
     shutil.move(folder / "object.parquet", folder / "galaxies.parquet")
-    with pytest.raises(LoadError, match=r"galaxies\.parquet is no table of dp01_dc2_catalogs"):
-        load(folder, out)
+    with pytest.raises(LoadError, match=r"galaxies\.parquet is not a table of dp01_dc2_catalogs"):
+        load_site(site)
+    shutil.rmtree(folder)
     with pytest.raises(LoadError, match="no Parquet files"):
-        load(tmp_path / "nowhere", out)
+        load_site(site)
 
 
-def test_the_program_says_nothing_if_it_is_quick(folder: Path) -> None:
-    out = folder.parent / "out.duckdb"
-    command = [sys.executable, "-m", "firstlight_services.tap.load"]
-    done = subprocess.run(
-        [*command, "--parquet", str(folder), "--out", str(out)], capture_output=True, check=False
-    )
+def test_the_program_says_nothing_if_it_is_quick(site: Path) -> None:
+    command = [sys.executable, "-m", "firstlight_services.tap.engines.duckdb.load"]
+    done = subprocess.run([*command, "--state-dir", str(site)], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_program_names_a_missing_runtime_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--state-dir", str(tmp_path)]) == 1
+    assert "runtime.json" in capsys.readouterr().err
 
 
 SERVER = """
@@ -160,12 +192,11 @@ from firstlight_services.tap.app import make_app
 from firstlight_services.tap.component import COMPONENT
 from firstlight_services.tap.formats import choose
 from firstlight_services.tap.service import QueryRequest
-from firstlight_services.tap.settings import TapSettings
-from firstlight_services.web.testing import FakeHub, make_context
+from firstlight_services.web.testing import FakeHub
+from tests.services.tap.conftest import tap_context
 
 async def main():
-    context = make_context(Path(sys.argv[1]), COMPONENT, TapSettings, FakeHub())
-    service = make_app(context).service
+    service = make_app(tap_context(Path(sys.argv[1]), FakeHub(), {})).service
     await service.warm_up()
     await service.tables(None)
     answer = await service.start(QueryRequest("SELECT TOP 1 ra, patch FROM object", choose(None)))

@@ -1,1 +1,1 @@
-"""Catalogs: the Table Access Protocol."""
+"""The catalog service: the IVOA's Table Access Protocol."""

@@ -1,4 +1,4 @@
-"""``python -m firstlight_services.tap --state-dir DIR``."""
+"""Runs the catalog service: ``python -m firstlight_services.tap --state-dir DIR``."""
 
 from firstlight_services.tap.app import main
 

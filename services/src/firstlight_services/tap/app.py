@@ -1,4 +1,4 @@
-"""The door to the catalog service: its routes, and what they work with."""
+"""The entry point of the catalog service: its routes, and what they work with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 from firstlight_services import web
 from firstlight_services.tap.component import COMPONENT
+from firstlight_services.tap.engines import Engine
+from firstlight_services.tap.engines.duckdb import DuckDBEngine, tap_schema_file
 from firstlight_services.tap.handlers import (
     AvailabilityHandler,
     CapabilitiesHandler,
@@ -18,7 +20,6 @@ from firstlight_services.tap.handlers import (
 from firstlight_services.tap.policy import Limits
 from firstlight_services.tap.service import QueryService
 from firstlight_services.tap.settings import TapSettings
-from firstlight_services.tap.store import DuckStore
 
 __all__ = ["build", "main", "make_app", "routes"]
 
@@ -36,13 +37,8 @@ def routes(context: web.ServiceContext[TapSettings]) -> list[web.Route]:  # noqa
 def build(context: web.ServiceContext[TapSettings]) -> QueryService:
     """Make what the handlers work with."""
     settings = context.settings
-    store = DuckStore(
-        context.state_dir / "data" / "catalog" / "dp01.duckdb",
-        threads=settings.threads,
-        memory=settings.memory,
-    )
     return QueryService(
-        store,
+        _engine(context),
         Limits(settings.default_rows, settings.max_rows),
         timeout=settings.timeout,
         # The engine's threads are shared by all queries; some more may wait for the disk.
@@ -58,6 +54,17 @@ def make_app(context: web.ServiceContext[TapSettings]) -> web.ServiceApplication
         build(context),
         not_found=TapNotFoundHandler,
         lifespan=_lifespan,
+    )
+
+
+def _engine(context: web.ServiceContext[TapSettings]) -> Engine:
+    """Make the engine that ``services.tap.engine`` names; so far there is one."""
+    settings = context.settings
+    return DuckDBEngine(
+        context.runtime.datasets,
+        tap_schema_file(context.state_dir),
+        threads=settings.threads,
+        memory=settings.memory,
     )
 
 

@@ -12,6 +12,7 @@ COMPONENT = Component(
     title="Catalogs",
     path="/api/tap/",
     command=("{python}", "-m", "firstlight_services.tap", "--state-dir", "{state_dir}"),
+    prepare=("{python}", "-m", "firstlight_services.tap.prepare", "--state-dir", "{state_dir}"),
     hub_service=HubService(),
     settings=TapSettings,
 )

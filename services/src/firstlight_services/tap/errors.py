@@ -1,4 +1,4 @@
-"""What can be wrong with a query, said so that its author can mend it."""
+"""Errors in queries, explained so that the author can fix them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Protocol
 
 from firstlight_services.web.errors import Kind, ServiceError
 
-__all__ = ["Place", "QueryError", "nearest"]
+__all__ = ["Position", "QueryError", "nearest"]
 
 _LONGEST = 300
 _SHOWN = 100
 _BEFORE = 60
 
 
-class Place(Protocol):
-    """Where something stands in a query; counted from 1."""
+class Position(Protocol):
+    """A position in a query; counted from 1."""
 
     @property
     def line(self) -> int:
-        """Line."""
+        """The line."""
 
     @property
     def column(self) -> int:
-        """Column."""
+        """The column in its line."""
 
 
 class QueryError(ServiceError):
-    """A query that cannot be run as it is written.
+    """A query that cannot be run because of an error in it.
 
     Parameters
     ----------
@@ -43,17 +43,17 @@ class QueryError(ServiceError):
     def __init__(self, code: str, message: str, *, hint: str = "") -> None:
         super().__init__(code, message, hint=hint, kind=Kind.INVALID)
 
-    def shown_in(self, text: str, place: Place) -> QueryError:
-        """Return the same error with its place in the query, and the line with a caret below it."""
-        message = f"{_cut(self.message)} (line {place.line}, column {place.column})"
-        pointed = _pointed(text, place.line, place.column)
+    def shown_in(self, text: str, position: Position) -> QueryError:
+        """Return the same error with its position, and the query's line with a caret below it."""
+        message = f"{_cut(self.message)} (line {position.line}, column {position.column})"
+        pointed = _pointed(text, position.line, position.column)
         return QueryError(self.code, f"{message}\n{pointed}", hint=_cut(self.hint))
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
-    """Return a hint with the known names most like this one, or nothing.
+    """Return a hint with the known names that are most similar, or an empty string.
 
-    A name's last part is compared too: people leave out the schema, or pick a wrong one.
+    The last part of a name is compared as well: people omit the schema, or use a wrong one.
     """
     names = {one.lower(): one for one in known}
     lower = name.lower()
@@ -67,13 +67,13 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
 
 
 def _cut(words: str) -> str:
-    """Shorten words that have a name of the query's author in them."""
+    """Shorten a message that contains a name from the query."""
     return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
 
 
 def _pointed(text: str, line: int, column: int) -> str:
     lines = text.split("\n")
-    # Long lines are cut around the place, so that the caret stays in sight.
+    # Long lines are cut around the position, so that the caret stays visible.
     start = max(0, column - _BEFORE)
     shown = lines[min(line, len(lines)) - 1][start : start + _SHOWN].rstrip("\r")
     return f"  {shown.replace(chr(9), ' ')}\n  {' ' * (column - 1 - start)}^"

@@ -29,16 +29,16 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 _GONE = 499
-"""Status in the log if the client went away, as nginx has it."""
+"""The status in the log if the client disconnected, as in nginx."""
 
 _LANGUAGES = frozenset({"", "adql", "adql-2.0", "adql-2.1"})
 
 
 class TapHandler(ServiceHandler[QueryService]):
-    """Base of TAP's handlers: errors are VOTables (DALI 1.1, section 4.2)."""
+    """Base class of TAP's handlers: errors are VOTables (DALI 1.1, section 4.2)."""
 
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:  # noqa: ARG002
-        """Write an error as VOTable."""
+        """Write an error as a VOTable."""
         if error.kind is Kind.NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self._methods()))
         self.set_header("Content-Type", "application/x-votable+xml")
@@ -50,7 +50,7 @@ class TapHandler(ServiceHandler[QueryService]):
         self.write(document)
 
     def _methods(self) -> list[str]:
-        """Return the methods that this address takes."""
+        """Return the methods that this address accepts."""
         return [
             method
             for method in self.SUPPORTED_METHODS
@@ -59,40 +59,40 @@ class TapHandler(ServiceHandler[QueryService]):
 
 
 class DocumentHandler(TapHandler):
-    """Base of what describes the service: asking for its headers costs nothing."""
+    """Base class of what describes the service, which may also be asked for its headers."""
 
     async def head(self, *args: str | None) -> None:
-        """Answer as to GET; the framework leaves the body out."""
+        """Answer as to GET; the framework omits the body."""
         answer = self.get(*args)
         if answer is not None:
             await answer
 
 
 class SyncHandler(TapHandler):
-    """``sync``: a query in, its answer out."""
+    """``sync``: executes a query and returns its result."""
 
     _work: asyncio.Task[None] | None = None
     _gone = False
 
     async def get(self) -> None:
-        """Run a query given in the address."""
+        """Execute the query in the address."""
         await self._answer()
 
     async def post(self) -> None:
-        """Run a query given in the body."""
+        """Execute the query in the body."""
         await self._answer()
 
     def on_connection_close(self) -> None:
-        """Stop the query of a client that went away."""
+        """Stop the query of a client that disconnected."""
         self._gone = True
         if self._work is not None:
             self._work.cancel()
 
     async def _answer(self) -> None:
-        # A task of its own: tornado does not cancel handlers whose client is gone.
+        # A task of its own: tornado does not cancel the handlers of clients that disconnected.
         self._work = asyncio.create_task(self._stream(self._read_request()))
         if self._gone:
-            # It left while we asked the hub who it is.
+            # It disconnected while the hub was asked whose token this is.
             self._work.cancel()
         try:
             await self._work
@@ -108,9 +108,9 @@ class SyncHandler(TapHandler):
             return self.get_argument(values[name], strip=False) if name in values else None
 
         if (value("REQUEST") or "doQuery").lower() != "doquery":
-            raise QueryError("bad_parameter", "REQUEST has to be doQuery.")
+            raise QueryError("bad_parameter", "REQUEST must be doQuery.")
         if (value("LANG") or "").strip().lower() not in _LANGUAGES:
-            raise QueryError("bad_parameter", "LANG has to be ADQL.", hint="SQL is not offered.")
+            raise QueryError("bad_parameter", "LANG must be ADQL.", hint="SQL is not supported.")
         if value("UPLOAD"):
             raise QueryError("not_supported", "Tables cannot be uploaded to this service.")
         text = value("QUERY")
@@ -137,12 +137,12 @@ class SyncHandler(TapHandler):
         except Exception as error:
             if not self._headers_written:
                 raise
-            # The status is out already; the document has to say it, or the connection.
+            # The status has been sent: only the document, or the connection, can tell.
             self.log_exception(type(error), error, None)
             self._break_off(answer, from_exception(error))
 
     async def _taken_by(self, deadline: float) -> None:
-        """Wait until the client took what was written: a slow reader holds no memory of ours."""
+        """Wait until the client has read what was written: slow readers take up no memory."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self.flush()
@@ -159,69 +159,69 @@ class SyncHandler(TapHandler):
 
 
 class TablesHandler(DocumentHandler):
-    """``tables``: the tables there are (VOSI 1.1, section 2.3)."""
+    """``tables``: describes the tables (VOSI 1.1, section 2.3)."""
 
     async def get(self, name: str | None = None) -> None:
         """Describe all tables, or one table, always with their columns.
 
         Notes
         -----
-        ``detail=min`` is a wish that we do not grant: after it, pyvo 1.9 asks for each table
-        without its token, and would be turned away.
+        ``detail=min`` is ignored: after it, pyvo 1.9 asks for each table without its token, and
+        would be refused.
         """
         names = {one.lower(): one for one in self.request.arguments}
         detail = self.get_argument(names["detail"]) if "detail" in names else "max"
         if detail not in ("min", "max"):
-            raise QueryError("bad_parameter", "detail is min or max.")
+            raise QueryError("bad_parameter", "detail must be min or max.")
         self.write_xml(await self.service.tables(name))
 
 
 class CapabilitiesHandler(DocumentHandler):
-    """``capabilities``: what the service can do; open to all, as clients ask before they log in."""
+    """``capabilities``: public, since clients ask for them before they log in."""
 
     requires_login: ClassVar[bool] = False
 
     async def get(self) -> None:
-        """Describe the service."""
+        """Describe what the service can do."""
         base = f"{self.context.public_url}{self.context.prefix}".rstrip("/")
         self.write_xml(vosi.capabilities(base, self.service.limits))
 
 
 class AvailabilityHandler(DocumentHandler):
-    """``availability``: whether queries can be run now; open to all."""
+    """``availability``: whether queries can be executed now; public."""
 
     requires_login: ClassVar[bool] = False
 
     async def get(self) -> None:
-        """Say so."""
+        """Return whether the service is available, and why not."""
         reason = await self.service.unavailable_because()
         self.write_xml(vosi.availability(available=not reason, note=reason))
 
 
 class TapNotFoundHandler(TapHandler):
-    """Whatever no route matches."""
+    """Every address without a route."""
 
     requires_login: ClassVar[bool] = False
 
     async def prepare(self) -> None:
-        """Refuse, whatever the method."""
+        """Refuse the request, whatever its method."""
         path = self.request.path.removeprefix(self.context.prefix)
         if path.partition("/")[0] == "async":
             raise ServiceError(
                 "no_async",
-                "Asynchronous queries are not offered yet.",
+                "Asynchronous queries are not supported yet.",
                 hint="Use sync: service.search(query) in pyvo.",
                 kind=Kind.NOT_FOUND,
             )
         raise ServiceError(
             "not_found",
             "There is nothing at this address.",
-            hint="There are sync, tables, capabilities and availability.",
+            hint="The addresses are sync, tables, capabilities and availability.",
             kind=Kind.NOT_FOUND,
         )
 
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:
-        """Write an error as VOTable, and into the status line, of which alone pyvo tells."""
+        """Write an error as a VOTable, and into the status line, which is all that pyvo shows."""
         self.set_status(status, f"{error.message} {error.hint}".rstrip("."))
         super().render_error(error, status, reference)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
 
-__all__ = ["METADATA_TABLE", "Catalog", "Column", "Field", "Schema", "Table", "Type"]
+from pydantic import TypeAdapter
 
-METADATA_TABLE = "main.firstlight_metadata"
-"""Where the loader leaves the catalog's description in the database; no query can name it."""
+__all__ = ["Catalog", "Column", "Field", "Schema", "Table", "Type"]
 
 
 class Type(StrEnum):
@@ -25,24 +23,24 @@ class Type(StrEnum):
     DOUBLE = "double"
     CHAR = "char"
     UNICODE = "unicodeChar"
-    # These occur inside of queries only.
+    # These occur inside queries only.
     NULL = "null"
     POINT = "point"
     CIRCLE = "circle"
 
     @property
     def numeric(self) -> bool:
-        """Whether one can calculate with it."""
+        """Whether it is a number."""
         return self in _RANK
 
     @property
     def integral(self) -> bool:
-        """Whether it is a whole number."""
+        """Whether it is an integer."""
         return self in (Type.SHORT, Type.INT, Type.LONG)
 
     @property
     def text(self) -> bool:
-        """Whether it is text."""
+        """Whether it is a string."""
         return self in (Type.CHAR, Type.UNICODE)
 
     def wider(self, other: Type) -> Type:
@@ -58,7 +56,7 @@ _RANK = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of an answer: what its FIELD says."""
+    """One column of a result, as its FIELD describes it."""
 
     name: str
     type: Type
@@ -83,24 +81,42 @@ class Column:
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
-    """One table; ``name`` is without its schema."""
+    """One table.
+
+    Attributes
+    ----------
+    name
+        Its name without the schema.
+    index
+        Its position in lists.
+    dataset
+        The label of the data set it belongs to; empty for the service's own tables.
+    """
 
     schema: str
     name: str
     description: str
     columns: tuple[Column, ...]
     index: int = 0
+    dataset: str = ""
 
     @property
     def full_name(self) -> str:
         """``schema.table``."""
         return f"{self.schema}.{self.name}"
 
+    @cached_property
+    def fields(self) -> tuple[tuple[str, Field], ...]:
+        """Its columns' names, and how results describe them; kept, since every query needs them."""
+        return tuple(
+            (c.name, Field(c.name, c.type, c.unit, c.ucd, c.description)) for c in self.columns
+        )
+
     @property
     def position(self) -> tuple[str, str] | None:
-        """Names of the columns with right ascension and declination in degrees, by their UCD."""
+        """The columns with right ascension and declination in degrees, found by their UCD."""
         found = {
             axis: next((c.name for c in self.columns if c.ucd.startswith(f"pos.eq.{axis}")), None)
             for axis in ("ra", "dec")
@@ -116,10 +132,28 @@ class Schema:
     description: str
     tables: tuple[Table, ...]
 
+    def to_json(self) -> str:
+        """Return it as JSON, to be read back by `from_json`."""
+        return _SCHEMA.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, document: str) -> Schema:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the document is something else.
+        """
+        return _SCHEMA.validate_json(document)
+
+
+_SCHEMA = TypeAdapter(Schema)
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All that can be asked for."""
+    """Everything that can be queried."""
 
     schemas: tuple[Schema, ...]
 
@@ -129,24 +163,6 @@ class Catalog:
             yield from schema.tables
 
     def table(self, full_name: str) -> Table | None:
-        """Find a table by ``schema.table``, without regard to case."""
+        """Return the table called ``schema.table``, ignoring case."""
         wanted = full_name.lower()
         return next((t for t in self.tables() if t.full_name.lower() == wanted), None)
-
-    def to_json(self) -> str:
-        """Return it as JSON, to be read back by `from_json`."""
-        return json.dumps(asdict(self), separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, document: str) -> Catalog:
-        """Read what `to_json` wrote."""
-        return cls(tuple(_schema(one) for one in json.loads(document)["schemas"]))
-
-
-def _schema(raw: dict[str, Any]) -> Schema:
-    return Schema(**{**raw, "tables": tuple(_table(one) for one in raw["tables"])})
-
-
-def _table(raw: dict[str, Any]) -> Table:
-    columns = tuple(Column(**{**one, "type": Type(one["type"])}) for one in raw["columns"])
-    return Table(**{**raw, "columns": columns})

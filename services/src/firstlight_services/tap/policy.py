@@ -1,4 +1,4 @@
-"""Pure decisions: how many rows a query may return, and when the answer has to say it was cut."""
+"""Pure decisions: how many rows a query may return, and whether the result was truncated."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Limits:
     Attributes
     ----------
     default_rows
-        Rows returned if the client names no MAXREC.
+        The number of rows returned if the client does not set MAXREC.
     max_rows
-        Rows returned at most, whatever the client names.
+        The number of rows returned at most, whatever the client sets.
     """
 
     default_rows: int
@@ -34,12 +34,12 @@ class RowLimit:
     fetch, keep
         Numbers of rows.
     cut
-        Whether the answer is cut whatever the engine has.
+        Whether the result counts as truncated, whatever the engine returns.
 
     Notes
     -----
-    One row more than is kept is asked for where the limit is not the author's own: if it comes,
-    the answer was cut.
+    Where the limit is not the query's own, one row more than is kept is requested: if it comes, the
+    result was truncated.
     """
 
     fetch: int
@@ -47,7 +47,7 @@ class RowLimit:
     cut: bool = False
 
     def overflows(self, rows: int) -> bool:
-        """Tell whether an answer of so many rows was cut."""
+        """Return whether a result of this many rows was truncated."""
         return self.cut or rows > self.keep
 
 
@@ -56,8 +56,8 @@ def row_limit(top: int | None, maxrec: int | None, limits: Limits) -> RowLimit:
 
     Notes
     -----
-    DALI 1.1, section 3.4.4: an answer that MAXREC or the service cut says OVERFLOW; one that is as
-    short as its TOP asks for does not. MAXREC=0 asks for the description of the columns alone, and
+    DALI 1.1, section 3.4.4: a result truncated by MAXREC or by the service says OVERFLOW; one that
+    is limited by its TOP does not. MAXREC=0 requests only the description of the columns, and
     always overflows.
     """
     allowed = min(limits.default_rows if maxrec is None else maxrec, limits.max_rows)
@@ -69,16 +69,18 @@ def row_limit(top: int | None, maxrec: int | None, limits: Limits) -> RowLimit:
 
 
 def read_maxrec(text: str | None) -> int | None:
-    """Read MAXREC.
+    """Return the value of MAXREC; None if it is not set.
 
     Raises
     ------
     QueryError
-        ``bad_parameter`` if it is no whole number from 0.
+        ``bad_parameter`` if it is not a non-negative integer.
     """
     if text is None or not text.strip():
         return None
     text = text.strip()
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise QueryError("bad_parameter", f"MAXREC is a whole number from 0, not {text[:30]!r}.")
+        raise QueryError(
+            "bad_parameter", f"MAXREC must be a non-negative integer, not {text[:30]!r}."
+        )
     return int(text)

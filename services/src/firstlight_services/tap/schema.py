@@ -1,4 +1,4 @@
-"""The catalog's description: from the observatory's felis file, and TAP_SCHEMA's own."""
+"""Descriptions of the tables: the observatory's, from its Felis file, and those of TAP_SCHEMA."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from firstlight_services.tap.models import Catalog, Column, Schema, Table, Type
 
-__all__ = ["TAP_SCHEMA", "packaged_felis", "read_felis", "tap_schema_rows"]
+if TYPE_CHECKING:
+    from felis.datamodel import Column as FelisColumn
+    from felis.datamodel import Table as FelisTable
+
+__all__ = ["TAP_SCHEMA", "Row", "packaged_felis", "read_felis", "tap_schema_rows"]
+
+Row = tuple[str | int | None, ...]
+"""The cells of one row."""
 
 _FELIS_TYPES = {
     "boolean": Type.BOOLEAN,
@@ -31,37 +38,44 @@ def packaged_felis() -> Path:
     return Path(str(files("lsst.sdm.schemas"))) / "archive" / "dp01_dc2.yaml"
 
 
-def read_felis(path: Path) -> Schema:
-    """Read a felis file.
+def read_felis(path: Path, dataset: str = "") -> Schema:
+    """Read a Felis file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dataset
+        The label of the data set whose tables it describes.
 
     Raises
     ------
     ValueError
-        If it is none, or has a type that the service does not know.
+        If it is not a Felis file, or has a type that the service does not know.
     """
-    # Seconds of imports (sqlalchemy, astropy), for the loader alone.
+    # Importing it takes seconds (sqlalchemy, astropy), and only the loader needs it.
     import yaml
     from felis.datamodel import Schema as FelisSchema
 
-    # felis reads YAML with the reader written in Python, six times slower.
+    # Felis itself uses the YAML reader written in Python, which is six times slower.
     raw = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
     felis = FelisSchema.model_validate(raw, context={"id_generation": True})
-    tables = [_table(felis.name, table) for table in felis.tables]
+    tables = [_table(felis.name, table, dataset) for table in felis.tables]
     tables.sort(key=lambda table: table.index)
     return Schema(felis.name, felis.description or "", tuple(tables))
 
 
-def _table(schema: str, felis: Any) -> Table:
+def _table(schema: str, felis: FelisTable, dataset: str) -> Table:
     columns = sorted((_column(one) for one in felis.columns), key=lambda column: column.index)
     index = felis.tap_table_index or 0
-    table = Table(schema, felis.name, felis.description or "", tuple(columns), index)
-    # The loader sorts by position, so cones are quick; nothing else is looked up by an index.
+    table = Table(schema, felis.name, felis.description or "", tuple(columns), index, dataset)
+    # The loader sorts by position, which makes cones fast; no other column has an index.
     indexed = table.position or ()
     columns = [replace(one, indexed=one.name in indexed) for one in columns]
     return replace(table, columns=tuple(columns))
 
 
-def _column(felis: Any) -> Column:
+def _column(felis: FelisColumn) -> Column:
     kind = _FELIS_TYPES.get(str(felis.datatype.value))
     if kind is None:
         raise ValueError(f"the column {felis.name} has the unknown type {felis.datatype.value}")
@@ -78,14 +92,14 @@ def _column(felis: Any) -> Column:
     )
 
 
-def _texts(described: dict[str, str]) -> list[Column]:
+def _strings(described: dict[str, str]) -> list[Column]:
     return [
         Column(name, Type.UNICODE, "*", description=words, principal=True, std=True)
         for name, words in described.items()
     ]
 
 
-def _whole(described: dict[str, str]) -> list[Column]:
+def _integers(described: dict[str, str]) -> list[Column]:
     return [
         Column(name, Type.INT, description=words, principal=True, std=True)
         for name, words in described.items()
@@ -93,7 +107,7 @@ def _whole(described: dict[str, str]) -> list[Column]:
 
 
 def _own(name: str, description: str, columns: Sequence[Column], index: int) -> Table:
-    numbered = tuple(replace(one, index=place) for place, one in enumerate(columns, 1))
+    numbered = tuple(replace(one, index=position) for position, one in enumerate(columns, 1))
     return Table("tap_schema", name, description, numbered, index)
 
 
@@ -105,8 +119,8 @@ TAP_SCHEMA = Schema(
             "schemas",
             "The schemas of this service.",
             [
-                *_texts({"schema_name": "Name", "utype": "Utype", "description": "What it holds"}),
-                *_whole({"schema_index": "Place in lists"}),
+                *_strings({"schema_name": "Name", "utype": "Utype", "description": "Description"}),
+                *_integers({"schema_index": "Position in lists"}),
             ],
             1,
         ),
@@ -114,10 +128,10 @@ TAP_SCHEMA = Schema(
             "tables",
             "The tables of this service.",
             [
-                *_texts({"schema_name": "Schema", "table_name": "Name, with its schema"}),
-                *_texts({"table_type": "table or view", "utype": "Utype"}),
-                *_texts({"description": "What it holds"}),
-                *_whole({"table_index": "Place in lists"}),
+                *_strings({"schema_name": "Schema", "table_name": "Name, including the schema"}),
+                *_strings({"table_type": "table or view", "utype": "Utype"}),
+                *_strings({"description": "Description"}),
+                *_integers({"table_index": "Position in lists"}),
             ],
             2,
         ),
@@ -125,14 +139,18 @@ TAP_SCHEMA = Schema(
             "columns",
             "The columns of this service's tables.",
             [
-                *_texts({"table_name": "Table, with its schema", "column_name": "Name"}),
-                *_texts({"datatype": "VOTable data type", "arraysize": "VOTable array size"}),
-                *_texts({"xtype": "VOTable xtype"}),
-                *_whole({"size": "Length; deprecated"}),
-                *_texts({"description": "What it holds", "utype": "Utype", "unit": "Unit"}),
-                *_texts({"ucd": "Unified content descriptor"}),
-                *_whole({"indexed": "1 if searches by it are quick", "principal": "1 if central"}),
-                *_whole({"std": "1 if a standard defines it", "column_index": "Place in lists"}),
+                *_strings({"table_name": "Table, including the schema", "column_name": "Name"}),
+                *_strings({"datatype": "VOTable data type", "arraysize": "VOTable array size"}),
+                *_strings({"xtype": "VOTable xtype"}),
+                *_integers({"size": "Length; deprecated"}),
+                *_strings({"description": "Description", "utype": "Utype", "unit": "Unit"}),
+                *_strings({"ucd": "Unified content descriptor"}),
+                *_integers(
+                    {"indexed": "1 if searches by it are fast", "principal": "1 if central"}
+                ),
+                *_integers(
+                    {"std": "1 if defined by a standard", "column_index": "Position in lists"}
+                ),
             ],
             3,
         ),
@@ -140,8 +158,14 @@ TAP_SCHEMA = Schema(
             "keys",
             "Foreign keys.",
             [
-                *_texts({"key_id": "Name", "from_table": "Table", "target_table": "Its target"}),
-                *_texts({"description": "What it means", "utype": "Utype"}),
+                *_strings(
+                    {
+                        "key_id": "Name",
+                        "from_table": "Referencing table",
+                        "target_table": "Target table",
+                    }
+                ),
+                *_strings({"description": "Description", "utype": "Utype"}),
             ],
             4,
         ),
@@ -149,8 +173,8 @@ TAP_SCHEMA = Schema(
             "key_columns",
             "The columns of foreign keys.",
             [
-                *_texts({"key_id": "Name of the key", "from_column": "Column"}),
-                *_texts({"target_column": "Its target"}),
+                *_strings({"key_id": "Name of the key", "from_column": "Referencing column"}),
+                *_strings({"target_column": "Target column"}),
             ],
             5,
         ),
@@ -159,7 +183,7 @@ TAP_SCHEMA = Schema(
 """TAP 1.1, section 4. The catalogs declare no foreign keys, so the last two tables are empty."""
 
 
-def tap_schema_rows(catalog: Catalog) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+def tap_schema_rows(catalog: Catalog) -> Iterator[tuple[str, list[Row]]]:
     """Yield the name and the rows of each table of TAP_SCHEMA."""
     schemas = catalog.schemas
     tables = list(catalog.tables())
@@ -171,7 +195,7 @@ def tap_schema_rows(catalog: Catalog) -> Iterator[tuple[str, list[tuple[Any, ...
     yield "columns", [(t.full_name, *_described(one)) for t in tables for one in t.columns]
 
 
-def _described(column: Column) -> tuple[Any, ...]:
+def _described(column: Column) -> Row:
     size = int(column.arraysize) if column.arraysize.isdigit() else None
     return (
         column.name,

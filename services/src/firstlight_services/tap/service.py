@@ -1,4 +1,4 @@
-"""The use case: a query's text becomes an answer's bytes, piece by piece."""
+"""The use case: from a query's text to the bytes of its result, piece by piece."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from firstlight_services.tap import vosi
 from firstlight_services.tap.adql import parse
-from firstlight_services.tap.emit.duckdb import emit
+from firstlight_services.tap.engines import Cursor, Engine
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.formats import Format, Writer, make_writer
 from firstlight_services.tap.models import Catalog, Field
 from firstlight_services.tap.policy import Limits, RowLimit, row_limit
-from firstlight_services.tap.query import resolve
-from firstlight_services.tap.store import Cursor, DuckStore
+from firstlight_services.tap.query import lower, resolve, tree
 from firstlight_services.web import Kind, ServiceError
 
 __all__ = ["Answer", "Plan", "QueryRequest", "QueryService", "plan"]
@@ -32,7 +30,7 @@ _QUICK_WORKERS = 2
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """What a client asks for."""
+    """A client's request."""
 
     text: str
     format: Format
@@ -41,26 +39,53 @@ class QueryRequest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be run, and what comes of it."""
+    """What to run, and what comes of it.
 
-    sql: str
+    Attributes
+    ----------
+    statement
+        The query in the engine's language.
+    fields
+        The columns of its result.
+    rows
+        How many rows to return.
+    """
+
+    statement: str
     fields: tuple[Field, ...]
     rows: RowLimit
 
 
-def plan(text: str, maxrec: int | None, catalog: Catalog, limits: Limits) -> Plan:
-    """Turn ADQL into the engine's SQL: parse, resolve, limit, emit.
+def plan(
+    text: str,
+    maxrec: int | None,
+    catalog: Catalog,
+    limits: Limits,
+    emit: Callable[[tree.Query, int], str],
+) -> Plan:
+    """Turn ADQL into the engine's language: parse, resolve, limit, lower, emit.
+
+    Parameters
+    ----------
+    text, maxrec
+        The request.
+    catalog
+        The tables that can be queried.
+    limits
+        The site's limits.
+    emit
+        An engine's `Engine.emit`.
 
     Raises
     ------
     QueryError
-        If the query cannot be run as it is written.
+        If the query is invalid.
     """
     try:
         query = resolve(parse(text), catalog, text)
         rows = row_limit(query.top, maxrec, limits)
         fields = tuple(output.field for output in query.outputs)
-        return Plan(emit(query, rows.fetch), fields, rows)
+        return Plan(emit(lower(query), rows.fetch), fields, rows)
     except RecursionError:
         raise QueryError(
             "too_deep", "The expressions of this query are nested too deeply."
@@ -72,46 +97,44 @@ class QueryService:
 
     Parameters
     ----------
-    store
-        The engine.
+    engine
+        What executes the queries.
     limits
-        Rows.
+        The limits on rows.
     timeout
-        How long a query may take, its answer's way to the client included.
+        How long a query may take, including sending its result to the client.
     workers
-        Threads: queries that compute at the same time.
+        The number of threads: of queries that are executed at the same time.
 
     Notes
     -----
-    What takes milliseconds (parsing, the catalog's description) has threads of its own, so that
-    neither an error nor `tables` waits for other people's queries.
+    What takes milliseconds (parsing, describing the tables) has threads of its own, so that neither
+    an error nor `tables` waits for other people's queries.
     """
 
-    def __init__(
-        self, store: DuckStore, limits: Limits, *, timeout: timedelta, workers: int
-    ) -> None:
+    def __init__(self, engine: Engine, limits: Limits, *, timeout: timedelta, workers: int) -> None:
         self.limits = limits
-        self._store = store
+        self._engine = engine
         self._timeout = timeout
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tap")
         self._quick = ThreadPoolExecutor(_QUICK_WORKERS, thread_name_prefix="tap-quick")
-        self._running: set[Future[Any]] = set()
+        self._running: set[Future[bytes]] = set()
         self._waiting = 0
         self._document: tuple[Catalog, bytes] | None = None
 
     async def start(self, request: QueryRequest) -> Answer:
-        """Begin a query, and wait for its first rows: until then, errors have a status.
+        """Begin a query, and wait for its first rows: until then, an error has a status.
 
         Raises
         ------
         ServiceError
-            INVALID if the query is at fault; TIMEOUT; UNAVAILABLE without a catalog, or if too
-            many queries wait.
+            INVALID if the query is invalid; TIMEOUT; UNAVAILABLE if the catalog is not loaded, or
+            if too many queries are waiting.
         """
         if self._waiting >= _MOST_WAITING:
             raise ServiceError(
                 "busy",
-                "Many queries are waiting already.",
+                "Too many queries are waiting.",
                 hint="Try again in a minute.",
                 kind=Kind.UNAVAILABLE,
             )
@@ -120,7 +143,7 @@ class QueryService:
         try:
             async with asyncio.timeout_at(deadline):
                 planned = await self._run(self._plan, request)
-                answer = Answer(self, self._store.cursor(), planned, request.format, deadline)
+                answer = Answer(self, self._engine.cursor(), planned, request.format, deadline)
                 try:
                     await answer.begin()
                 except BaseException:
@@ -138,9 +161,9 @@ class QueryService:
         Raises
         ------
         ServiceError
-            UNAVAILABLE without a catalog; NOT_FOUND if there is no such table.
+            UNAVAILABLE if the catalog is not loaded; NOT_FOUND if there is no such table.
         """
-        catalog = await self._run(self._store.catalog)
+        catalog = await self._run(self._engine.describe)
         if name is not None:
             table = catalog.table(name)
             if table is None:
@@ -153,15 +176,15 @@ class QueryService:
         return self._document[1]
 
     async def unavailable_because(self) -> str:
-        """Return why there is no catalog; nothing if there is one."""
+        """Return why queries cannot be run now; an empty string if they can."""
         try:
-            await self._run(self._store.catalog)
+            await self._run(self._engine.describe)
         except ServiceError as error:
             return error.message
         return ""
 
     def too_slow(self) -> ServiceError:
-        """Return the error of a query that took too long."""
+        """Return the error for a query that took too long."""
         seconds = self._timeout.total_seconds()
         shown = f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"
         return ServiceError(
@@ -172,30 +195,31 @@ class QueryService:
         )
 
     async def warm_up(self) -> None:
-        """Build the parser and open the database before somebody waits for them."""
+        """Build the parser and open the databases before the first query."""
         await self._run(parse, "SELECT 1")
         await self.unavailable_because()
 
     def close(self) -> None:
-        """Stop what runs, let the threads end and close the database."""
+        """Stop the running queries, wait for the threads to end and close the engine."""
         for pool in (self._quick, self._pool):
             pool.shutdown(wait=False, cancel_futures=True)
-        # Again and again: an interrupt between two statements goes unheard.
+        # Repeatedly: an interrupt between two statements has no effect.
         while wait(tuple(self._running), timeout=_INTERRUPT_SECONDS).not_done:
-            self._store.interrupt()
+            self._engine.interrupt()
         self._quick.shutdown()
-        self._store.close()
+        self._engine.close()
 
     def _plan(self, request: QueryRequest) -> Plan:
-        return plan(request.text, request.maxrec, self._store.catalog(), self.limits)
+        catalog = self._engine.describe()
+        return plan(request.text, request.maxrec, catalog, self.limits, self._engine.emit)
 
     async def _run[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.wrap_future(self._quick.submit(work, *args, **kwargs))
 
-    async def run_on[T](self, cursor: Cursor, work: Callable[[], T]) -> T:
-        """Run an engine's work in a thread; if the caller is cancelled, stop it first.
+    async def run_on(self, cursor: Cursor, work: Callable[[], bytes]) -> bytes:
+        """Run work on a cursor in a thread; if the caller is cancelled, stop it first.
 
-        A cursor is left only once no thread is on it any more.
+        When this returns or raises, no thread uses the cursor any more.
         """
         future = self._pool.submit(work)
         self._running.add(future)
@@ -204,21 +228,21 @@ class QueryService:
         try:
             return await asyncio.shield(result)
         except asyncio.CancelledError:
-            # Nobody waits for its exception any more; asyncio would log that with a traceback.
+            # Nobody retrieves its exception any more, which asyncio would log with a traceback.
             result.add_done_callback(lambda done: done.cancelled() or done.exception())
             await _stop(future, cursor)
             raise
 
 
 class Answer:
-    """One query's answer on its way to the client.
+    """The result of one query on its way to the client.
 
     Attributes
     ----------
     media_type
-        Its Content-Type.
+        The Content-Type.
     deadline
-        The event loop's time by which it has to be over.
+        The event loop's time by which it must be complete.
     """
 
     def __init__(
@@ -235,11 +259,11 @@ class Answer:
         self._ended = False
 
     async def begin(self) -> None:
-        """Run the query up to its first rows."""
+        """Run the query until its first rows are there."""
         self._ready = await self._service.run_on(self._cursor, self._first)
 
     async def next(self) -> bytes:
-        """Return the next bytes; none after the last.
+        """Return the next bytes; empty after the last.
 
         Raises
         ------
@@ -256,15 +280,15 @@ class Answer:
         return piece
 
     def broken(self, message: str) -> bytes | None:
-        """Return how the answer ends if it fails now; None if only a cut connection can say it."""
+        """Return the end of a result that fails now; None if only a cut connection can tell."""
         return self._writer.broken(message)
 
     def close(self) -> None:
-        """Give the engine back what the query held."""
+        """Release what the query holds in the engine."""
         self._cursor.close()
 
     def _first(self) -> bytes:
-        self._cursor.start(self._plan.sql, len(self._plan.fields))
+        self._cursor.start(self._plan.statement, len(self._plan.fields))
         return self._writer.head() + self._more()
 
     def _more(self) -> bytes:
@@ -274,7 +298,7 @@ class Answer:
             self._rows += batch.num_rows
             data = self._writer.rows(batch.slice(0, room))
             if not self._plan.rows.overflows(self._rows):
-                # A batch of a row may be shorter than what base64 needs; never stop for that.
+                # A short batch may yield no bytes before the next one; empty would mean the end.
                 return data or self._more()
             return data + self._end()
         return self._end()
@@ -285,10 +309,10 @@ class Answer:
 
 
 async def _stop[T](future: Future[T], cursor: Cursor) -> None:
-    """Interrupt until the thread is done; an interrupt between two statements goes unheard."""
+    """Interrupt until the thread is done; an interrupt between two statements has no effect."""
     while not (future.cancel() or future.done()):
         cursor.interrupt()
-        # Cancelled once more (the server stops): the thread has to end all the same.
+        # Cancelled again, since the server stops: the thread has to end nevertheless.
         try:
             await asyncio.sleep(_INTERRUPT_SECONDS)
         except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""What the service says about itself: VOSI 1.1 and TAPRegExt 1.0 documents."""
+"""The service's descriptions of itself: VOSI 1.1 and TAPRegExt 1.0 documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FEATURES = "ivo://ivoa.net/std/TAPRegExt#features"
 
 
 def capabilities(base_url: str, limits: Limits) -> bytes:
-    """Return the VOSI capabilities.
+    """Return the VOSI capabilities document.
 
     Parameters
     ----------
@@ -29,10 +29,11 @@ def capabilities(base_url: str, limits: Limits) -> bytes:
 
     Notes
     -----
-    Interfaces name no security methods, though most want a token: pyvo takes those that are named
-    for the only ones, and refuses a session with a token, as `lsst.rsp` makes it. The challenge in
-    a 401 tells the other clients (SSO 2.0, section 5). The tables' address is a base, since each
-    table has one below it (VOSI 1.1, section 2.3); to a full one pyvo would send no token.
+    Interfaces list no security methods, although most require a token: pyvo takes the listed ones
+    for the only ones, and refuses a session with a token, which `lsst.rsp` makes. The challenge
+    in a 401 informs the other clients (SSO 2.0, section 5). The address of the tables is a base,
+    since each table has its own below it (VOSI 1.1, section 2.3); to a full one pyvo sends no
+    token.
     """
     open_endpoints = "".join(
         f'<capability standardID="ivo://ivoa.net/std/VOSI#{name}">'
@@ -76,7 +77,7 @@ def capabilities(base_url: str, limits: Limits) -> bytes:
 
 
 def availability(*, available: bool, note: str = "") -> bytes:
-    """Return the VOSI availability."""
+    """Return the VOSI availability document."""
     words = f"<note>{escape(note)}</note>" if note else ""
     document = (
         f'{_HEAD}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
@@ -86,14 +87,14 @@ def availability(*, available: bool, note: str = "") -> bytes:
 
 
 def tables(catalog: Catalog) -> bytes:
-    """Return the VOSI tableset, with the columns of every table."""
+    """Return the VOSI tableset document, with the columns of every table."""
     schemas = "".join(map(_schema, catalog.schemas))
     root = f"<vosi:tableset {_VOSI_TABLES} {_VODATASERVICE} {_XSI}>"
     return f"{_HEAD}{root}\n{schemas}</vosi:tableset>\n".encode()
 
 
 def table_document(table: Table) -> bytes:
-    """Return the VOSI description of one table."""
+    """Return the VOSI document of one table."""
     namespaces = f"{_VOSI_TABLES} {_VODATASERVICE} {_XSI}"
     inner = _table_content(table)
     return f"{_HEAD}<vosi:table {namespaces}>{inner}</vosi:table>\n".encode()

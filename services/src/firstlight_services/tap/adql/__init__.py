@@ -1,4 +1,4 @@
-"""ADQL 2.1: text to syntax tree."""
+"""ADQL 2.1: from text to a syntax tree."""
 
 from firstlight_services.tap.adql.parser import parse
 

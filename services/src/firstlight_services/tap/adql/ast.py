@@ -1,4 +1,4 @@
-"""The syntax tree of a query; nothing in it knows of catalogs or engines."""
+"""The syntax tree of a query; it knows nothing of catalogs or engines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ __all__ = [
     "Like",
     "Literal",
     "Name",
+    "Node",
     "Ordering",
+    "Part",
     "Position",
     "Select",
     "Star",
@@ -33,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where something stands in the text; counted from 1."""
+    """A position in the query's text; counted from 1."""
 
     line: int
     column: int
@@ -41,27 +43,27 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An identifier; unquoted ones are compared without regard to case (ADQL 2.1, 2.1.3)."""
+    """An identifier; case matters only if it is quoted (ADQL 2.1, section 2.1.3)."""
 
     text: str
     quoted: bool
     position: Position
 
     def matches(self, other: str) -> bool:
-        """Tell whether this names `other`."""
+        """Return whether this is the name of `other`."""
         return self.text == other if self.quoted else self.text.lower() == other.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number, a text, or NULL."""
+    """A number, a string, a truth value or NULL."""
 
     value: int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, with whatever qualifies it: ``schema.table.column``."""
+    """A column and its qualifiers: ``schema.table.column``."""
 
     names: tuple[Name, ...]
 
@@ -102,7 +104,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """``x IN (…)``: expressions, or a query."""
+    """``x IN (…)``: a list of expressions, or a subquery."""
 
     operand: Expression
     choices: tuple[Expression, ...] | Select
@@ -136,7 +138,7 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
-    """A query that stands for a value."""
+    """A subquery used as a value."""
 
     query: Select
 
@@ -151,7 +153,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function, an aggregate, or a piece of geometry; the name is in upper case."""
+    """A function, an aggregate or a geometry; the name is in upper case."""
 
     name: str
     arguments: tuple[Expression | Star, ...]
@@ -193,7 +195,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class SubqueryTable:
-    """A query in FROM."""
+    """A subquery in FROM."""
 
     query: Select
     alias: Name
@@ -201,7 +203,7 @@ class SubqueryTable:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Two tables side by side; kind is INNER, LEFT, RIGHT, FULL or CROSS."""
+    """A join of two tables; `kind` is INNER, LEFT, RIGHT, FULL or CROSS."""
 
     kind: str
     left: TableExpression
@@ -223,10 +225,10 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """A query."""
+    """A whole query, or a subquery."""
 
     items: tuple[Item, ...]
-    source: TableExpression | None
+    source: TableExpression | None = None
     distinct: bool = False
     top: int | None = None
     where: Expression | None = None
@@ -234,3 +236,9 @@ class Select:
     having: Expression | None = None
     order_by: tuple[Ordering, ...] = ()
     offset: int | None = None
+
+
+Node = Expression | Star | Item | TableExpression | Ordering | Select | Name | Position
+
+type Part = Node | tuple[Part, ...] | str | float | None
+"""Whatever a field of the syntax tree may hold."""

@@ -1,4 +1,4 @@
-"""What to tell somebody whose query is not ADQL: what was met, what could stand there instead."""
+"""Error messages for queries that are not ADQL: what was found, and what was expected."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NATURAL AND OR NOT IN IS NULL LIKE ILIKE BETWEEN CASE WHEN THEN ELSE END DISTINC
 DESC EXISTS UNION EXCEPT INTERSECT WITH LIMIT
 """
 RESERVED = frozenset(_KEYWORDS.split())
-"""Words that are no names unless they are quoted (ADQL 2.1, section 2.1.2, and SQL's LIMIT)."""
+"""Words that are names only if quoted (ADQL 2.1, section 2.1.2, and SQL's LIMIT)."""
 
 _WORDS = {
     "NAME": "a name",
     "QUOTED": "a name",
     "INTEGER": "a number",
     "REAL": "a number",
-    "STRING": "a text in single quotes",
+    "STRING": "a string in single quotes",
     "COMPARISON": "a comparison such as =",
     "SIGN": "+ or -",
     "STAR": "*",
@@ -41,16 +41,16 @@ _WORDS = {
 }
 _HINTS = {
     "LIMIT": "ADQL has no LIMIT: write SELECT TOP 10 … at the start.",
-    "UNION": "UNION is not offered yet: run two queries and join the answers.",
-    "EXCEPT": "EXCEPT is not offered yet: use WHERE … NOT IN (SELECT …).",
-    "INTERSECT": "INTERSECT is not offered yet: use WHERE … IN (SELECT …).",
-    "WITH": "WITH is not offered yet: put the subquery into FROM (SELECT …) AS name.",
-    "NATURAL": "NATURAL JOIN is not offered: name the columns with JOIN … USING (column).",
+    "UNION": "UNION is not supported yet: run two queries and combine the results.",
+    "EXCEPT": "EXCEPT is not supported yet: use WHERE … NOT IN (SELECT …).",
+    "INTERSECT": "INTERSECT is not supported yet: use WHERE … IN (SELECT …).",
+    "WITH": "WITH is not supported yet: put the subquery in FROM (SELECT …) AS name.",
+    "NATURAL": "NATURAL JOIN is not supported: name the columns with JOIN … USING (column).",
     "TOP": "TOP comes right after SELECT (or SELECT DISTINCT): SELECT TOP 10 …",
     "DISTINCT": "DISTINCT comes right after SELECT: SELECT DISTINCT TOP 10 …",
 }
 _CHARACTERS = {
-    "`": 'Names need no quotes; where they do, use double ones: "size".',
+    "`": 'Names usually need no quotes; if one does, use double quotes: "size".',
     "^": "For powers write POWER(a, b).",
     "[": "Lists are written in parentheses: IN (1, 2, 3).",
     "‘": "Use straight quotes: 'text'.",
@@ -58,13 +58,13 @@ _CHARACTERS = {
     "“": "Use straight quotes: 'text'.",
     "”": "Use straight quotes: 'text'.",
     "&": "Write AND.",
-    "|": "Write OR; texts are joined by ||.",
+    "|": "Write OR; strings are concatenated with ||.",
     "!": "Write NOT, or <> for unequal.",
-    "\\": "A quote inside a text is written twice: 'it''s'.",
+    "\\": "Double a quote inside a string: 'it''s'.",
     "'": "Close it with a single quote (').",
-    '"': "Names take double quotes, texts single ones: 'text'.",
+    '"': "Names take double quotes, strings single quotes: 'text'.",
 }
-# What a person most likely wants to read about; operators are noise in most places.
+# Rarely what was meant: operators are left out of most messages.
 _QUIET = frozenset({"SIGN", "STAR", "STAR_OR_SLASH", "CONCAT", "DOT", "LPAR", "QUOTED"})
 _VALUE = frozenset({"NAME", "INTEGER", "STRING"})
 _VALUE_NOISE = frozenset({"NOT", "NOT_", "EXISTS", "TRUE", "FALSE", "NULL", "CASE", "REAL"})
@@ -73,15 +73,15 @@ _MOST_WORDS = 8
 
 
 def explain_character(text: str, position: Position, character: str) -> QueryError:
-    """Say what is wrong with a character that begins nothing."""
+    """Return the error for a character that does not begin a token."""
     message = {
-        "'": "A text begins here and does not end.",
-        '"': "A quoted name begins here and does not end.",
-    }.get(character, f"The character {character} is not part of ADQL here.")
+        "'": "This string is not closed.",
+        '"': "This quoted name is not closed.",
+    }.get(character, f"The character {character} is not allowed here.")
     hint = _CHARACTERS.get(character, "")
     if character.isdigit():
-        message = "A number begins here that is none, or that is not a whole one."
-        hint = "A name must not begin with a digit, and TOP and OFFSET take whole numbers."
+        message = "This is not a number, or not an integer."
+        hint = "A name must not begin with a digit, and TOP and OFFSET take integers."
     error = QueryError("adql_syntax", message, hint=hint)
     return error.shown_in(text, position)
 
@@ -89,7 +89,7 @@ def explain_character(text: str, position: Position, character: str) -> QueryErr
 def explain_token(
     text: str, position: Position, token: Token, expected: Iterable[str]
 ) -> QueryError:
-    """Say what was met, what was expected, and what is likely meant."""
+    """Return the error for an unexpected token: what was expected, and what was probably meant."""
     wanted = {name for name in expected if not name.startswith("__")}
     before = text[: token.start_pos or 0].rstrip() if token.type != "$END" else text.rstrip()
     word = str(token)
@@ -102,12 +102,12 @@ def explain_token(
         error = QueryError(
             "adql_syntax",
             f"A query starts with SELECT, not {_shown(word)}.",
-            hint=_HINTS.get(word.upper(), "The catalogs can be read, not changed."),
+            hint=_HINTS.get(word.upper(), "The catalogs are read-only."),
         )
     else:
         error = QueryError(
             "adql_syntax",
-            f"{_shown(word)} does not fit here{_expected(wanted)}.",
+            f"Unexpected {_shown(word)}{_expected(wanted)}.",
             hint=_hint(token, before, wanted),
         )
     return error.shown_in(text, position)
@@ -118,15 +118,15 @@ def _hint(token: Token, before: str, expected: set[str]) -> str:
     if word in _HINTS:
         return _HINTS[word]
     if word == "AS" and re.search(r"\bCAST\s*\([^()]*$", before, re.IGNORECASE):
-        return "CAST is not offered yet: numbers are converted where they have to be."
+        return "CAST is not supported yet: numbers are converted where necessary."
     if token.type == "COMPARISON" and before.endswith("="):
-        return "To compare, write a single =."
+        return "Write a single = to compare."
     if before.endswith(";"):
-        return "One query at a time: nothing may follow the semicolon."
+        return "Nothing may follow the semicolon: send one query at a time."
     if before.endswith(",") and word in RESERVED | {",", ")"}:
-        return "There is a comma too many before it."
+        return "There is an extra comma before it."
     if token.type == "QUOTED" and "STRING" in expected:
-        return "Texts take single quotes: 'text'."
+        return "Strings take single quotes: 'text'."
     if token.type == "DOT" and before[-1:].isdigit():
         return "A name must not begin with a digit."
     if re.search(r"\bLIMIT\s*$", before, re.IGNORECASE):
@@ -134,7 +134,7 @@ def _hint(token: Token, before: str, expected: set[str]) -> str:
     if word in RESERVED and (not expected or "NAME" in expected):
         return f'{word} is a keyword; as a name it needs double quotes: "{token}".'
     if token.type in ("NAME", "STRING", "INTEGER", "REAL") and before[-1:].isalnum():
-        return "Perhaps a comma or an operator is missing before it."
+        return "A comma or an operator may be missing before it."
     return ""
 
 

@@ -1,13 +1,13 @@
-"""Text to syntax tree, and what to say when the text is not ADQL."""
+"""The parser: from a query's text to its syntax tree."""
 
 from __future__ import annotations
 
 import math
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from lark import Lark, Token, Transformer
+from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from firstlight_services.tap.adql import ast
@@ -17,7 +17,7 @@ from firstlight_services.tap.errors import QueryError
 __all__ = ["LONGEST_QUERY", "parse"]
 
 LONGEST_QUERY = 100_000
-"""Characters; far more than people write, far less than it takes to keep the parser busy."""
+"""Characters: far more than people write, and few enough to be parsed quickly."""
 
 _DEEPEST = 200
 _LONGEST_INTEGER = 400
@@ -40,7 +40,7 @@ def parse(text: str) -> ast.Select:
     Raises
     ------
     QueryError
-        ``adql_syntax``, with line, column and, for common slips, how to write it.
+        ``adql_syntax``, with line, column and, for common mistakes, how to write it.
     """
     if not text.strip():
         raise QueryError("adql_syntax", "The query is empty.", hint="Start with SELECT.")
@@ -49,25 +49,25 @@ def parse(text: str) -> ast.Select:
     if _depth(text) > _DEEPEST:
         raise QueryError("too_deep", f"Parentheses are nested deeper than {_DEEPEST}.")
     if "\0" in text:
-        raise QueryError("adql_syntax", "The query has a NUL character in it.")
+        raise QueryError("adql_syntax", "The query contains a NUL character.")
     try:
         tree: ast.Select = _parser().parse(text)
     except _ReservedWordError as error:
         raise explain_token(text, _position(error.token), error.token, ()) from None
     except UnexpectedToken as error:
         token = error.token
-        place = _end(text) if token.type == "$END" else _position(token)
-        raise explain_token(text, place, token, error.accepts or error.expected) from None
+        position = _end(text) if token.type == "$END" else _position(token)
+        raise explain_token(text, position, token, error.accepts or error.expected) from None
     except UnexpectedCharacters as error:
-        place = ast.Position(error.line, error.column)
-        raise explain_character(text, place, text[error.pos_in_stream]) from None
+        position = ast.Position(error.line, error.column)
+        raise explain_character(text, position, text[error.pos_in_stream]) from None
     except UnexpectedInput:
         raise explain_token(text, _end(text), Token("$END", ""), ()) from None
     return tree
 
 
 class _ReservedWordError(Exception):
-    """A keyword where a name was read."""
+    """A keyword was read where a name is expected."""
 
     def __init__(self, token: Token) -> None:
         super().__init__(str(token))
@@ -94,253 +94,268 @@ def _position(token: Token) -> ast.Position:
     return ast.Position(token.line or 1, token.column or 1)
 
 
-class _Build(Transformer[Token, Any]):
+class _Clauses(TypedDict, total=False):
+    """Clauses of a query, by their names in `ast.Select`."""
+
+    items: tuple[ast.Item, ...]
+    source: ast.TableExpression
+    distinct: bool
+    top: int
+    where: ast.Expression
+    group_by: tuple[ast.Expression, ...]
+    having: ast.Expression
+    order_by: tuple[ast.Ordering, ...]
+    offset: int
+
+
+_Names = tuple[ast.Name, ...]
+_Branch = tuple[ast.Expression, ast.Expression]
+_JoinRule = tuple[ast.Expression | None, _Names]
+
+
+@v_args(inline=True)
+class _Build(Transformer):  # type: ignore[type-arg,unused-ignore]
     """Builds the tree while the text is parsed; each method is a rule of the grammar."""
 
     # --- query
 
-    def start(self, children: list[Any]) -> ast.Select:
-        return children[0]
+    def start(self, query: ast.Select) -> ast.Select:
+        return query
 
-    def select(self, children: list[Any]) -> ast.Select:
-        parts: dict[str, Any] = {}
-        for child in children:
-            parts[child[0]] = child[1]
-        return ast.Select(parts.pop("items"), parts.pop("source", None), **parts)
+    def select(self, *clauses: _Clauses) -> ast.Select:
+        merged: _Clauses = {}
+        for clause in clauses:
+            merged.update(clause)
+        return ast.Select(**merged)
 
-    def distinct(self, _: list[Any]) -> tuple[str, bool]:
-        return "distinct", True
+    def distinct(self) -> _Clauses:
+        return {"distinct": True}
 
-    def all_rows(self, _: list[Any]) -> tuple[str, bool]:
-        return "distinct", False
+    def all_rows(self) -> _Clauses:
+        return {"distinct": False}
 
-    def top(self, children: list[Token]) -> tuple[str, int]:
-        return "top", _row_count(children[0])
+    def top(self, count: Token) -> _Clauses:
+        return {"top": _row_count(count)}
 
-    def offset(self, children: list[Token]) -> tuple[str, int]:
-        return "offset", _row_count(children[0])
+    def offset(self, count: Token) -> _Clauses:
+        return {"offset": _row_count(count)}
 
-    def items(self, children: list[ast.Item]) -> tuple[str, tuple[ast.Item, ...]]:
-        return "items", tuple(children)
+    def items(self, *items: ast.Item) -> _Clauses:
+        return {"items": items}
 
-    def star(self, _: list[Any]) -> ast.Item:
+    def star(self) -> ast.Item:
         return ast.Item(ast.Star())
 
-    def qualified_star(self, children: list[Any]) -> ast.Item:
-        return ast.Item(ast.Star(children[0]))
+    def qualified_star(self, qualifier: _Names) -> ast.Item:
+        return ast.Item(ast.Star(qualifier))
 
-    def item(self, children: list[Any]) -> ast.Item:
-        return ast.Item(*children)
+    def item(self, expression: ast.Expression, alias: ast.Name | None = None) -> ast.Item:
+        return ast.Item(expression, alias)
 
-    def where(self, children: list[Any]) -> tuple[str, ast.Expression]:
-        return "where", children[0]
+    def where(self, condition: ast.Expression) -> _Clauses:
+        return {"where": condition}
 
-    def group(self, children: list[Any]) -> tuple[str, tuple[ast.Expression, ...]]:
-        return "group_by", tuple(children)
+    def group(self, *keys: ast.Expression) -> _Clauses:
+        return {"group_by": keys}
 
-    def having(self, children: list[Any]) -> tuple[str, ast.Expression]:
-        return "having", children[0]
+    def having(self, condition: ast.Expression) -> _Clauses:
+        return {"having": condition}
 
-    def order(self, children: list[Any]) -> tuple[str, tuple[ast.Ordering, ...]]:
-        return "order_by", tuple(children)
+    def order(self, *orderings: ast.Ordering) -> _Clauses:
+        return {"order_by": orderings}
 
-    def ordering(self, children: list[Any]) -> ast.Ordering:
-        return ast.Ordering(children[0], descending=children[1:] == ["DESC"])
+    def ordering(self, expression: ast.Expression, descending: bool = False) -> ast.Ordering:
+        return ast.Ordering(expression, descending)
 
-    def ascending(self, _: list[Any]) -> str:
-        return "ASC"
+    def ascending(self) -> bool:
+        return False
 
-    def descending(self, _: list[Any]) -> str:
-        return "DESC"
+    def descending(self) -> bool:
+        return True
 
     # --- tables
 
-    def from_(self, children: list[Any]) -> tuple[str, ast.TableExpression]:
-        return "source", children[0]
+    def from_(self, source: ast.TableExpression) -> _Clauses:
+        return {"source": source}
 
-    def sources(self, children: list[ast.TableExpression]) -> ast.TableExpression:
-        first, *others = children
+    def sources(
+        self, first: ast.TableExpression, *others: ast.TableExpression
+    ) -> ast.TableExpression:
         for other in others:
             first = ast.Join("CROSS", first, other)
         return first
 
-    def table(self, children: list[Any]) -> ast.Table:
-        return ast.Table(*children)
+    def table(self, names: _Names, alias: ast.Name | None = None) -> ast.Table:
+        return ast.Table(names, alias)
 
-    def subquery_table(self, children: list[Any]) -> ast.SubqueryTable:
-        return ast.SubqueryTable(children[0], children[1])
+    def subquery_table(self, query: ast.Select, alias: ast.Name) -> ast.SubqueryTable:
+        return ast.SubqueryTable(query, alias)
 
-    def grouped(self, children: list[Any]) -> ast.TableExpression:
-        return children[0]
+    def grouped(self, source: ast.TableExpression) -> ast.TableExpression:
+        return source
 
-    def join(self, children: list[Any]) -> ast.Join:
-        left, *middle = children
-        kind = middle.pop(0) if isinstance(middle[0], str) else "INNER"
-        right, *rule = middle
-        on, using = rule[0] if rule else (None, ())
-        return ast.Join(kind, left, right, on, using)
+    def join(
+        self,
+        left: ast.TableExpression,
+        kind: str | None,
+        right: ast.TableExpression,
+        rule: _JoinRule | None,
+    ) -> ast.Join:
+        condition, using = rule or (None, ())
+        return ast.Join(kind or "INNER", left, right, condition, using)
 
-    def inner(self, _: list[Any]) -> str:
+    def inner(self) -> str:
         return "INNER"
 
-    def left(self, _: list[Any]) -> str:
+    def left(self) -> str:
         return "LEFT"
 
-    def right(self, _: list[Any]) -> str:
+    def right(self) -> str:
         return "RIGHT"
 
-    def full(self, _: list[Any]) -> str:
+    def full(self) -> str:
         return "FULL"
 
-    def cross(self, _: list[Any]) -> str:
+    def cross(self) -> str:
         return "CROSS"
 
-    def on(self, children: list[Any]) -> tuple[ast.Expression, tuple[ast.Name, ...]]:
-        return children[0], ()
+    def on(self, condition: ast.Expression) -> _JoinRule:
+        return condition, ()
 
-    def using(self, children: list[Any]) -> tuple[None, tuple[ast.Name, ...]]:
-        return None, tuple(children)
+    def using(self, *names: ast.Name) -> _JoinRule:
+        return None, names
 
     # --- expressions
 
-    def or_(self, children: list[Any]) -> ast.Binary:
-        return ast.Binary("OR", *children)
+    def or_(self, left: ast.Expression, right: ast.Expression) -> ast.Binary:
+        return ast.Binary("OR", left, right)
 
-    def and_(self, children: list[Any]) -> ast.Binary:
-        return ast.Binary("AND", *children)
+    def and_(self, left: ast.Expression, right: ast.Expression) -> ast.Binary:
+        return ast.Binary("AND", left, right)
 
-    def not_(self, children: list[Any]) -> ast.Unary:
-        return ast.Unary("NOT", children[0])
+    def not_(self, operand: ast.Expression) -> ast.Unary:
+        return ast.Unary("NOT", operand)
 
-    def compare(self, children: list[Any]) -> ast.Binary:
-        left, operator, right = children
+    def compare(self, left: ast.Expression, operator: Token, right: ast.Expression) -> ast.Binary:
         return ast.Binary("<>" if operator == "!=" else str(operator), left, right)
 
-    def between(self, children: list[Any]) -> ast.Between:
-        operand, negated, (low, high) = _negatable(children)
-        return ast.Between(operand, low, high, negated)
+    def between(
+        self,
+        operand: ast.Expression,
+        negated: Token | None,
+        low: ast.Expression,
+        high: ast.Expression,
+    ) -> ast.Between:
+        return ast.Between(operand, low, high, negated is not None)
 
-    def in_list(self, children: list[Any]) -> ast.In:
-        operand, negated, choices = _negatable(children)
-        return ast.In(operand, tuple(choices), negated)
+    def in_list(
+        self, operand: ast.Expression, negated: Token | None, *choices: ast.Expression
+    ) -> ast.In:
+        return ast.In(operand, choices, negated is not None)
 
-    def in_query(self, children: list[Any]) -> ast.In:
-        operand, negated, (query,) = _negatable(children)
-        return ast.In(operand, query, negated)
+    def in_query(self, operand: ast.Expression, negated: Token | None, query: ast.Select) -> ast.In:
+        return ast.In(operand, query, negated is not None)
 
-    def like(self, children: list[Any]) -> ast.Like:
-        operand, negated, (pattern,) = _negatable(children)
-        return ast.Like(operand, pattern, negated, ignores_case=False)
+    def like(
+        self, operand: ast.Expression, negated: Token | None, pattern: ast.Expression
+    ) -> ast.Like:
+        return ast.Like(operand, pattern, negated is not None, ignores_case=False)
 
-    def ilike(self, children: list[Any]) -> ast.Like:
-        operand, negated, (pattern,) = _negatable(children)
-        return ast.Like(operand, pattern, negated, ignores_case=True)
+    def ilike(
+        self, operand: ast.Expression, negated: Token | None, pattern: ast.Expression
+    ) -> ast.Like:
+        return ast.Like(operand, pattern, negated is not None, ignores_case=True)
 
-    def is_null(self, children: list[Any]) -> ast.IsNull:
-        operand, negated, _ = _negatable(children)
-        return ast.IsNull(operand, negated)
+    def is_null(self, operand: ast.Expression, negated: Token | None) -> ast.IsNull:
+        return ast.IsNull(operand, negated is not None)
 
-    def exists(self, children: list[Any]) -> ast.Exists:
-        return ast.Exists(children[0])
+    def exists(self, query: ast.Select) -> ast.Exists:
+        return ast.Exists(query)
 
-    def binary(self, children: list[Any]) -> ast.Binary:
-        left, operator, right = children
+    def binary(self, left: ast.Expression, operator: Token, right: ast.Expression) -> ast.Binary:
         return ast.Binary(str(operator), left, right)
 
-    def times(self, children: list[Any]) -> ast.Binary:
-        return ast.Binary("*", *children)
+    def times(self, left: ast.Expression, right: ast.Expression) -> ast.Binary:
+        return ast.Binary("*", left, right)
 
-    def unary(self, children: list[Any]) -> ast.Expression:
-        sign, operand = children
+    def unary(self, sign: Token, operand: ast.Expression) -> ast.Expression:
         if isinstance(operand, ast.Literal) and isinstance(operand.value, int | float):
             return ast.Literal(-operand.value if sign == "-" else operand.value)
         return ast.Unary(str(sign), operand)
 
-    def column(self, children: list[Any]) -> ast.Column:
-        return ast.Column(children[0])
+    def column(self, names: _Names) -> ast.Column:
+        return ast.Column(names)
 
-    def subquery(self, children: list[Any]) -> ast.Subquery:
-        return ast.Subquery(children[0])
+    def subquery(self, query: ast.Select) -> ast.Subquery:
+        return ast.Subquery(query)
 
-    def case(self, children: list[Any]) -> ast.Case:
-        branches = tuple(child for child in children if isinstance(child, tuple))
-        otherwise = [child for child in children if not isinstance(child, tuple)]
-        return ast.Case(branches, otherwise[0] if otherwise else None)
+    def case(self, branches: tuple[_Branch, ...], otherwise: ast.Expression | None) -> ast.Case:
+        return ast.Case(branches, otherwise)
 
-    def branch(self, children: list[Any]) -> tuple[ast.Expression, ast.Expression]:
-        return children[0], children[1]
+    def branches(self, *branches: _Branch) -> tuple[_Branch, ...]:
+        return branches
 
-    def else_(self, children: list[Any]) -> ast.Expression:
-        return children[0]
+    def branch(self, when: ast.Expression, then: ast.Expression) -> _Branch:
+        return when, then
 
-    def no_arguments(self, children: list[Any]) -> ast.Function:
-        return ast.Function(children[0].text.upper(), (), False, children[0].position)
+    def else_(self, otherwise: ast.Expression) -> ast.Expression:
+        return otherwise
 
-    def star_argument(self, children: list[Any]) -> ast.Function:
-        name = children[0]
+    def no_arguments(self, name: ast.Name) -> ast.Function:
+        return ast.Function(name.text.upper(), (), False, name.position)
+
+    def star_argument(self, name: ast.Name) -> ast.Function:
         return ast.Function(name.text.upper(), (ast.Star(),), False, name.position)
 
-    def arguments(self, children: list[Any]) -> ast.Function:
-        name, *rest = children
-        distinct = False
-        if isinstance(rest[0], tuple):
-            distinct = rest.pop(0)[1]
-        return ast.Function(name.text.upper(), tuple(rest), distinct, name.position)
+    def arguments(
+        self, name: ast.Name, quantifier: _Clauses | None, *arguments: ast.Expression
+    ) -> ast.Function:
+        distinct = quantifier is not None and quantifier["distinct"]
+        return ast.Function(name.text.upper(), arguments, distinct, name.position)
 
     # --- literals and names
 
-    def integer(self, children: list[Token]) -> ast.Literal:
-        # Python refuses to read thousands of digits; what is far beyond 64 bits is refused later.
-        digits = str(children[0])
+    def integer(self, token: Token) -> ast.Literal:
+        # Python refuses to read thousands of digits; numbers far beyond 64 bits are refused later.
+        digits = str(token)
         return ast.Literal(int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf)
 
-    def real(self, children: list[Token]) -> ast.Literal:
-        return ast.Literal(float(children[0]))
+    def real(self, token: Token) -> ast.Literal:
+        return ast.Literal(float(token))
 
-    def string(self, children: list[Token]) -> ast.Literal:
-        return ast.Literal("".join(part[1:-1].replace("''", "'") for part in children))
+    def string(self, *parts: Token) -> ast.Literal:
+        return ast.Literal("".join(part[1:-1].replace("''", "'") for part in parts))
 
-    def null(self, _: list[Any]) -> ast.Literal:
+    def null(self) -> ast.Literal:
         return ast.Literal(None)
 
-    def true(self, _: list[Any]) -> ast.Literal:
+    def true(self) -> ast.Literal:
         return ast.Literal(True)
 
-    def false(self, _: list[Any]) -> ast.Literal:
+    def false(self) -> ast.Literal:
         return ast.Literal(False)
 
-    def qualified(self, children: list[Any]) -> tuple[ast.Name, ...]:
-        *prefix, name = children
-        return (*prefix[0], name) if prefix else (name,)
+    def qualified(self, prefix: _Names | None, name: ast.Name) -> _Names:
+        return (*(prefix or ()), name)
 
-    def prefix(self, children: list[Any]) -> tuple[ast.Name, ...]:
-        *prefix, name = children
-        return (*prefix[0], name) if prefix else (name,)
+    prefix = qualified
 
-    def plain_name(self, children: list[Token]) -> ast.Name:
-        # The lexer knows keywords only where they may stand; elsewhere they look like names.
-        if children[0].upper() in RESERVED:
-            raise _ReservedWordError(children[0])
-        return ast.Name(str(children[0]), False, _position(children[0]))
+    def plain_name(self, token: Token) -> ast.Name:
+        # The lexer knows keywords only where they are expected; elsewhere they look like names.
+        if token.upper() in RESERVED:
+            raise _ReservedWordError(token)
+        return ast.Name(str(token), False, _position(token))
 
-    def quoted_name(self, children: list[Token]) -> ast.Name:
-        text = children[0][1:-1].replace('""', '"')
-        return ast.Name(text, True, _position(children[0]))
+    def quoted_name(self, token: Token) -> ast.Name:
+        return ast.Name(token[1:-1].replace('""', '"'), True, _position(token))
 
 
 def _row_count(digits: Token) -> int:
-    """Read a number of rows; beyond what any engine counts to, all are the same."""
+    """Read a number of rows, and cap it at what every engine can count to."""
     return _MOST_ROWS if len(digits) > len(str(_MOST_ROWS)) else min(int(digits), _MOST_ROWS)
-
-
-def _negatable(children: list[Any]) -> tuple[Any, bool, list[Any]]:
-    """Split ``x [NOT] PREDICATE …`` into x, whether negated, and the rest."""
-    operand, *rest = children
-    negated = bool(rest) and isinstance(rest[0], Token) and rest[0].type == "NOT_"
-    return operand, negated, rest[1:] if negated else rest
 
 
 @cache
 def _parser() -> Lark:
     grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", transformer=_Build(), maybe_placeholders=False)
+    return Lark(grammar, parser="lalr", transformer=_Build(), maybe_placeholders=True)

@@ -1,4 +1,4 @@
-"""Answers as bytes: VOTable (BINARY2 or TABLEDATA), CSV and TSV."""
+"""Results as bytes: VOTable (BINARY2 or TABLEDATA), CSV and TSV."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["FORMATS", "Format", "Writer", "choose", "make_writer"]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write an answer.
+    """One way to write a result.
 
     Attributes
     ----------
     media_type
-        What capabilities say, and Content-Type.
+        The Content-Type, as listed in the capabilities.
     aliases
-        Short names, as DALI 1.1 (section 3.4.3) and clients have them.
+        Short names, as in DALI 1.1 (section 3.4.3) and in clients.
     serialization
-        ``BINARY2``, ``TABLEDATA``, or the character between cells.
+        ``BINARY2``, ``TABLEDATA``, or the delimiter.
     """
 
     media_type: str
@@ -52,12 +52,12 @@ FORMATS = (
 
 
 def choose(text: str | None) -> Format:
-    """Return the format that RESPONSEFORMAT (or FORMAT) names.
+    """Return the format named by RESPONSEFORMAT (or FORMAT).
 
     Raises
     ------
     QueryError
-        ``bad_format`` if there is no such.
+        ``bad_format`` if there is no such format.
     """
     wanted = "".join((text or "").split()).lower().replace('"', "")
     if not wanted:
@@ -67,13 +67,13 @@ def choose(text: str | None) -> Format:
             return one
     raise QueryError(
         "bad_format",
-        f"Answers cannot be written as {(text or '')[:60]!r}.",
+        f"Results cannot be written as {(text or '')[:60]!r}.",
         hint="Choose votable, votable/td, csv or tsv.",
     )
 
 
 def make_writer(chosen: Format, fields: Sequence[Field]) -> Writer:
-    """Return what writes one answer."""
+    """Return the writer for one result."""
     if chosen.serialization in ("BINARY2", "TABLEDATA"):
         return VOTableWriter(fields, chosen.serialization)
     return DelimitedWriter(fields, chosen.serialization)

@@ -1,4 +1,4 @@
-"""Rows in VOTable's BINARY2 (VOTable 1.4, section 5.4), a whole batch at once."""
+"""The BINARY2 serialization of VOTable 1.4 (section 5.4), a whole batch at a time."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _Piece = Sequence[bytes]
 
 
 class Binary2:
-    """Encodes batches as base64 that can be joined.
+    """Encodes batches as base64 that can be concatenated.
 
     Notes
     -----
-    A row begins with one bit a field that says whether it is NULL, the first field in the highest
-    bit. Fields of fixed width that stand side by side become one numpy record, so only texts cost
-    Python's time.
+    A row begins with one bit per field that says whether it is NULL, the first field in the highest
+    bit. Adjacent fields of fixed width become one numpy record, so that Python code runs only for
+    strings.
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
@@ -42,14 +42,14 @@ class Binary2:
         self._rest = b""
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        """Encode a batch; up to two bytes wait for the next."""
+        """Return a batch, encoded; up to two bytes wait for the next one."""
         data = self._rest + self._encoded(batch)
         whole = len(data) - len(data) % 3
         self._rest = data[whole:]
         return binascii.b2a_base64(data[:whole]) if whole else b""
 
     def end(self) -> bytes:
-        """Encode what waits."""
+        """Return the bytes that are waiting, encoded."""
         rest, self._rest = self._rest, b""
         return binascii.b2a_base64(rest) if rest else b""
 
@@ -84,7 +84,7 @@ def _is_null(column: pa.Array) -> npt.NDArray[np.bool_]:
 def _record(
     group: Sequence[tuple[pa.Array, Field]], flags: npt.NDArray[np.uint8] | None
 ) -> npt.NDArray[np.uint8]:
-    """Lay fields of fixed width side by side; a row of the result is a row's bytes."""
+    """Concatenate fields of fixed width; a row of the result holds the bytes of a row."""
     parts = [] if flags is None else [flags]
     for column, field in group:
         values = _values(column, field.type)

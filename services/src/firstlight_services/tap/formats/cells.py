@@ -1,4 +1,4 @@
-"""Numbers as text."""
+"""Numbers as strings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["number_text"]
 
 
 def number_text(value: int | float | None, kind: Type) -> str:
-    """Return the shortest text that reads back as the same number; nothing for NULL and NaN."""
+    """Return the shortest string for a number that reads back the same; empty for NULL and NaN."""
     if value is None:
         return ""
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,11 +1,10 @@
-"""CSV and TSV, with a line of names."""
+"""CSV and TSV, with a header line."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
@@ -16,11 +15,11 @@ __all__ = ["DelimitedWriter"]
 
 
 class DelimitedWriter:
-    """Writes lines of cells; what is NULL is empty.
+    """Writes lines of cells; NULL is an empty cell.
 
     Notes
     -----
-    RFC 4180 has no place to say that an answer was cut: who needs to know asks for VOTable.
+    RFC 4180 cannot express that a result was truncated: clients that need to know use VOTable.
     """
 
     def __init__(self, fields: Sequence[Field], delimiter: str) -> None:
@@ -28,26 +27,26 @@ class DelimitedWriter:
         self._delimiter = delimiter
 
     def head(self) -> bytes:
-        """Return the line of names."""
+        """Return the header line."""
         return self._lines([[field.name for field in self._fields]])
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        """Return lines."""
+        """Return the lines of some rows."""
         columns = [
             _texts(column, field.type)
             for column, field in zip(batch.columns, self._fields, strict=True)
         ]
         return self._lines(zip(*columns, strict=True))
 
-    def tail(self, *, overflow: bool) -> bytes:  # noqa: ARG002 (there is no place for it)
-        """Return nothing."""
+    def tail(self, *, overflow: bool) -> bytes:  # noqa: ARG002 (cannot be expressed)
+        """Return an empty string: nothing follows the rows."""
         return b""
 
-    def broken(self, message: str) -> bytes | None:  # noqa: ARG002 (there is no place for it)
-        """Return None: only a cut connection says it."""
+    def broken(self, message: str) -> bytes | None:  # noqa: ARG002 (cannot be expressed)
+        """Return None: only a cut connection can tell."""
         return None
 
-    def _lines(self, rows: Any) -> bytes:
+    def _lines(self, rows: Iterable[Sequence[str]]) -> bytes:
         out = io.StringIO(newline="")
         csv.writer(out, delimiter=self._delimiter).writerows(rows)
         return out.getvalue().encode()

@@ -1,4 +1,4 @@
-"""VOTable 1.4, written as it comes."""
+"""VOTable 1.4, written while the rows arrive."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class VOTableWriter:
         self._binary = Binary2(fields) if serialization == "BINARY2" else None
 
     def head(self) -> bytes:
-        """Return all that stands before the rows: the fields."""
+        """Return everything before the rows: the fields."""
         fields = "".join(_field(one) for one in self._fields)
         start = '<BINARY2><STREAM encoding="base64">\n' if self._binary else "<TABLEDATA>\n"
         status = '<INFO name="QUERY_STATUS" value="OK"/>\n'
         return f"{VOTABLE_START}{status}<TABLE>\n{fields}<DATA>{start}".encode()
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        """Return some rows."""
+        """Return some rows, written."""
         if self._binary:
             return self._binary.rows(batch)
         columns = [
@@ -55,17 +55,17 @@ class VOTableWriter:
         return "".join(lines).encode()
 
     def tail(self, *, overflow: bool) -> bytes:
-        """Return what ends the table.
+        """Return everything after the rows.
 
         Notes
         -----
-        DALI 1.1, section 4.4.1: OVERFLOW stands after the table, since only then it is known.
+        DALI 1.1, section 4.4.1: OVERFLOW comes after the table, since it is not known before.
         """
         status = '<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n' if overflow else ""
         return self._end() + f"{status}{VOTABLE_END}".encode()
 
     def broken(self, message: str) -> bytes | None:
-        """Return what ends a table that failed midway (DALI 1.1, section 4.4.1)."""
+        """Return the end of a table that failed midway (DALI 1.1, section 4.4.1)."""
         return self._end() + f"{votable_error_info(message)}{VOTABLE_END}".encode()
 
     def _end(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What every format can do."""
+"""What every format provides."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ __all__ = ["Writer"]
 
 
 class Writer(Protocol):
-    """Writes one answer, piece by piece."""
+    """Writes one result, piece by piece."""
 
     def head(self) -> bytes:
-        """Return what stands before the rows."""
+        """Return everything before the rows."""
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        """Return some rows."""
+        """Return some rows, written."""
 
     def tail(self, *, overflow: bool) -> bytes:
-        """Return what stands after the rows; `overflow` says that there would have been more."""
+        """Return everything after the rows; `overflow` says that the result was truncated."""
 
     def broken(self, message: str) -> bytes | None:
-        """Return what ends an answer that failed midway; None if the format cannot tell."""
+        """Return the end of a result that failed midway; None if the format cannot express it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from functools import singledispatchmethod
 
 from firstlight_services.tap.adql import ast
@@ -42,9 +42,9 @@ class Expressions:
     Parameters
     ----------
     scope
-        What names mean here.
+        What names mean in this query.
     subquery
-        Resolves a query inside of this one.
+        Resolves a subquery of this query.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Expressions:
         self._subquery = subquery
 
     def value(self, expression: ast.Expression) -> tree.Value:
-        """Resolve an expression; whatever is wrong with it is said with its place.
+        """Resolve an expression; an error states its position in the query.
 
         Raises
         ------
@@ -67,14 +67,14 @@ class Expressions:
         try:
             return self._value(expression)
         except QueryError as error:
-            place = _place(expression)
-            # The innermost expression that is wrong has said its place already.
-            if place is None or "\n" in error.message:
+            position = _position(expression)
+            # The innermost invalid expression has stated its position already.
+            if position is None or "\n" in error.message:
                 raise
-            raise error.shown_in(self.scope.text, place) from None
+            raise error.shown_in(self.scope.text, position) from None
 
     def condition(self, expression: ast.Expression) -> tree.Value:
-        """Resolve an expression that has to be true or false."""
+        """Resolve an expression that must be true or false."""
         return self._as(as_condition, expression)
 
     def _as(
@@ -84,8 +84,8 @@ class Expressions:
         try:
             return check(value)
         except QueryError as error:
-            place = _place(expression)
-            raise (error.shown_in(self.scope.text, place) if place else error) from None
+            position = _position(expression)
+            raise (error.shown_in(self.scope.text, position) if position else error) from None
 
     @singledispatchmethod
     def _value(self, expression: ast.Expression) -> tree.Value:
@@ -103,7 +103,7 @@ class Expressions:
                 return tree.Constant(Type.CHAR if value.isascii() else Type.UNICODE, value)
             case int() if abs(value) <= _LARGEST:
                 return tree.Constant(Type.LONG if abs(value) >= 2**31 else Type.INT, value)
-        # Whole numbers beyond 64 bits are what SQL calls approximate.
+        # Integers beyond 64 bits are read as approximate numbers.
         try:
             number = float(value)
         except OverflowError:
@@ -135,9 +135,11 @@ class Expressions:
             return compare(operator, self.value(expression.left), self.value(expression.right))
         check = as_text if operator == "||" else as_number
         left, right = self._as(check, expression.left), self._as(check, expression.right)
-        kind = _or_else(common((left, right)), Type.CHAR if operator == "||" else Type.INT)
-        if operator == "/" or kind is Type.FLOAT:
+        if operator == "/":
             # As in Rubin's own service, 1/2 is a half.
+            return tree.Divide(Type.DOUBLE, left, right)
+        kind = _or_else(common((left, right)), Type.CHAR if operator == "||" else Type.INT)
+        if kind is Type.FLOAT:
             kind = Type.DOUBLE
         elif kind.integral:
             kind = Type.LONG
@@ -205,14 +207,14 @@ class Expressions:
                 f"There is no function {name}.",
                 hint=INSTEAD.get(name)
                 or nearest(name, known_names())
-                or "See capabilities for the functions there are.",
+                or "The service's capabilities list the available functions.",
             )
         if expression.distinct and name not in AGGREGATES:
-            raise QueryError("bad_arguments", f"{name} takes no DISTINCT.")
+            raise QueryError("bad_arguments", f"{name} does not take DISTINCT.")
         plain = [one for one in expression.arguments if not isinstance(one, ast.Star)]
         if len(plain) < len(expression.arguments):
             if name != "COUNT":
-                raise QueryError("bad_arguments", f"Only COUNT takes a *, not {name}.")
+                raise QueryError("bad_arguments", f"Only COUNT takes *, not {name}.")
             return tree.Call(Type.LONG, name, (), aggregate=True, position=expression.position)
         if known is None:
             return geometry(name, tuple(self.value(one) for one in plain))
@@ -249,19 +251,19 @@ class Expressions:
         if len(resolved.outputs) != 1:
             raise QueryError(
                 "bad_subquery",
-                f"A query that stands for a value has one column, not {len(resolved.outputs)}.",
+                f"A subquery used as a value must have one column, not {len(resolved.outputs)}.",
             )
         return resolved
 
 
 def _as_integer(value: tree.Value) -> tree.Value:
     if not (as_number(value).type.integral or value.type is Type.NULL):
-        raise QueryError("type_mismatch", "A whole number is needed here.")
+        raise QueryError("type_mismatch", "An integer is required here.")
     return value
 
 
 def _or_else(kind: Type, known: Type) -> Type:
-    """Return a type, or another one if it is only known to be that of NULL."""
+    """Return a type, or another one in place of the type of NULL."""
     return known if kind is Type.NULL else kind
 
 
@@ -270,7 +272,7 @@ def _unless(negated: bool, value: tree.Value) -> tree.Value:
 
 
 def _chain(operator: str, expression: ast.Expression) -> Iterable[ast.Expression]:
-    """Return the links of ``a AND b AND c …``, however many, without recursion."""
+    """Return the operands of ``a AND b AND c …``, however many, without recursion."""
     links: list[ast.Expression] = []
     while isinstance(expression, ast.Binary) and expression.operator == operator:
         links.append(expression.right)
@@ -278,8 +280,8 @@ def _chain(operator: str, expression: ast.Expression) -> Iterable[ast.Expression
     return reversed([*links, expression])
 
 
-def _place(part: object) -> ast.Position | None:
-    """Return the first place in the query that a part of the tree knows of."""
+def _position(part: ast.Part) -> ast.Position | None:
+    """Return the first position in the query that a part of the syntax tree knows."""
     pending = [part]
     while pending:
         one = pending.pop()
@@ -289,6 +291,6 @@ def _place(part: object) -> ast.Position | None:
             return one.position
         if isinstance(one, tuple):
             pending.extend(reversed(one))
-        elif is_dataclass(one):
+        elif isinstance(one, ast.Node):
             pending.extend(getattr(one, known.name) for known in reversed(fields(one)))
     return None

@@ -1,4 +1,4 @@
-"""The functions that a query may use; whatever is not here is refused by name."""
+"""The functions that a query may use; any other is refused by name."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from types import MappingProxyType
 
 from firstlight_services.tap.models import Type
 
-__all__ = ["AGGREGATES", "FUNCTIONS", "GEOMETRY", "INSTEAD", "Function", "known_names"]
+__all__ = [
+    "AGGREGATES",
+    "FUNCTIONS",
+    "GEOMETRY",
+    "INSTEAD",
+    "LOWERED_FUNCTIONS",
+    "Function",
+    "known_names",
+]
 
 _FLOATING = Type.DOUBLE
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a function takes and gives.
+    """What a function takes and returns.
 
     Attributes
     ----------
     takes
-        One letter an argument: ``n`` a number, ``i`` a whole number, ``t`` a text, ``v`` any value.
+        One letter per argument: ``n`` a number, ``i`` an integer, ``t`` a string, ``v`` any value.
     least
-        How many of them must be there.
+        How many of them are required.
     gives
-        The result's type; None if it is the arguments'.
+        The type of the result; None if it is that of the arguments.
     repeats
         Whether the last argument may be repeated.
     """
@@ -57,7 +65,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "LOWER": Function("t", 1, None),
         "UPPER": Function("t", 1, None),
         "COALESCE": Function("v", 1, None, repeats=True),
-        # Rubin's queries use it, from Qserv: nJy to AB magnitude.
+        # nJy to AB magnitude: Rubin's queries use it, since Qserv has it.
         "SCISQL_NANOJANSKYTOABMAG": Function("n", 1, _FLOATING),
     }
 )
@@ -73,14 +81,19 @@ AGGREGATES: Mapping[str, Function] = MappingProxyType(
     }
 )
 
+LOWERED_FUNCTIONS = frozenset(
+    {*FUNCTIONS, *AGGREGATES, "LEAST", "SIGN"} - {"MOD", "SCISQL_NANOJANSKYTOABMAG"}
+)
+"""The functions that are left in a lowered query: those that an engine has to know."""
+
 GEOMETRY = frozenset({"POINT", "CIRCLE", "CONTAINS", "INTERSECTS", "DISTANCE"})
-"""ADQL 2.1, section 4.2: what is supported of it."""
+"""The geometry of ADQL 2.1, section 4.2, that is supported."""
 
 _SHAPES = (
-    "Of the shapes only CIRCLE is offered yet: "
+    "CIRCLE is the only shape that is supported so far: "
     "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.05)) = 1"
 )
-_STATISTICS = "The aggregates are COUNT, SUM, AVG, MIN and MAX; for others fetch the column."
+_STATISTICS = "The aggregates are COUNT, SUM, AVG, MIN and MAX; for others, fetch the column."
 
 INSTEAD: Mapping[str, str] = MappingProxyType(
     {
@@ -88,14 +101,14 @@ INSTEAD: Mapping[str, str] = MappingProxyType(
         **_all("MEDIAN PERCENTILE PERCENTILE_CONT PERCENTILE_DISC QUANTILE", _STATISTICS),
         **_all("STD STDDEV STDDEV_POP STDDEV_SAMP VARIANCE VAR_POP VAR_SAMP", _STATISTICS),
         "CEIL": "Write CEILING(x).",
-        "CONCAT": "Texts are joined by ||: a || b.",
-        "LN": "Write LOG(x) for the natural logarithm, LOG10(x) for that to the base of ten.",
+        "CONCAT": "Concatenate strings with ||: a || b.",
+        "LN": "Write LOG(x) for the natural logarithm, LOG10(x) for the logarithm to base 10.",
         "POW": "Write POWER(a, b).",
     }
 )
-"""What to write in place of functions that people know from elsewhere."""
+"""What to write instead of functions that people know from elsewhere."""
 
 
 def known_names() -> tuple[str, ...]:
-    """Return every function's name."""
+    """Return the names of all functions."""
     return (*FUNCTIONS, *AGGREGATES, *GEOMETRY)

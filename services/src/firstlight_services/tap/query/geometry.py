@@ -1,4 +1,4 @@
-"""ADQL's geometry (ADQL 2.1, section 4.2): points, circles, and how they lie to each other."""
+"""ADQL's geometry (ADQL 2.1, section 4.2): points, circles, and relations between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Values = tuple[tree.Value, ...]
 
 
 def geometry(name: str, arguments: _Values) -> tree.Value:
-    """Return what a function of geometry means.
+    """Return the meaning of a geometry function.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def _point(arguments: _Values) -> tree.Point:
         raise _bad("POINT takes two coordinates in degrees.", "POINT('ICRS', ra, dec)")
     ra, dec = (_folded(one) for one in arguments)
     if isinstance(dec, tree.Constant) and not -90 <= _number(dec) <= 90:
-        raise _bad("A declination lies between -90 and 90 degrees.")
+        raise _bad("A declination must be between -90 and 90 degrees.")
     return tree.Point(Type.POINT, ra, dec)
 
 
@@ -48,7 +48,7 @@ def _circle(arguments: _Values) -> tree.Circle:
         )
     radius = _folded(radius)
     if isinstance(radius, tree.Constant) and not 0 <= _number(radius) <= 180:
-        raise _bad("A radius lies between 0 and 180 degrees.")
+        raise _bad("A radius must be between 0 and 180 degrees.")
     return tree.Circle(Type.CIRCLE, center, radius)
 
 
@@ -57,8 +57,7 @@ def _contains(arguments: _Values) -> tree.Within:
 
     Notes
     -----
-    CONTAINS(circle, point) would never be true if one took it at its word, so it is read as people
-    mean it.
+    Taken literally, CONTAINS(circle, point) would never be true, so it is read as people mean it.
     """
     if len(arguments) == 2:
         one, other = arguments
@@ -67,7 +66,7 @@ def _contains(arguments: _Values) -> tree.Within:
         if isinstance(one, tree.Circle) and isinstance(other, tree.Point):
             return tree.Within(Type.BOOLEAN, other, one)
     raise _bad(
-        "CONTAINS takes a POINT and a CIRCLE; other shapes are not offered yet.",
+        "CONTAINS takes a POINT and a CIRCLE; other shapes are not supported yet.",
         "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.05)) = 1",
     )
 
@@ -95,17 +94,17 @@ _FUNCTIONS: Mapping[str, Callable[[_Values], tree.Value]] = {
 
 
 def _without_frame(name: str, arguments: _Values) -> _Values:
-    """Take off the coordinate system, which ADQL 2.1 deprecates and everybody writes."""
+    """Drop the coordinate system, which ADQL 2.1 deprecates and everybody writes."""
     first = arguments[0] if arguments else None
     if not isinstance(first, tree.Constant) or not isinstance(first.value, str):
         return arguments
     if first.value.upper().split(" ")[0] not in ("ICRS", ""):
-        raise _bad(f"Coordinates are ICRS here, not {first.value}.", f"{name}('ICRS', …)")
+        raise _bad(f"Coordinates must be ICRS, not {first.value}.", f"{name}('ICRS', …)")
     return arguments[1:]
 
 
 def _folded(value: tree.Value) -> tree.Value:
-    """Return a number as a constant, if it can be known without the data."""
+    """Return a number as a constant if it does not depend on the data."""
     value = as_number(value)
     number = _fold(value)
     if number is None:
@@ -122,16 +121,14 @@ def _fold(value: tree.Value) -> float | None:
         case tree.Negation(operand=operand):
             inner = _fold(operand)
             return None if inner is None else -inner
-        case tree.Arithmetic(operator="+" | "-" | "*" | "/" as operator, left=left, right=right):
+        case tree.Divide(left=left, right=right):
             one, other = _fold(left), _fold(right)
-            if one is None or other is None or (operator == "/" and other == 0):
+            return None if one is None or not other else one / other
+        case tree.Arithmetic(operator="+" | "-" | "*" as operator, left=left, right=right):
+            one, other = _fold(left), _fold(right)
+            if one is None or other is None:
                 return None
-            return {
-                "+": lambda: one + other,
-                "-": lambda: one - other,
-                "*": lambda: one * other,
-                "/": lambda: one / other,
-            }[operator]()
+            return {"+": one + other, "-": one - other, "*": one * other}[operator]
     return None
 
 

@@ -1,4 +1,4 @@
-"""GROUP BY's rules: what may stand beside an aggregate, and where aggregates may not stand."""
+"""The rules of GROUP BY: what may appear next to an aggregate, and where aggregates may appear."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from firstlight_services.tap.query.scope import Scope
 __all__ = ["check_grouping", "refuse_aggregates"]
 
 _INSIDE = (tree.Value, tree.Query, tree.Output, tree.Ordering, tree.QuerySource, tree.JoinSource)
-"""What may have columns in it."""
+"""What may contain columns."""
 
 
 def refuse_aggregates(value: tree.Value, where: str, text: str, *, hint: str = "") -> None:
-    """Refuse a value with an aggregate in it.
+    """Refuse a value that contains an aggregate.
 
     Parameters
     ----------
     where
-        Where it stands, for the message.
+        The clause it is in, for the message.
     text
-        The query, to point into.
+        The query's text, to show the position in.
 
     Raises
     ------
@@ -32,12 +32,12 @@ def refuse_aggregates(value: tree.Value, where: str, text: str, *, hint: str = "
     """
     for one in tree.walk(value):
         if isinstance(one, tree.Call) and one.aggregate:
-            error = QueryError("bad_aggregate", f"{one.name} cannot stand in {where}.", hint=hint)
+            error = QueryError("bad_aggregate", f"{one.name} is not allowed in {where}.", hint=hint)
             raise error.shown_in(text, one.position) if one.position else error
 
 
 def check_grouping(query: tree.Query, scope: Scope) -> None:
-    """Check that each value of a grouped query has one value in each group.
+    """Check that each value of a grouped query has one value per group.
 
     Raises
     ------
@@ -65,15 +65,15 @@ def check_grouping(query: tree.Query, scope: Scope) -> None:
                 name = column.described.name
                 raise QueryError(
                     "not_grouped",
-                    f"{name} has many values in a group.",
+                    f"{name} has several values in a group.",
                     hint=f"Add {name} to GROUP BY, or take its MIN, MAX or AVG.",
                 ).shown_in(scope.text, column.position)
 
 
-def _loose_columns(part: object, grouped: tuple[tree.Value, ...]) -> Iterator[tree.ColumnRef]:
-    """Yield the columns that stand neither in GROUP BY nor in an aggregate.
+def _loose_columns(part: tree.Part, grouped: tuple[tree.Value, ...]) -> Iterator[tree.ColumnRef]:
+    """Yield the columns that are neither in GROUP BY nor in an aggregate.
 
-    Those of the queries inside are among them, since they may look at this one's columns.
+    Those in subqueries are included, since a subquery may refer to this query's columns.
     """
     if isinstance(part, tuple):
         for one in part:

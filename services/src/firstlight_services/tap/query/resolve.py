@@ -1,4 +1,4 @@
-"""Names against the catalog: from what was written to what is meant."""
+"""Name resolution: from what was written to what is meant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from firstlight_services.tap.models import Catalog, Field, Type
 from firstlight_services.tap.query import tree
 from firstlight_services.tap.query.expressions import Expressions
 from firstlight_services.tap.query.grouping import check_grouping, refuse_aggregates
-from firstlight_services.tap.query.scope import Scope, Visible, columns_of, find_table
+from firstlight_services.tap.query.scope import Scope, Visible, find_table
 from firstlight_services.tap.query.typing import as_value, compare
 
 __all__ = ["resolve"]
@@ -27,9 +27,9 @@ def resolve(query: ast.Select, catalog: Catalog, text: str) -> tree.Query:
     query
         The syntax tree.
     catalog
-        The tables there are.
+        The tables that can be queried.
     text
-        What was parsed, to point into.
+        The query's text, to show positions in.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class _Resolver:
         )
         where = expressions.condition(query.where) if query.where else None
         if where:
-            hint = "Conditions on groups go into HAVING."
+            hint = "Put conditions on groups in HAVING."
             refuse_aggregates(where, "WHERE", self._text, hint=hint)
         resolved = tree.Query(
             outputs,
@@ -75,8 +75,8 @@ class _Resolver:
         if resolved.distinct and any(not isinstance(one.by, int) for one in resolved.order_by):
             raise QueryError(
                 "not_supported",
-                "With DISTINCT, ORDER BY can only name what is selected.",
-                hint="Select the column too, or leave it out of ORDER BY.",
+                "With DISTINCT, ORDER BY can only use selected columns.",
+                hint="Select the column as well, or remove it from ORDER BY.",
             )
         return resolved
 
@@ -90,7 +90,7 @@ class _Resolver:
             table = find_table(self._catalog, source.names, self._text)
             alias = source.alias or source.names[-1]
             known = None if source.alias else table
-            scope.add(Visible(identifier, alias, columns_of(table), known))
+            scope.add(Visible(identifier, alias, table.fields, known))
             return tree.TableSource(identifier, table)
         if isinstance(source, ast.SubqueryTable):
             query = self.query(source.query, scope.outer)
@@ -112,7 +112,9 @@ class _Resolver:
         elif join.using:
             condition = self._using(join, scope, before)
         if join.kind == "CROSS" and condition is not None:
-            raise QueryError("bad_join", "CROSS JOIN takes no condition.", hint="Write JOIN … ON …")
+            raise QueryError(
+                "bad_join", "CROSS JOIN does not take a condition.", hint="Write JOIN … ON …"
+            )
         if join.kind != "CROSS" and condition is None:
             raise QueryError(
                 "bad_join", "JOIN needs a condition.", hint="Write ON a.x = b.x, or USING (x)."
@@ -120,7 +122,7 @@ class _Resolver:
         return tree.JoinSource(join.kind, left, right, condition)
 
     def _using(self, join: ast.Join, scope: Scope, before: int) -> tree.Value:
-        """Make of USING what it stands for; unqualified, the column is the two sides' one."""
+        """Expand USING; its column, unqualified, is then common to both sides."""
         sides = (
             Scope(self._text, None, scope.sources[:before], scope.merged),
             Scope(self._text, None, scope.sources[before:]),
@@ -161,10 +163,10 @@ class _Resolver:
         outputs: tuple[tree.Output, ...],
         expressions: Expressions,
     ) -> tree.Value:
-        """Resolve an entry of GROUP BY: an expression, or what the select list has by that name.
+        """Resolve an entry of GROUP BY: an expression, an alias, or the number of an output.
 
-        A table's own column goes before an alias of the same name, as SQL wants it. Numbers of
-        outputs are no ADQL, but what people know from other databases.
+        A table's own column takes precedence over an alias of the same name, as in SQL. Numbers
+        are not ADQL, but people know them from other databases.
         """
         if isinstance(expression, ast.Literal):
             value = outputs[_ordinal(expression, "GROUP BY", len(outputs)) - 1].value
@@ -195,7 +197,7 @@ class _Resolver:
 
 
 def _ordinal(literal: ast.Literal, where: str, count: int) -> int:
-    """Read the number of an output, counted from 1."""
+    """Return the number of an output, counted from 1."""
     match literal.value:
         case bool():
             pass
@@ -229,7 +231,7 @@ def _field(value: tree.Value, item: ast.Item) -> Field:
 
 
 def _uniquely_named(outputs: tuple[tree.Output, ...]) -> tuple[tree.Output, ...]:
-    """Give repeated names a number, as readers of VOTables need it."""
+    """Add numbers to repeated names, since readers of VOTables need unique ones."""
     taken: set[str] = set()
     named = []
     for output in outputs:

@@ -1,4 +1,4 @@
-"""Which tables and columns a place in a query can see."""
+"""Which tables and columns are visible in a query."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from firstlight_services.tap.errors import QueryError, nearest
 from firstlight_services.tap.models import Catalog, Field, Table
 from firstlight_services.tap.query import tree
 
-__all__ = ["Scope", "Visible", "columns_of", "find_table", "quoted"]
+__all__ = ["Scope", "Visible", "find_table", "quoted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """One source of a query as names see it.
+    """One source of a query, as names in the query refer to it.
 
     Attributes
     ----------
     id
-        Our name of it in the tree.
+        Its name in the tree.
     alias
-        How the query calls it.
+        Its name in the query.
     columns
-        Its columns: their names in the tree, and what is known of them.
+        Its columns: their names in the tree, and their descriptions.
     table
-        The table it is, unless it is a query or renamed.
+        The table, unless it is a subquery or renamed.
     """
 
     id: str
@@ -35,11 +35,11 @@ class Visible:
     table: Table | None = None
 
     def find(self, name: Name) -> list[tuple[str, Field]]:
-        """Return the columns of that name; several only in a query that repeats a name."""
+        """Return the columns of that name: several if a subquery repeats a name."""
         return [(column, known) for column, known in self.columns if name.matches(known.name)]
 
     def called(self, names: tuple[Name, ...]) -> bool:
-        """Tell whether a qualifier (``alias``, ``table`` or ``schema.table``) means this source."""
+        """Return whether a qualifier (``alias``, ``table``, ``schema.table``) means this source."""
         if len(names) == 1:
             return names[0].matches(self.alias.text)
         table = self.table
@@ -50,14 +50,14 @@ class Visible:
 
 @dataclass(slots=True)
 class Scope:
-    """The sources of one query, and those of the query around it.
+    """The sources of one query, and those of the enclosing query.
 
     Attributes
     ----------
     merged
-        Columns that USING made one of two, by name in lower case.
+        Columns merged by USING, by name in lower case.
     aliases
-        Names that the select list gives, in lower case; conditions cannot use them.
+        Aliases of the select list, in lower case; conditions cannot use them.
     """
 
     text: str
@@ -72,19 +72,19 @@ class Scope:
         Raises
         ------
         QueryError
-            ``duplicate_table`` if another one has its name.
+            ``duplicate_table`` if another source has the same name.
         """
         for other in self.sources:
             if other.alias.text.lower() == source.alias.text.lower():
                 raise QueryError(
                     "duplicate_table",
-                    f"Two tables are called {source.alias.text} here.",
-                    hint="Give each a name of its own: FROM a AS x JOIN a AS y …",
+                    f"Two tables are called {source.alias.text}.",
+                    hint="Give each its own name: FROM a AS x JOIN a AS y …",
                 ).shown_in(self.text, source.alias.position)
         self.sources.append(source)
 
     def column(self, names: tuple[Name, ...]) -> tree.Value:
-        """Find a column by its name, with or without qualifier.
+        """Return a column by its name, with or without a qualifier.
 
         Raises
         ------
@@ -100,18 +100,18 @@ class Scope:
         raise self._unknown(names)
 
     def star(self, qualifier: tuple[Name, ...]) -> Iterator[tree.ColumnRef]:
-        """Yield what ``*`` or ``table.*`` stands for."""
+        """Yield the columns that ``*`` or ``table.*`` stands for."""
         chosen = [one for one in self.sources if not qualifier or one.called(qualifier)]
         if not chosen:
             if qualifier:
                 raise self._unknown_source(qualifier)
-            raise QueryError("no_table", "There is no table that * could stand for.")
+            raise QueryError("no_table", "There is no table for * to stand for.")
         for source in chosen:
             for column, known in source.columns:
                 yield _reference(source, column, known, source.alias)
 
     def source_of(self, identifier: str) -> bool:
-        """Tell whether a source of the tree is this query's own, not of one around it."""
+        """Return whether a source of the tree belongs to this query, not to an enclosing one."""
         return any(one.id == identifier for one in self.sources)
 
     def _own(self, names: tuple[Name, ...]) -> tree.Value | None:
@@ -148,11 +148,11 @@ class Scope:
         known = [field.name for source in seen for _, field in source.columns]
         hint = nearest(name.text, known)
         if name.quoted and not hint:
-            hint = "Texts take single quotes: 'text'."
+            hint = "Strings take single quotes: 'text'."
         if not qualifier and name.text.lower() in self.aliases:
             hint = (
-                f"{name.text} is a name from SELECT: only GROUP BY and ORDER BY know it, and only "
-                "alone. Write out what it stands for."
+                f"{name.text} is an alias from SELECT: only GROUP BY and ORDER BY can use it, and "
+                "only on its own. Write out the expression."
             )
         where = f" in {seen[0].alias.text}" if len(seen) == 1 else ""
         return QueryError(
@@ -162,7 +162,9 @@ class Scope:
     def _unknown_source(self, qualifier: tuple[Name, ...]) -> QueryError:
         called = ".".join(name.text for name in qualifier)
         known = [one.alias.text for one in self._seen()]
-        hint = nearest(called, known) or (f"In sight are: {', '.join(known)}." if known else "")
+        hint = nearest(called, known) or (
+            f"The tables in FROM are: {', '.join(known)}." if known else ""
+        )
         return QueryError(
             "unknown_table", f"No table in FROM is called {called}.", hint=hint
         ).shown_in(self.text, qualifier[0].position)
@@ -174,7 +176,7 @@ class Scope:
 
 
 def find_table(catalog: Catalog, names: tuple[Name, ...], text: str) -> Table:
-    """Find a table by ``table`` or ``schema.table``.
+    """Return the table called ``table`` or ``schema.table``.
 
     Raises
     ------
@@ -200,20 +202,13 @@ def find_table(catalog: Catalog, names: tuple[Name, ...], text: str) -> Table:
     raise QueryError(
         "unknown_table",
         f"There is no table {called}.",
-        hint=hint or "Ask tap_schema.tables for the tables there are.",
+        hint=hint or "Query tap_schema.tables for the available tables.",
     ).shown_in(text, names[0].position)
 
 
 def quoted(name: Name) -> str:
     """Return a name as it was written."""
     return f'"{name.text}"' if name.quoted else name.text
-
-
-def columns_of(table: Table) -> tuple[tuple[str, Field], ...]:
-    """Return a table's columns as names see them, and as answers describe them."""
-    return tuple(
-        (c.name, Field(c.name, c.type, c.unit, c.ucd, c.description)) for c in table.columns
-    )
 
 
 def _reference(source: Visible, column: str, known: Field, name: Name) -> tree.ColumnRef:

@@ -1,4 +1,8 @@
-"""A query whose names are resolved and whose types are known; the engines' emitters read it."""
+"""A query whose names are resolved and whose types are known.
+
+`resolve` makes the tree, `lower` replaces what engines do not agree on by what they do agree on,
+and an engine's emitter writes the result in the engine's language.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ __all__ = [
     "Comparison",
     "Constant",
     "Distance",
+    "Divide",
     "Exists",
     "InList",
     "InQuery",
@@ -26,10 +31,13 @@ __all__ = [
     "JoinSource",
     "Like",
     "Logical",
+    "NanToNull",
     "Negation",
     "Not",
+    "NullIf",
     "Ordering",
     "Output",
+    "Part",
     "Point",
     "Query",
     "QuerySource",
@@ -51,14 +59,14 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Constant(Value):
-    """A number, a text, a truth value or NULL."""
+    """A number, a string, a truth value or NULL."""
 
     value: bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRef(Value):
-    """A column of a source of this query, or of one around it."""
+    """A column of a source of this query, or of an enclosing query."""
 
     source: str
     column: str
@@ -82,11 +90,34 @@ class Not(Value):
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic(Value):
-    """``+ - * / %``, and ``||``."""
+    """``+ - * %``, and ``||``."""
 
     operator: str
     left: Value
     right: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Divide(Value):
+    """True division: the quotient of two integers is not rounded."""
+
+    left: Value
+    right: Value
+
+
+@dataclass(frozen=True, slots=True)
+class NullIf(Value):
+    """A value, or NULL if it equals a constant; made by `lower`."""
+
+    operand: Value
+    refused: Constant
+
+
+@dataclass(frozen=True, slots=True)
+class NanToNull(Value):
+    """A floating-point value, or NULL if it is not a number; made by `lower`."""
+
+    operand: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +187,7 @@ class Exists(Value):
 
 @dataclass(frozen=True, slots=True)
 class Scalar(Value):
-    """A query that stands for one value."""
+    """A subquery used as a value."""
 
     query: Query
 
@@ -171,7 +202,7 @@ class Case(Value):
 
 @dataclass(frozen=True, slots=True)
 class Cast(Value):
-    """A value as another type."""
+    """A value converted to another type."""
 
     operand: Value
 
@@ -189,7 +220,7 @@ class Call(Value):
 
 @dataclass(frozen=True, slots=True)
 class Point(Value):
-    """A position, in degrees."""
+    """A position in degrees; `lower` removes it."""
 
     ra: Value
     dec: Value
@@ -197,7 +228,7 @@ class Point(Value):
 
 @dataclass(frozen=True, slots=True)
 class Circle(Value):
-    """A cone, in degrees."""
+    """A cone in degrees; `lower` removes it."""
 
     center: Point
     radius: Value
@@ -205,7 +236,7 @@ class Circle(Value):
 
 @dataclass(frozen=True, slots=True)
 class Within(Value):
-    """Whether a point lies in a circle, its edge included."""
+    """Whether a point lies in a circle, including its edge; `lower` removes it."""
 
     point: Point
     circle: Circle
@@ -213,7 +244,7 @@ class Within(Value):
 
 @dataclass(frozen=True, slots=True)
 class Distance(Value):
-    """The angle between two points, in degrees."""
+    """The angle between two points, in degrees; `lower` removes it."""
 
     left: Point
     right: Point
@@ -221,7 +252,7 @@ class Distance(Value):
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """A table in FROM; ``id`` is made by us, so that no name of a query's author reaches SQL."""
+    """A table in FROM; its ``id`` is generated, so that no name in the query's text reaches SQL."""
 
     id: str
     table: Table
@@ -229,7 +260,7 @@ class TableSource:
 
 @dataclass(frozen=True, slots=True)
 class QuerySource:
-    """A query in FROM; its columns are ``c1``, ``c2``, …."""
+    """A subquery in FROM; its columns are ``c1``, ``c2``, …."""
 
     id: str
     query: Query
@@ -237,7 +268,7 @@ class QuerySource:
 
 @dataclass(frozen=True, slots=True)
 class JoinSource:
-    """Two sources side by side; a CROSS join has no condition."""
+    """A join of two sources; a CROSS join has no condition."""
 
     kind: str
     left: Source
@@ -250,7 +281,7 @@ Source = TableSource | QuerySource | JoinSource
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One column of the answer."""
+    """One column of the result."""
 
     value: Value
     field: Field
@@ -258,10 +289,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """One entry of ORDER BY: a value, or the number of an output, counted from 1."""
+    """One entry of ORDER BY: a value, or the number of an output, counted from 1.
+
+    Engines differ on where NULL goes; here it is last, whatever the direction.
+    """
 
     by: Value | int
     descending: bool
+    nulls_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,14 +314,21 @@ class Query:
     offset: int | None = None
 
 
+type Part = (
+    Value | Query | Output | Ordering | Source | Field | Table | Position | Type
+    | tuple[Part, ...] | str | float | None
+)  # fmt: skip
+"""Whatever a field of the tree may hold."""
+
+
 def walk(value: Value) -> Iterator[Value]:
-    """Yield a value and all it is made of, but nothing of the queries inside of it."""
+    """Yield a value and everything it is made of, except for the subqueries in it."""
     yield value
     for one in fields(value):
         yield from _walk_into(getattr(value, one.name))
 
 
-def _walk_into(part: object) -> Iterator[Value]:
+def _walk_into(part: Part) -> Iterator[Value]:
     if isinstance(part, Value):
         yield from walk(part)
     elif isinstance(part, tuple):

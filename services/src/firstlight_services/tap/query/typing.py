@@ -1,4 +1,4 @@
-"""Which values go together, and as what: ADQL's rules, plus truth values that are 0 and 1."""
+"""Which types can be combined, and to what: ADQL's rules, plus truth values that are 0 and 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 def as_value(value: tree.Value) -> tree.Value:
-    """Return a value that is no geometry.
+    """Return a value that is not a geometry.
 
     Raises
     ------
@@ -31,8 +31,8 @@ def as_value(value: tree.Value) -> tree.Value:
     if value.type in (Type.POINT, Type.CIRCLE):
         raise QueryError(
             "not_supported",
-            "POINT and CIRCLE stand only inside of CONTAINS, INTERSECTS and DISTANCE.",
-            hint="Select the coordinates' columns instead.",
+            "POINT and CIRCLE are only allowed in CONTAINS, INTERSECTS and DISTANCE.",
+            hint="Select the columns with the coordinates instead.",
         )
     return value
 
@@ -43,52 +43,52 @@ def as_condition(value: tree.Value) -> tree.Value:
     Raises
     ------
     QueryError
-        ``type_mismatch`` if it is a number or a text.
+        ``type_mismatch`` if it is a number or a string.
     """
     if as_value(value).type in (Type.BOOLEAN, Type.NULL):
         return value
     raise QueryError(
-        "type_mismatch", "A condition is needed here.", hint="Compare with something: x > 0."
+        "type_mismatch", "A condition is required here.", hint="Compare with something: x > 0."
     )
 
 
 def as_number(value: tree.Value) -> tree.Value:
-    """Return a value to calculate with; true is 1 and false 0.
+    """Return a value as a number; true is 1 and false is 0.
 
     Raises
     ------
     QueryError
-        ``type_mismatch`` if it is a text.
+        ``type_mismatch`` if it is a string.
     """
     if as_value(value).type is Type.BOOLEAN:
         return tree.Cast(Type.INT, value)
     if value.type.numeric or value.type is Type.NULL:
         return value
-    raise QueryError("type_mismatch", "A number is needed here, and this is a text.")
+    raise QueryError("type_mismatch", "A number is required here, not a string.")
 
 
 def as_text(value: tree.Value) -> tree.Value:
-    """Return a value that is a text.
+    """Return a value that is a string.
 
     Raises
     ------
     QueryError
-        ``type_mismatch`` if it is none.
+        ``type_mismatch`` if it is not a string.
     """
     if as_value(value).type.text or value.type is Type.NULL:
         return value
     raise QueryError(
-        "type_mismatch", "A text is needed here.", hint="Texts take single quotes: 'text'."
+        "type_mismatch", "A string is required here.", hint="Strings take single quotes: 'text'."
     )
 
 
 def common(values: Iterable[tree.Value]) -> Type:
-    """Return the type that holds every one of the values.
+    """Return the type that can hold each of the values.
 
     Raises
     ------
     QueryError
-        ``type_mismatch`` if there is none.
+        ``type_mismatch`` if there is no such type.
     """
     result = Type.NULL
     for value in values:
@@ -111,8 +111,8 @@ def alike(left: tree.Value, right: tree.Value) -> tuple[tree.Value, tree.Value]:
 
     Notes
     -----
-    Catalogs on other engines keep flags as 0 and 1, and so do the queries that people bring along:
-    ``detect_isPrimary = 1`` compares a truth value with a number.
+    Other sites' engines keep flags as 0 and 1, so people bring along queries that compare a truth
+    value with a number: ``detect_isPrimary = 1``.
     """
     if as_value(left).type is Type.BOOLEAN and as_value(right).type.numeric:
         truth = _truth(right)
@@ -125,12 +125,12 @@ def alike(left: tree.Value, right: tree.Value) -> tuple[tree.Value, tree.Value]:
 
 
 def together(values: Iterable[tree.Value]) -> tuple[tree.Value, ...]:
-    """Return values of one kind: truth values among numbers are 1 and 0.
+    """Return values that share a type: truth values among numbers become 1 and 0.
 
     Raises
     ------
     QueryError
-        ``type_mismatch`` if there is no such kind.
+        ``type_mismatch`` if they cannot be combined.
     """
     found = tuple(as_value(one) for one in values)
     kinds = {one.type for one in found}
@@ -163,13 +163,13 @@ def _truth(value: tree.Value) -> tree.Constant | None:
 def _mismatch(one: Type, other: Type) -> QueryError:
     kinds = {_kind(one), _kind(other)}
     hint = ""
-    if kinds == {"a text", "a truth value"}:
-        hint = "Truth values are 1 and 0, or stand alone: WHERE clean = 1, WHERE clean."
-    elif kinds == {"a text", "a number"}:
-        hint = "Numbers take no quotes, texts take single ones."
+    if kinds == {"a string", "a truth value"}:
+        hint = "Truth values are 1 and 0, or are used on their own: WHERE clean = 1, WHERE clean."
+    elif kinds == {"a string", "a number"}:
+        hint = "Write numbers without quotes, strings with single quotes."
     return QueryError(
         "type_mismatch",
-        f"{' and '.join(sorted(kinds))} do not go together.".capitalize(),
+        f"{' and '.join(sorted(kinds))} cannot be combined.".capitalize(),
         hint=hint,
     )
 
@@ -177,4 +177,4 @@ def _mismatch(one: Type, other: Type) -> QueryError:
 def _kind(kind: Type) -> str:
     if kind.numeric:
         return "a number"
-    return "a truth value" if kind is Type.BOOLEAN else "a text"
+    return "a truth value" if kind is Type.BOOLEAN else "a string"

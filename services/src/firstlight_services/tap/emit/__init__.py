@@ -1,1 +1,0 @@
-"""Resolved queries as SQL, one module an engine."""

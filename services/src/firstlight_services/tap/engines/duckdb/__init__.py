@@ -1,0 +1,5 @@
+"""DuckDB: an embedded engine over one read-only file for each data set."""
+
+from firstlight_services.tap.engines.duckdb.store import DuckDBEngine, tap_schema_file
+
+__all__ = ["DuckDBEngine", "tap_schema_file"]

@@ -1,0 +1,15 @@
+"""``python -m firstlight_services.tap.prepare``: load the catalogs before the service starts.
+
+The composition root of that program: it names the engine, of which there is one so far.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from firstlight_services.tap.engines.duckdb.load import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    sys.exit(main())
