@@ -104,6 +104,8 @@ def test_the_sample_is_the_default_data_set() -> None:
     assert sample.store == Path("/srv/fl/data/catalog/dp01.duckdb")
     assert sample.felis is not None
     assert sample.felis.is_file()
+    assert sample.collections == ("2.2i/runs/DP0.1",)
+    assert sample.position is not None
 
 
 def test_data_sets_of_the_site_keep_their_order_and_files() -> None:

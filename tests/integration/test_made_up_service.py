@@ -57,12 +57,12 @@ SERVICE = '''
 
 from dataclasses import dataclass
 
-from firstlight_echo.component import COMPONENT, EchoSettings
+from firstlight_echo.component import EchoSettings
 from firstlight_services import web
 
 
 @dataclass(frozen=True)
-class Echo(web.Service):
+class Echo:
     greeting: str
 
 
@@ -72,8 +72,9 @@ class GreetingHandler(web.ServiceHandler[Echo]):
 
 
 if __name__ == "__main__":
-    context = web.load_context(web.parse_state_dir(None, "echo"), COMPONENT, EchoSettings)
-    web.run_service(context, [(r"", GreetingHandler)], Echo(context.settings.greeting))
+    context = web.load_context(web.parse_state_dir(None, "echo"), "echo", EchoSettings)
+    service = Echo(context.settings.greeting)
+    web.run_service(web.ServiceApplication(context, [(r"", GreetingHandler)], service))
 '''
 
 

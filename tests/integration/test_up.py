@@ -76,7 +76,7 @@ def test_ctrl_c_while_the_sample_data_are_made_leaves_nothing_half_done(tmp_path
     wait_for(lambda: "coadds of" in site.output, what="the sample data to be under way")
     assert site.stop() in {0, 130}
     assert process.returncode is not None
-    assert "the next start makes" in site.output
+    assert "the next start will make" in site.output
     assert "Traceback" not in site.output
     assert processes_that_know(site.state_dir) == []
     assert not list(site.state_dir.rglob(".making-*"))

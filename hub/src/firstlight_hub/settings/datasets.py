@@ -73,7 +73,7 @@ class DataSetSettings(Section):
                 hint=f"Leave out {' and '.join(named)}, or sample.",
             )
         if self.sample:
-            return self
+            return self._with_the_samples_defaults()
         if not (self.catalog or self.repository):
             raise misfit(
                 f'The data set "{self.label}" has neither catalogs nor images.',
@@ -93,14 +93,20 @@ class DataSetSettings(Section):
             )
         return self
 
+    def _with_the_samples_defaults(self) -> Self:
+        """Set what the file leaves out and the platform knows of its own sample."""
+        known = {"title": _SAMPLE_TITLE, "collections": _SAMPLE_RUNS, "position": _SAMPLE_POSITION}
+        for key, value in known.items():
+            if key not in self.model_fields_set:
+                object.__setattr__(self, key, value)
+        return self
 
-SAMPLE = DataSetSettings(
-    label="dp01",
-    title="Data Preview 0.1: simulated images and catalogs",
-    sample=True,
-    collections=("2.2i/runs/DP0.1",),
-    position=SkyPosition(ra=56.655, dec=-36.436),
-)
+
+_SAMPLE_TITLE = "Data Preview 0.1: simulated images and catalogs"
+_SAMPLE_RUNS = ("2.2i/runs/DP0.1",)
+_SAMPLE_POSITION = SkyPosition(ra=56.655, dec=-36.436)
+
+SAMPLE = DataSetSettings(label="dp01", sample=True)
 """The default: a simulated field in the tables and collections of Data Preview 0.1."""
 
 
