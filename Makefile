@@ -45,7 +45,6 @@ lint: tools ## the checks that run nothing: style, types, contracts, dependencie
 	@$(tools)/codespell
 	@$(tools)/python scripts/words.py
 	@$(tools)/towncrier build --draft --version next >/dev/null
-	@scripts/github.sh
 
 bench: tools ## speed, side by side with named peers
 	$(tools)/python -m benchmarks
