@@ -48,6 +48,10 @@ def locked(name: str) -> dict[str, str]:
 
 def test_all_distributions_have_one_version() -> None:
     versions = {project["name"]: project["version"] for project in map(read, PROJECTS)}
+    for source in (path.parent / "src" for path in PROJECTS):
+        for path in source.glob("*/__init__.py"):
+            if found := re.search(r'^__version__ = "(.*)"$', path.read_text(), re.MULTILINE):
+                versions[path.parent.name] = found[1]
     assert len(versions) >= 7
     assert len(set(versions.values())) == 1, versions
 

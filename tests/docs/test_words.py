@@ -18,8 +18,8 @@ GLOSSARY = """\
 
 | not | but |
 |---|---|
-| part, `is away`, `are away` | component |
-| `mend` | fix |
+| part, `is blue`, `are blue` | component |
+| `tint` | fix |
 """
 
 
@@ -39,9 +39,9 @@ def test_the_table_names_what_is_searched_for_and_what_is_better(words: ModuleTy
     found = words.preferences(GLOSSARY)
 
     assert [(entry.phrase, entry.better) for entry in found] == [
-        ("is away", "component"),
-        ("are away", "component"),
-        ("mend", "fix"),
+        ("is blue", "component"),
+        ("are blue", "component"),
+        ("tint", "fix"),
     ]
 
 
@@ -52,11 +52,11 @@ def test_the_glossary_has_such_a_table(words: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("one\nThe hub Is  away.\n", [2]),
-        ("# The hub is\n# away, and TAP is away.\n", [1, 2]),
-        ('    "The hub is "\n    f"away."\n', [1]),
-        ("this away, recommend, a mend-all, put_away = is_away\n", []),
-        ("Mend it.\n", [1]),
+        ("one\nThe hub Is  blue.\n", [2]),
+        ("# The hub is\n# blue, and TAP is blue.\n", [1, 2]),
+        ('    "The hub is "\n    f"blue."\n', [1]),
+        ("this blue, retint, a tint-all, put_blue = is_blue\n", []),
+        ("Tint it.\n", [1]),
     ],
 )
 def test_a_phrase_is_found_across_lines_and_as_whole_words(
@@ -72,7 +72,7 @@ def test_a_phrase_is_found_across_lines_and_as_whole_words(
 def test_history_and_what_is_installed_are_left_alone(words: ModuleType, tmp_path: Path) -> None:
     for name in ("docs/decisions/1.md", "hub/node_modules/a.js", ".venv/a.py", "docs/a.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("It is away.\n")
+        (tmp_path / name).write_text("It is blue.\n")
     found = words.find(tmp_path, words.texts(tmp_path), words.preferences(GLOSSARY))
 
     assert [str(finding.path) for finding in found] == ["docs/a.md"]
