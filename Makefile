@@ -44,7 +44,7 @@ lint: tools ## the checks that run nothing: style, types, contracts, dependencie
 	@scripts/dependencies.sh
 	@$(tools)/codespell
 	@$(tools)/python scripts/words.py
-	@$(tools)/towncrier build --draft --version next >/dev/null
+	@said=$$($(tools)/towncrier build --draft --version next 2>&1) || { echo "$$said"; exit 1; }
 
 bench: tools ## speed, side by side with named peers
 	$(tools)/python -m benchmarks
