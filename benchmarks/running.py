@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +19,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_ope
 
 from firstlight_cli.access import mint_link, mint_token
 from firstlight_cli.http import Hub
-from firstlight_cli.paths import State
+from firstlight_cli.paths import Installation, State
 
 __all__ = ["PERSON", "RunningPlatform", "running"]
 
@@ -95,7 +94,9 @@ class RunningPlatform:
 def running(state: State, *, config: Path | None = None) -> Iterator[RunningPlatform]:
     """Start a platform, yield it, and stop it with all its labs."""
     port = _free_port()
-    command = [sys.executable, "-m", "firstlight_cli", "up"]
+    # Not the environment of the benchmarks: what people run.
+    python = str(Installation.find().root / ".venv" / "bin" / "python")
+    command = [python, "-m", "firstlight_cli", "up"]
     command += ["--port", str(port), "--state-dir", str(state.root)]
     command += ["--config", str(config)] if config else []
     log = state.root.parent / "up.log"

@@ -1,7 +1,13 @@
 #!/bin/sh
-# Makes both environments and the proxy: finds or installs uv, Python and Node.
+# Install what a platform runs with: its environment, the labs' environment and the proxy; and what
+# these need, uv and Node. With the argument `tools`, the developers' environment as well.
 # Quick when nothing changed: each step has a stamp of what it was made from.
+# FIRSTLIGHT_PYTHON=3.12 chooses the Python; otherwise it is 3.13, or else 3.12 or newer.
 set -eu
+case "$*" in
+  ''|tools) tools=$* ;;
+  *) echo "✗ usage: scripts/bootstrap.sh [tools]" >&2; exit 2 ;;
+esac
 cd "$(dirname "$0")/.."
 stamps=.tools/stamps
 running=.tools/running
@@ -100,25 +106,49 @@ if ! find_python --help >/dev/null; then
   step uv "$uv" "$(stamp_of requirements/uv.txt)" install_uv
 fi
 
-# --- Python: 3.13, else 3.12 or newer; nothing is downloaded
-python=$(find_python 3.13 || find_python --no-project '>=3.12') ||
-  fail "Python 3.12 or newer is missing; install it ($packages; or $uv python install 3.13) and try again."
+# --- Python: the one asked for, or 3.13, else 3.12 or newer; nothing is downloaded
+if [ "${FIRSTLIGHT_PYTHON:-}" ]; then
+  python=$(find_python --no-project "$FIRSTLIGHT_PYTHON") ||
+    fail "FIRSTLIGHT_PYTHON names Python $FIRSTLIGHT_PYTHON, which is missing; install it or unset the variable."
+else
+  python=$(find_python 3.13 || find_python --no-project '>=3.12') ||
+    fail "Python 3.12 or newer is missing; install it ($packages; or $uv python install 3.13) and try again."
+fi
 
-# --- both environments, side by side
+# --- the environments, in parallel
 environment() { # FOLDER LOCK PACKAGE…; `set -e` is off in what `if` calls
   folder=$1; lock=$2; shift 2
   "$uv" venv --quiet --allow-existing --python "$python" "$folder" &&
     "$uv" pip sync --python "$folder/bin/python" --require-hashes "$lock" || return
   editable=
   for package in "$@"; do editable="$editable --editable $package"; done
+  # They are built in an environment that uv removes afterwards: the hub's needs no build tools.
   # shellcheck disable=SC2086
-  "$uv" pip install --python "$folder/bin/python" --no-deps --no-build-isolation $editable
+  "$uv" pip install --python "$folder/bin/python" --no-deps \
+    --build-constraints requirements/build.txt $editable
+}
+platform='common hub services cli demo'
+labs='lab-extensions/firstlight-lab sampledata'
+stamp_of_environment() { # LOCK PACKAGE…
+  lock=$1; shift
+  files="requirements/build.txt $lock"
+  for package in "$@"; do files="$files $package/pyproject.toml"; done
+  # shellcheck disable=SC2086
+  echo "$python $(stamp_of $files)"
+}
+install_locked() { # NAME FOLDER PACKAGE…
+  name=$1; folder=$2; lock=requirements/$1.txt; shift 2
+  step "$name" "$folder/bin/python" "$(stamp_of_environment "$lock" "$@")" environment "$folder" "$lock" "$@"
 }
 pids=
-step platform .venv/bin/python "$python $(stamp_of requirements/platform.txt common/pyproject.toml hub/pyproject.toml services/pyproject.toml cli/pyproject.toml demo/pyproject.toml)" \
-  environment .venv requirements/platform.txt common hub services cli demo & pids="$pids $!"
-step labs .venv-labs/bin/python "$python $(stamp_of requirements/labs.txt lab-extensions/firstlight-lab/pyproject.toml sampledata/pyproject.toml)" \
-  environment .venv-labs requirements/labs.txt lab-extensions/firstlight-lab sampledata & pids="$pids $!"
+# shellcheck disable=SC2086
+install_locked platform .venv $platform & pids="$pids $!"
+# shellcheck disable=SC2086
+install_locked labs .venv-labs $labs & pids="$pids $!"
+if [ "$tools" ]; then
+  # shellcheck disable=SC2086
+  install_locked tools .venv-tools $platform & pids="$pids $!"
+fi
 
 # --- Node, then the proxy; it needs require() of ES modules: Node 20.19, or 22.12 and newer
 node_is_new() {

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -20,7 +19,10 @@ from urllib.parse import urljoin
 
 import requests
 
-__all__ = ["Platform", "free_port", "wait_for"]
+__all__ = ["PLATFORM_PYTHON", "Platform", "free_port", "wait_for"]
+
+PLATFORM_PYTHON = str(Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python")
+"""The interpreter that people run the platform with; the tests have one of their own."""
 
 
 def free_port() -> int:
@@ -103,7 +105,7 @@ class Platform:
             command += ["--demo"]
         self._log = self.log_file.open("wb")
         self.process = subprocess.Popen(
-            [*self.prefix, sys.executable, "-m", "firstlight_cli", *command],
+            [*self.prefix, PLATFORM_PYTHON, "-m", "firstlight_cli", *command],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -135,7 +137,7 @@ class Platform:
     ) -> subprocess.CompletedProcess[str]:
         """Run a ``firstlight`` command against this instance."""
         done = subprocess.run(
-            [sys.executable, "-m", "firstlight_cli", *arguments, "--state-dir", self.state_dir],
+            [PLATFORM_PYTHON, "-m", "firstlight_cli", *arguments, "--state-dir", self.state_dir],
             capture_output=True,
             text=True,
             timeout=seconds,

@@ -36,7 +36,7 @@ MACHINE = (
 )
 NEEDED = (
     "scripts/bootstrap.sh",
-    *(f"requirements/{name}.txt" for name in ("platform", "labs", "uv", "node")),
+    *(f"requirements/{name}.txt" for name in ("platform", "labs", "tools", "build", "uv", "node")),
     *(
         f"{name}/pyproject.toml"
         for name in ("common", "hub", "services", "cli", "demo", "sampledata")
@@ -55,6 +55,7 @@ UV = """\
 echo "uv $*" >>"$CALLS"
 case "$*" in
   *"find"*"--help") exit 0 ;;
+  *"find"*"3.12") [ -n "${HAS_OLD_PYTHON:-}" ] && echo /a/python3.12; exit ;;
   *"find"*) [ -n "${HAS_PYTHON:-}" ] && echo /a/python3.13; exit ;;
   "venv "*) for folder; do :; done; mkdir -p "$folder/bin"; touch "$folder/bin/python" ;;
   *"--target"*)
@@ -110,9 +111,9 @@ class Machine:
         self.add("node", f'#!/bin/sh\nexec "{real}" --require "{says}" "$@"\n')
         self.add("npm", NPM)
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.checkout / "scripts" / "bootstrap.sh"],
+            [self.checkout / "scripts" / "bootstrap.sh", *arguments],
             env={"PATH": str(self.programs), "CALLS": str(self.root / "calls"), **self.variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -121,10 +122,10 @@ class Machine:
             start_new_session=True,
         )
 
-    def run(self) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the script; in `.calls` is what it called this time."""
         (self.root / "calls").write_text("")
-        process = self.start()
+        process = self.start(*arguments)
         out, err = process.communicate(timeout=30)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
@@ -171,6 +172,51 @@ def test_a_first_run_installs_everything_and_a_second_nothing(machine: Machine) 
     assert all("--require-hashes requirements/" in call for call in syncs)
     second = machine.run()
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert machine.calls == []
+
+
+def test_the_tools_are_installed_only_if_asked_for(machine: Machine) -> None:
+    assert machine.run().returncode == 0
+    assert not (machine.checkout / ".venv-tools").exists()
+    with_tools = machine.run("tools")
+    assert with_tools.returncode == 0, with_tools.stderr
+    assert machine.stamps == {"platform", "labs", "proxy", "tools"}
+    assert [call for call in machine.calls if "sync" in call] == [
+        "uv pip sync --python .venv-tools/bin/python --require-hashes requirements/tools.txt"
+    ]
+    for arguments in (["tools"], []):
+        again = machine.run(*arguments)
+        assert (again.returncode, again.stdout, machine.calls) == (0, "", [])
+
+
+def test_build_tools_are_locked_and_do_not_stay_in_an_environment(machine: Machine) -> None:
+    assert machine.run("tools").returncode == 0
+    editable = [call for call in machine.calls if "--editable" in call]
+    assert len(editable) == 3
+    assert all("--build-constraints requirements/build.txt" in call for call in editable)
+
+
+def test_another_argument_is_refused(machine: Machine) -> None:
+    done = machine.run("tool")
+    assert (done.returncode, done.stderr) == (2, "✗ usage: scripts/bootstrap.sh [tools]\n")
+    assert machine.calls == []
+
+
+def test_the_python_asked_for_is_used_and_a_change_installs_again(machine: Machine) -> None:
+    assert machine.run().returncode == 0
+    machine.variables |= {"FIRSTLIGHT_PYTHON": "3.12", "HAS_OLD_PYTHON": "yes"}
+    assert machine.run().returncode == 0
+    made = [call for call in machine.calls if call.startswith("uv venv")]
+    assert len(made) == 2
+    assert all("--python /a/python3.12 " in call for call in made)
+    assert machine.run().stdout == ""
+
+
+def test_a_missing_python_that_was_asked_for_is_not_replaced_by_another(machine: Machine) -> None:
+    machine.variables["FIRSTLIGHT_PYTHON"] = "3.12"
+    done = machine.run()
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ FIRSTLIGHT_PYTHON names Python 3.12, which is missing")
     assert machine.calls == []
 
 

@@ -6,7 +6,6 @@ import io
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ import pytest
 import requests
 from astropy.io.votable import parse_single_table
 
-from tests.platform_under_test import Platform, wait_for
+from tests.platform_under_test import PLATFORM_PYTHON, Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -75,7 +74,7 @@ def test_logs_are_followed_until_ctrl_c(platform: Platform) -> None:
 @contextmanager
 def followed(platform: Platform, part: str) -> Iterator[list[str]]:
     """Run ``firstlight logs PART -f`` in the background; it has to end well with Ctrl-C."""
-    command = [sys.executable, "-m", "firstlight_cli", "logs", part, "-f"]
+    command = [PLATFORM_PYTHON, "-m", "firstlight_cli", "logs", part, "-f"]
     lines: list[str] = []
 
     def read(readline: Callable[[], str]) -> None:
