@@ -49,7 +49,7 @@ class Module:
     package
         The package that it is in, or is.
     docstring
-        What it says of itself.
+        Its docstring.
     described
         Public classes and functions that it defines.
     values

@@ -1,4 +1,4 @@
-"""Write the reference page of commands from what they say of themselves.
+"""Write the reference page of commands from their own help texts.
 
 ``python docs/commands.py > docs/reference/commands.md``; a test keeps the page up to date.
 """
@@ -39,7 +39,7 @@ NOTES = {
     "listen on anything but loopback.",
     "stop": "Ctrl-C in the terminal of `firstlight up` does the same. Labs are stopped too; homes "
     "and data stay.",
-    "status": "The counts of people and labs are missing while the hub is away.",
+    "status": "The counts of people and labs are missing while the hub is unavailable.",
     "token": "The person has to have logged in once. A scope is a data service's name, or one of "
     "JupyterHub's own, such as `read:users:activity!user=NAME`.",
     "link": "The link works once. In the browser it shows a page with a button, so that a chat "

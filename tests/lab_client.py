@@ -19,7 +19,7 @@ __all__ = ["Kernel", "is_ready", "kernel_in_lab", "start_lab", "tokens_of_lab"]
 
 
 def is_ready(platform: Platform, name: str) -> bool:
-    """Tell whether somebody's lab is ready."""
+    """Return whether somebody's lab is ready."""
     answer = platform.hub("GET", f"/users/{name}")
     server = (answer.json().get("servers") or {}).get("", {}) if answer.ok else {}
     return bool(server.get("ready"))

@@ -21,7 +21,7 @@ def ticks(pid: int) -> int:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process is there and not just waiting for its parent to notice its end."""
+    """Return whether a process is there and not just waiting for its parent to notice its end."""
     try:
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except OSError:

@@ -1,8 +1,8 @@
 """Nobody reaches what is not theirs: each endpoint × each role, by token and by browser.
 
 Every address of ``docs/reference/endpoints.md`` needs a line here. Labs, tokens and pages in the table
-are those of "user"; "other" and "admin" try them too. "revoked" is a person who was let in, got a
-token, a lab and a browser's cookies, and was then taken off their team.
+are those of "user"; "other" and "admin" try them too. "revoked" is a person who had access, got a
+token, a lab and a browser's cookies, and was then removed from their team.
 """
 
 from __future__ import annotations

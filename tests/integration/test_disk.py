@@ -94,7 +94,7 @@ def test_a_disk_that_runs_full_stops_nothing_and_is_said_to_everybody(tmp_path: 
                 filling.unlink()
                 assert kernel.run("open('saved', 'w').write('x' * 4096); print('ok')") == "ok\n"
             assert site.query(query, token).status_code == 200
-            wait_for(lambda: "room on the disk again" in site.output, what="the good news")
+            wait_for(lambda: "free disk space again" in site.output, what="the good news")
             assert site.login("mira-member").last.status_code == 200
             assert mira.get(f"{site.url}/nb/hub/home", timeout=30).status_code == 200
             assert {part["name"]: part["pid"] for part in site.status()["components"]} == processes

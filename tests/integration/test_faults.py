@@ -45,7 +45,7 @@ def test_a_killed_service_is_back_in_seconds_and_says_so_meanwhile(
     for answer in refused:
         assert answer.status_code == 503
         assert words in answer.text
-        # While the portal is away, nobody is there to make a page of it.
+        # While the portal is unavailable, nothing can render a page.
         assert part == "portal" or "again" in answer.text
 
 
@@ -102,12 +102,12 @@ def test_a_killed_proxy_leads_everywhere_again(platform: Platform) -> None:
     os.kill(old, signal.SIGKILL)
     seen: set[int] = set()
 
-    def mended() -> bool:
+    def recovered() -> bool:
         now = codes()
         seen.update(now)
         return now == {200}
 
-    wait_for(mended, seconds=15, what="the routes")
+    wait_for(recovered, seconds=15, what="the routes")
     assert platform.pid_of("proxy") != old
     assert seen <= {200, 503}
 

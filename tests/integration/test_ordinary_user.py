@@ -55,7 +55,7 @@ def test_a_lab_sees_the_data_and_none_of_the_hubs_files(site: Platform, kernel: 
     assert seen.strip() == "['data']"
     said = kernel.run(
         "import pathlib\n"
-        f"for path in pathlib.Path({str(site.state_dir / 'data')!r}).rglob('*'):\n"
+        f"for path in pathlib.Path({str(site.state_dir / 'data' / 'sample' / 'butler')!r}).rglob('*'):\n"
         "    assert not os.access(path, os.W_OK), path\n"
         "print('read-only')"
     )

@@ -78,7 +78,7 @@ def test_who_is_taken_off_the_list_in_the_file_is_out(platform: Platform, tmp_pa
         assert "The new access lists are in effect" in site.output
         assert site.get("/api/tap/tables", tokens["vera"]).status_code == 200
         config.write_text(config.read_text() + "site: {name: Other}\n")
-        wait_for(lambda: "To take up site, start" in site.output, what="the advice")
+        wait_for(lambda: "Restart the platform to apply site" in site.output, what="the advice")
     finally:
         site.stop()
 

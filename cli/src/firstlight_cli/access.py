@@ -33,7 +33,7 @@ def parse_duration(text: str) -> int:
     Raises
     ------
     MisunderstoodError
-        If it is none of these.
+        If it does not have this form.
     """
     pairs = re.findall(r"(\d+)([smhdw])", text)
     if not pairs or "".join(number + unit for number, unit in pairs) != text:

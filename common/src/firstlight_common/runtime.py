@@ -165,7 +165,7 @@ class Runtime(_Part):
         return next(component for component in self.components if "/" in component.paths)
 
     def has(self, name: str) -> bool:
-        """Tell whether a component runs."""
+        """Return whether a component runs."""
         return any(component.name == name for component in self.running())
 
 

@@ -29,7 +29,7 @@ def parse_duration(value: object) -> timedelta:
     Raises
     ------
     ValueError
-        If it is none of these, or negative.
+        If it does not have this form, or is negative.
     """
     if isinstance(value, timedelta):
         return value

@@ -36,7 +36,7 @@ def who(
 
 
 CASES = [
-    ("nobody is let in by empty lists", NOTHING, who("octocat"), False, False, "not_listed"),
+    ("empty lists allow nobody", NOTHING, who("octocat"), False, False, "not_listed"),
     ("nor by being in some team", NOTHING, who("a", teams={"x:y"}), False, False, "not_listed"),
     ("a listed login", BY_USER, who("octocat"), True, False, "user"),
     ("logins have no case", BY_USER, who("OCTOCAT"), True, False, "user"),

@@ -1,4 +1,4 @@
-"""People who are in, and are then taken off the lists; on a real hub."""
+"""People who are logged in and are then removed from the lists, on a real hub."""
 
 from __future__ import annotations
 

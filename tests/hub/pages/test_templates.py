@@ -1,4 +1,4 @@
-"""The templates, without a hub: each renders, with and without what the site says of itself."""
+"""The templates, without a hub: each renders, with and without the site's own texts."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ said["available"] = anonymous.available
 said["features"] = [len(one.features) for one in anonymous.get_tap_capability().languages[0].languagefeaturelists]
 try:
     anonymous.search("SELECT 1")
-    said["anonymous"] = "let in"
+    said["anonymous"] = "allowed"
 except Exception as error:
     said["anonymous"] = str(error)
 print(json.dumps(said))

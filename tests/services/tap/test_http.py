@@ -371,7 +371,7 @@ async def test_a_service_that_stops_does_not_wait_for_queries(tap: Tap) -> None:
 
 
 class HesitantChecker(TokenChecker):
-    """Lets people in only once it is told to."""
+    """Knows no token until it is told to."""
 
     def __init__(self, api_url: str) -> None:
         super().__init__(api_url, "tap")

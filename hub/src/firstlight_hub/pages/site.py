@@ -43,5 +43,5 @@ def template_vars(
 
 
 def disk_is_full(folder: Path) -> bool:
-    """Tell whether a folder's disk has no room even for a session."""
+    """Return whether a folder's disk has no room even for a session."""
     return shutil.disk_usage(folder).free < 1024**2

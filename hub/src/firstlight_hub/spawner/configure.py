@@ -42,7 +42,7 @@ def configure_spawner(
     lab.apply_user_options = _leave_to_the_start
     c.Spawner.start_timeout = round(settings.spawner.start_timeout.total_seconds())
     c.Spawner.http_timeout = round(settings.spawner.start_timeout.total_seconds())
-    # What a lab tells of itself: 30 s are the hub's own rhythm for everything else.
+    # Seconds between the hub's checks of a lab; the default of 30 s is slow to notice its end.
     c.Spawner.poll_interval = 10
 
 

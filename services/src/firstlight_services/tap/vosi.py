@@ -1,4 +1,4 @@
-"""The service's descriptions of itself: VOSI 1.1 and TAPRegExt 1.0 documents."""
+"""The documents that describe the service: VOSI 1.1 and TAPRegExt 1.0 documents."""
 
 from __future__ import annotations
 
