@@ -358,7 +358,7 @@ def test_while_github_is_down_people_who_are_in_stay_in(
         assert session.get(f"{platform.url}/nb/user/mira-member/api/status", timeout=30).ok
         newcomer = platform.login("theo-teammate").last  # type: ignore[attr-defined]
         assert newcomer.status_code == 503
-        assert "GitHub does not answer" in newcomer.text
+        assert "GitHub is not answering" in newcomer.text
         assert "Traceback" not in newcomer.text
     finally:
         platform.control_github(clear=True)
