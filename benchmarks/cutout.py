@@ -8,8 +8,8 @@ notebook.
   and return a complete exposure (image, mask, variance, WCS).
 - *astropy.io.fits ``.section``*: only the image's pixels, from a known path. Without a lookup or an
   exposure, it is the lower bound that our side can at best approach. To show how much of the time
-  is the Butler's, the formatter alone is also measured (``read_exposure`` with ``bbox`` and
-  ``component="image"``, which returns pixels and their position).
+  is the Butler's, the formatter alone is also measured (``read_component`` for the image, with
+  ``bbox``, which returns pixels and their position).
 
 The file is in the page cache for all sides.
 """

@@ -56,9 +56,9 @@ def _sides(repository: Path, side: int) -> tuple[dict[str, Callable[[], Pixels]]
     from astropy.io import fits
     from lsst.daf.butler import Butler
 
-    from firstlight_lab.formatters import read_exposure
+    from firstlight_lab.formatters import read_component
     from firstlight_lab.geometry import Box
-    from firstlight_lab.images import ExposureF
+    from firstlight_lab.images import ExposureF, ImageF
 
     butler = Butler.from_config(str(repository), collections=_COLLECTION)
     data_id = sorted(butler.query_datasets("deepCoadd"))[0].dataId
@@ -77,7 +77,10 @@ def _sides(repository: Path, side: int) -> tuple[dict[str, Callable[[], Pixels]]
         return exposure[box].image.array
 
     def pixels() -> Pixels:
-        return read_exposure(path, bbox=box, component="image").array
+        image = read_component(path, "image", bbox=box)
+        if not isinstance(image, ImageF):
+            raise TypeError(type(image))
+        return image.array
 
     def section() -> Pixels:
         with fits.open(path, memmap=False) as hdus:

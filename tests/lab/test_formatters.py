@@ -13,6 +13,7 @@ from firstlight_lab.camera import Camera
 from firstlight_lab.formatters import (
     ExposureDelegate,
     JsonDataclassFormatter,
+    read_component,
     read_exposure,
     write_exposure,
 )
@@ -52,7 +53,7 @@ def test_a_position_keeps_its_pixel(coadd: ExposureF, file: str) -> None:
     x, y = coadd.bbox.x0 + 12.25, coadd.bbox.y0 + 400.5
     sky = coadd.wcs.all_pix2world(x, y, 0)
 
-    back = read_exposure(file, component="wcs").all_world2pix(*sky, 0)
+    back = read_component(file, "wcs").all_world2pix(*sky, 0)
 
     assert [float(v) for v in back] == pytest.approx([x, y], abs=1e-6)
 
@@ -80,7 +81,7 @@ def test_a_cutout_is_that_slice_of_the_whole(
     for plane in ("image", "mask", "variance"):
         of_whole = getattr(whole, plane).array[y : y + height, x : x + width]
         assert np.array_equal(getattr(cutout, plane).array, of_whole), plane
-        assert np.array_equal(read_exposure(file, bbox=box, component=plane).array, of_whole), plane
+        assert np.array_equal(read_component(file, plane, bbox=box).array, of_whole), plane
     assert cutout.wcs.wcs.compare(whole.wcs.wcs)
 
 
@@ -111,7 +112,7 @@ def test_a_component_that_is_not_there_is_named(coadd: ExposureF, file: str) -> 
     delegate = ExposureDelegate(StorageClass("ExposureF"))
 
     with pytest.raises(AttributeError, match="no component 'apCorrMap'"):
-        read_exposure(file, component="apCorrMap")
+        read_component(file, "apCorrMap")
     with pytest.raises(AttributeError, match="no component 'apCorrMap'"):
         delegate.getComponent(coadd, "apCorrMap")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Literal, NamedTuple, overload
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -24,6 +25,7 @@ __all__ = [
     "ExposureFormatter",
     "JsonDataclassFormatter",
     "TableFormatter",
+    "read_component",
     "read_exposure",
     "write_exposure",
 ]
@@ -101,7 +103,7 @@ class ExposureFormatter(FormatterV2):
         bbox = _bbox_parameter(self.file_descriptor.parameters)
         if component is None:
             return read_exposure(path, bbox=bbox)
-        return read_exposure(path, bbox=bbox, component=component)
+        return read_component(path, component, bbox=bbox)
 
     def write_local_file(self, in_memory_dataset: ExposureF, uri: ResourcePath) -> None:
         """Write an exposure to a local file."""
@@ -199,32 +201,69 @@ class _FromHeader(NamedTuple):
     metadata: Metadata
 
 
-@overload
-def read_exposure(path: str, *, bbox: Box | None = None) -> ExposureF: ...
+@dataclass(frozen=True)
+class _Opened:
+    """An open file, and the box to read from it."""
+
+    hdus: fits.HDUList
+    header: fits.Header
+    whole: Box
+    box: Box
+
+    @property
+    def cut(self) -> tuple[slice, slice]:
+        """The box as indices of the whole image."""
+        return self.box.slices_in(self.whole)
 
 
-@overload
-def read_exposure(
-    path: str, *, bbox: Box | None = None, component: Literal["image", "variance"]
-) -> ImageF: ...
+@contextmanager
+def _opened(path: str, bbox: Box | None) -> Iterator[_Opened]:
+    with fits.open(path, memmap=False, lazy_load_hdus=True) as hdus:
+        header = hdus["IMAGE"].header
+        whole = _stored_box(header)
+        box = whole if bbox is None else bbox
+        if not whole.contains(box) or 0 in (box.width, box.height):
+            raise ValueError(f"bbox {tuple(box)} is not inside the image's {tuple(whole)}")
+        yield _Opened(hdus, header, whole, box)
 
 
-@overload
-def read_exposure(path: str, *, bbox: Box | None = None, component: str) -> Component: ...
-
-
-def read_exposure(
-    path: str, *, bbox: Box | None = None, component: str | None = None
-) -> ExposureF | Component:
-    """Read an exposure, or one component of it, from a FITS file.
+def read_exposure(path: str, *, bbox: Box | None = None) -> ExposureF:
+    """Read an exposure from a FITS file.
 
     Parameters
     ----------
     bbox
         The part to read, in the parent's pixel coordinates; by default, all of it.
+
+    Raises
+    ------
+    ValueError
+        If the box is not inside the image.
+    """
+    with _opened(path, bbox) as file:
+        known = _from_header(file.header, file.whole, file.box)
+        return ExposureF(
+            _plane(file.hdus, "IMAGE", file.cut, file.box),
+            _mask(file.hdus, file.cut, file.box),
+            _plane(file.hdus, "VARIANCE", file.cut, file.box),
+            wcs=known.wcs,
+            photoCalib=known.photoCalib,
+            filter=known.filter,
+            psf_fwhm=float(file.header["FWHM"]),
+            metadata=known.metadata,
+        )
+
+
+def read_component(path: str, component: str, *, bbox: Box | None = None) -> Component:
+    """Read one component of an exposure from a FITS file, and nothing else of it.
+
+    Parameters
+    ----------
     component
-        The only component to return: ``image``, ``mask``, ``variance``, ``wcs``, ``bbox``, ``xy0``,
-        ``dimensions``, ``photoCalib``, ``filter`` or ``metadata``.
+        ``image``, ``mask``, ``variance``, ``wcs``, ``bbox``, ``xy0``, ``dimensions``,
+        ``photoCalib``, ``filter`` or ``metadata``.
+    bbox
+        The part to read, in the parent's pixel coordinates; by default, all of it.
 
     Raises
     ------
@@ -233,33 +272,15 @@ def read_exposure(
     ValueError
         If the box is not inside the image.
     """
-    with fits.open(path, memmap=False, lazy_load_hdus=True) as hdus:
-        header = hdus["IMAGE"].header
-        whole = _stored_box(header)
-        box = whole if bbox is None else bbox
-        if not whole.contains(box) or 0 in (box.width, box.height):
-            raise ValueError(f"bbox {tuple(box)} is not inside the image's {tuple(whole)}")
-        cut = box.slices_in(whole)
+    with _opened(path, bbox) as file:
         if component == "mask":
-            return _mask(hdus, cut, box)
+            return _mask(file.hdus, file.cut, file.box)
         if component in ("image", "variance"):
-            return _plane(hdus, component.upper(), cut, box)
-        known = _from_header(header, whole, box)
-        if component is not None:
-            components: dict[str, Component] = known._asdict()
-            if component not in components:
-                raise _unknown(component)
-            return components[component]
-        return ExposureF(
-            _plane(hdus, "IMAGE", cut, box),
-            _mask(hdus, cut, box),
-            _plane(hdus, "VARIANCE", cut, box),
-            wcs=known.wcs,
-            photoCalib=known.photoCalib,
-            filter=known.filter,
-            psf_fwhm=float(header["FWHM"]),
-            metadata=known.metadata,
-        )
+            return _plane(file.hdus, component.upper(), file.cut, file.box)
+        known: dict[str, Component] = _from_header(file.header, file.whole, file.box)._asdict()
+        if component not in known:
+            raise _unknown(component)
+        return known[component]
 
 
 def _from_header(header: fits.Header, whole: Box, box: Box) -> _FromHeader:
