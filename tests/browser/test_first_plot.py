@@ -91,7 +91,8 @@ def test_from_login_to_a_plotted_galaxy(
     picture("launcher")
     browser.find_element(By.CSS_SELECTOR, card).click()
     wait(browser, 60).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
-    assert browser.find_elements(By.CSS_SELECTOR, "[title*='Path: tutorials/01-first-light']")
+    tab = "[title*='Path: tutorials/01-first-light']"  # JupyterLab sets it a moment later
+    wait(browser, 30).until(lambda b: b.find_elements(By.CSS_SELECTOR, tab))
 
     browser.get(f"{platform.url}/nb/hub/home")
     browser.find_element(By.ID, "logout").click()

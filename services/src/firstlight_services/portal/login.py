@@ -92,7 +92,7 @@ class LogoutHandler(SessionHandler):
     """``/portal/logout``: ends the session here, then at the hub."""
 
     async def get(self) -> None:
-        """Log out."""
+        """Log the person out of the portal, then of the hub."""
         for token in self.credentials():
             self.checker.forget(token)
         self.drop_cookie(self.login.cookie_name)

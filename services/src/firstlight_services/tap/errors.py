@@ -20,7 +20,7 @@ class Position(Protocol):
 
     @property
     def line(self) -> int:
-        """The line."""
+        """The line, counted from 1."""
 
     @property
     def column(self) -> int:

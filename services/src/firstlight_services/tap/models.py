@@ -83,7 +83,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """One table of a schema.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Table:
 
     @property
     def full_name(self) -> str:
-        """``schema.table``."""
+        """Its name with that of its schema: ``schema.table``."""
         return f"{self.schema}.{self.name}"
 
     @cached_property

@@ -131,7 +131,7 @@ class IsNull:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """``EXISTS (query)``."""
+    """Whether a subquery has rows: ``EXISTS (query)``."""
 
     query: Select
 

@@ -76,14 +76,14 @@ class ColumnRef(Value):
 
 @dataclass(frozen=True, slots=True)
 class Negation(Value):
-    """``-x``."""
+    """The negative of a number: ``-x``."""
 
     operand: Value
 
 
 @dataclass(frozen=True, slots=True)
 class Not(Value):
-    """``NOT x``."""
+    """The opposite of a truth value: ``NOT x``."""
 
     operand: Value
 
