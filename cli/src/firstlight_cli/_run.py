@@ -1,21 +1,25 @@
 """Become a component of the platform: ``python -m firstlight_cli._run NAME --state-dir DIR``.
 
 The supervisor's configuration has no secrets; each component gets its own here, and nobody else's.
+
+Notes
+-----
+Every component waits for this program, so it imports the standard library and little else.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypedDict
 
-from firstlight_cli.paths import State
-from firstlight_cli.secrets import secret_variables
-from firstlight_common.runtime import load_runtime
+from firstlight_common.secrets import read_secret
 
 __all__ = ["main"]
 
@@ -24,13 +28,23 @@ _COMMON_PREFIXES = ("FIRSTLIGHT_", "LD_LIBRARY_", "OPENBLAS_", "OMP_", "PYTHON",
 _PR_SET_PDEATHSIG = 1
 
 
+class _Component(TypedDict):
+    """What is needed of `firstlight_common.runtime.RuntimeComponent`."""
+
+    name: str
+    enabled: bool
+    command: list[str]
+    environment: dict[str, str]
+    passed_on: list[str]
+    secrets: dict[str, str]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Replace this process by the component's."""
     parser = argparse.ArgumentParser(prog="python -m firstlight_cli._run")
     parser.add_argument("component")
     parser.add_argument("--state-dir", type=Path, required=True)
     options = parser.parse_args(arguments)
-    state = State(options.state_dir)
     # What components write, databases and logs above all, is for their own account alone. The
     # supervisor's `umask` setting would do nothing: it is for a supervisor in the background.
     os.umask(0o077)
@@ -43,16 +57,20 @@ def main(arguments: list[str] | None = None) -> None:
         for name, value in os.environ.items()
         if name in _COMMON or name.startswith(_COMMON_PREFIXES)
     }
-    runtime = load_runtime(state.root)
+    run = options.state_dir / "run"
+    components: list[_Component] = json.loads((run / "runtime.json").read_text())["components"]
     if options.component == "supervisor":
         program = (sys.executable, "-W", "ignore", "-m", "supervisor.supervisord")
-        command = (*program, "--nodaemon", "--configuration", str(state.supervisor_conf))
-        passed_on = _passed_on(name for one in runtime.running() for name in one.passed_on)
+        command = (*program, "--nodaemon", "--configuration", str(run / "supervisord.conf"))
+        passed_on = _passed_on(n for one in components if one["enabled"] for n in one["passed_on"])
         os.execve(command[0], command, clean | passed_on)  # noqa: S606
-    component = runtime.component(options.component)
-    variables = clean | _passed_on(component.passed_on) | dict(component.environment)
-    variables |= secret_variables(state, component)
-    os.execve(component.command[0], component.command, variables)  # noqa: S606
+    component = next(one for one in components if one["name"] == options.component)
+    variables = clean | _passed_on(component["passed_on"]) | component["environment"]
+    variables |= {
+        variable: read_secret(options.state_dir, name)
+        for variable, name in component["secrets"].items()
+    }
+    os.execve(component["command"][0], component["command"], variables)  # noqa: S606
 
 
 def _passed_on(names: Iterable[str]) -> dict[str, str]:

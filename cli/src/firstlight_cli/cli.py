@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from firstlight_cli import __version__
 from firstlight_cli.access import mint_link, mint_token, parse_duration
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State
+from firstlight_cli.version import VERSION
 
 __all__ = ["command", "main"]
 
@@ -35,7 +35,7 @@ _config = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="firstlight")
+@click.version_option(VERSION, prog_name="firstlight")
 def command() -> None:
     """Start, inspect and operate a First Light science platform."""
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, JsonValue
 
-from firstlight_cli import __version__
 from firstlight_cli.components import Description, Places, describe_places, fill
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import Installation, State, write_private
 from firstlight_cli.ports import choose_ports, is_free, why_taken
+from firstlight_cli.version import VERSION
 from firstlight_common.runtime import Runtime, load_runtime
 
 __all__ = ["Plan", "ask_hub_settings", "merge", "read_runtime", "settings_for", "write_plan"]
@@ -147,7 +147,7 @@ def write_plan(
         public_url=public_url,
         labs_python=installation.labs_python,
         tutorials_dir=installation.tutorials,
-        version=__version__,
+        version=VERSION,
         components=fill(description.components, places),
         datasets=description.datasets,
     )

@@ -11,7 +11,7 @@ from firstlight_common.runtime import Runtime, RuntimeComponent
 from firstlight_common.secrets import SecretError
 from firstlight_common.secrets import read_secret as read_file
 
-__all__ = ["OPERATOR", "ensure_secrets", "names_of", "read_secret", "secret_variables"]
+__all__ = ["OPERATOR", "ensure_secrets", "names_of", "read_secret"]
 
 OPERATOR = "service_operator"
 """The name of the secret with this command's own token at the hub."""
@@ -50,8 +50,3 @@ def read_secret(state: State, name: str) -> str:
             f"There is no platform that you may operate in {state.root}: {error}.",
             "Start one with `firstlight up`, name its --state-dir, or be the user who runs it.",
         ) from error
-
-
-def secret_variables(state: State, component: RuntimeComponent) -> dict[str, str]:
-    """Return the environment variables of a component that hold a secret."""
-    return {variable: read_secret(state, name) for variable, name in component.secrets.items()}

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from firstlight_cli import __version__
 from firstlight_cli.disk import shortage
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.http import Hub, is_healthy
 from firstlight_cli.paths import State
 from firstlight_cli.plan import read_runtime
 from firstlight_cli.supervise import Process, Supervisor
+from firstlight_cli.version import VERSION
 from firstlight_common.runtime import RuntimeComponent
 
 __all__ = ["ComponentStatus", "Guarantee", "Status", "ask_isolation", "ask_status", "show_status"]
@@ -84,7 +84,7 @@ def ask_status(state: State) -> Status:
     return Status(
         url=runtime.public_url + "/",
         state_dir=state.root,
-        version=__version__,
+        version=VERSION,
         demo=runtime.demo,
         components=[
             _status(component, processes.get(component.name), healthy=well)
