@@ -17,13 +17,13 @@ up_options = --port $(PORT) --state-dir $(STATE_DIR) \
 .DEFAULT_GOAL := help
 .PHONY: help environments tools up test check lint bench docs lock browser clean
 
-help: ## list what can be done
+help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 environments: ## install what runs: the platform's environment, the labs', and the proxy
 	@scripts/bootstrap.sh
 
-tools: ## install what checks, tests and documents it as well
+tools: ## also install the tools that check, test and document it
 	@scripts/bootstrap.sh tools
 
 up: environments ## install, make sample data, start, print the address (PORT= STATE_DIR= CONFIG= DEMO=1)
@@ -36,7 +36,7 @@ test: tools browser ## the whole suite, with a real browser
 check: tools lint ## lint, types, contracts, unit tests: the everyday subset
 	$(tools)/python -m pytest -q -n 2 -m "not integration and not browser" $(PYTEST_ARGS)
 
-lint: tools ## the checks that run nothing: style, types, contracts, dependencies, words
+lint: tools ## static checks: style, types, contracts, dependencies, words
 	@$(tools)/ruff check .
 	@$(tools)/ruff format --check --quiet .
 	@$(tools)/mypy $(sources)
@@ -46,14 +46,14 @@ lint: tools ## the checks that run nothing: style, types, contracts, dependencie
 	@$(tools)/python scripts/words.py
 	@said=$$($(tools)/towncrier build --draft --version next 2>&1) || { echo "$$said"; exit 1; }
 
-bench: tools ## speed, side by side with named peers
+bench: tools ## measure speed, side by side with named peers
 	$(tools)/python -m benchmarks
 
 docs: tools ## build the documentation into docs/_build/html
 	$(tools)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 # For the oldest Python that we support; tools.in takes the versions of platform.txt.
-lock: tools ## lock the environments again (LOCK_ARGS=--upgrade takes newer versions)
+lock: tools ## update the lock files (LOCK_ARGS=--upgrade takes newer versions)
 	@for name in platform labs build tools uv node; do \
 	  $(uv) pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.12 $(LOCK_ARGS) requirements/$$name.in -o requirements/$$name.txt || exit 1; done

@@ -20,7 +20,7 @@ HEAD = """\
 
 ## `make`
 
-In a checkout, `make` is all you type. It sets up what is missing first.
+In a checkout, `make` is all you need. It first installs whatever is missing.
 
 """
 
@@ -28,27 +28,27 @@ FIRSTLIGHT = """\
 ## `firstlight`
 
 `make` installs the command into the platform's environment: in a checkout it is
-`.venv/bin/firstlight`. It ends with 0 when all is well, 1 when something is not, and 2 when it did
-not understand you. Every error comes with what to do about it.
+`.venv/bin/firstlight`. Its exit code is 0 on success, 1 if something is wrong, and 2 if it was
+called incorrectly. Every error message says what to do next.
 
 """
 
 NOTES = {
-    "up": "`make up` does this after it has installed what is missing. The demo puts a "
-    "pretend GitHub and its teams in place of what `platform.yaml` says of them, and refuses to "
-    "listen on anything but loopback.",
+    "up": "`make up` does this after it has installed what is missing. The demo "
+    "replaces the login and access lists of `platform.yaml` with a pretend GitHub and its teams, "
+    "and refuses to listen on anything but loopback.",
     "stop": "Ctrl-C in the terminal of `firstlight up` does the same. Labs are stopped too; homes "
     "and data stay.",
     "status": "The counts of people and labs are missing while the hub is unavailable.",
     "token": "The person has to have logged in once. A scope is a data service's name, or one of "
     "JupyterHub's own, such as `read:users:activity!user=NAME`.",
     "link": "The link works once. In the browser it shows a page with a button, so that a chat "
-    "program's preview does not use it up. A name that belongs to somebody of GitHub is refused.",
+    "program's preview does not use it up. A name that belongs to a GitHub account is refused.",
     "logs": "Names are `proxy`, `hub`, `tap`, `butler`, `portal`, `demo-github`, `supervisor`, and "
     "`lab/USER`.",
-    "config": "`check` says OK, or everything that is wrong, each with its line. `show` prints all "
+    "config": "`check` prints OK, or every problem with its line. `show` prints all "
     "settings with their values, as `--format yaml` or `json`. `schema` prints JSON Schema. "
-    "`check` and `show` take `--config FILE`; without it they speak of the defaults.",
+    "`check` and `show` take `--config FILE`; without it, they use the defaults.",
 }
 
 EXAMPLES = {
@@ -76,7 +76,7 @@ PROGRAMS = {
     "python -m firstlight_demo --port N --callback-url URL": "runs the pretend GitHub, which "
     "`firstlight up --demo` does for you; the secret is in `DEMO_GITHUB_CLIENT_SECRET`",
     "python -m firstlight_sampledata --out DIR": "makes the sample images and catalogs, in the "
-    "labs' environment; `--quick` a small field, `--seed N` another sky",
+    "labs' environment; `--quick` makes a small field, `--seed N` a different sky",
     "python -m firstlight_services.tap.prepare --state-dir DIR": "loads the data sets' catalogs, "
     "but only those that are out of date",
 }

@@ -35,7 +35,7 @@ def test_the_platform_is_made_of_what_is_installed() -> None:
         ([component("a", "/"), component("a")], 'have the name "a"'),
         (
             [component("a", "/"), component("b", "/b/"), component("c", "/c/", "/b/")],
-            "both want /b/",
+            "both claim /b/",
         ),
         ([component("a", "/a/")], "serves the front page"),
     ],

@@ -66,8 +66,8 @@ def mint_token(state: State, user: str, *, seconds: int, scopes: Sequence[str]) 
     except HubRefusalError as error:
         if error.status == 400 and "expires_in" in str(error):
             raise OperatorError(
-                "No token may live that long here.",
-                "Ask for less with --for, or allow more: identity.token_lifetime in platform.yaml.",
+                "Tokens cannot be valid for that long on this site.",
+                "Ask for less with --for, or raise identity.token_lifetime in platform.yaml.",
             ) from error
         if error.status == 400 and "scope" in str(error).lower():
             raise _no_such_scope(scopes, services, error) from error

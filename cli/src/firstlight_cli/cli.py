@@ -66,11 +66,11 @@ def stop(state_dir: Path) -> None:
     click.echo("stopped")
 
 
-@command.command(short_help="Show what runs, where, and how it is.")
+@command.command(short_help="Show what is running, where, and its health.")
 @_state_dir
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(state_dir: Path, as_json: bool) -> None:
-    """Show what runs, where, and how it is; exit code 1 if a component is not healthy."""
+    """Show what is running, where, and its health; exit code 1 if a component is not healthy."""
     from firstlight_cli.status import ask_status, show_status
 
     found = ask_status(State(state_dir))
@@ -100,8 +100,8 @@ def token(user: str, lifetime: str, scopes: tuple[str, ...], state_dir: Path) ->
 
 
 @command.command()
-@click.option("--user", required=True, help="The name of whoever uses it.")
-@click.option("--admin", is_flag=True, help="As an administrator.")
+@click.option("--user", required=True, help="The name of the person who will use it.")
+@click.option("--admin", is_flag=True, help="Log in as an administrator.")
 @click.option("--for", "lifetime", default="15m", show_default=True, help="How long it is valid.")
 @_state_dir
 def link(user: str, admin: bool, lifetime: str, state_dir: Path) -> None:

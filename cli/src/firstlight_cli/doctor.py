@@ -80,9 +80,9 @@ def examine(state: State, config: Path | None, port: int) -> Iterator[Finding]:
         try:
             yield check()
         except OperatorError as error:
-            yield _fail("doctor", error.message, error.fix or "Run the command it is about.")
+            yield _fail("doctor", error.message, error.fix or "Run that command.")
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            yield _warn("doctor", f"A check could not be made: {error}", "Fix that first.")
+            yield _warn("doctor", f"A check could not be run: {error}", "Fix that first.")
     yield from _isolation(state)
 
 
@@ -113,7 +113,7 @@ def _environment(name: str, python: Path, installation: Installation) -> Finding
     missing = sorted(wanted - installed)
     if missing:
         some = ", ".join(missing[:3])
-        return _fail(what, f"{len(missing)} differ, such as {some}", "`make environments`")
+        return _fail(what, f"{len(missing)} differ, such as {some}", "Run `make environments`.")
     return _ok(what, f"{len(wanted)} packages as locked")
 
 
@@ -165,7 +165,7 @@ def _secrets(state: State) -> Finding:
     open_to_others = [entry.name for entry in entries if entry.stat().st_mode & 0o077]
     if open_to_others:
         fix = f"chmod -R go= {state.secrets}"
-        return _fail("secrets", f"others may read {', '.join(open_to_others)}", fix)
+        return _fail("secrets", f"others can read {', '.join(open_to_others)}", fix)
     return _ok("secrets", "only their owner can read them")
 
 
@@ -205,8 +205,8 @@ def _github_secret(config: Path | None) -> Finding:
     if path is None or not path.exists():
         return _ok(what, "no file holds one")
     if path.stat().st_mode & 0o007:
-        return _warn(what, f"everybody on this machine may read {path}", f"chmod o= {path}")
-    return _ok(what, "not everybody can read its file")
+        return _warn(what, f"everybody on this machine can read {path}", f"chmod o= {path}")
+    return _ok(what, "its file is not readable by everybody")
 
 
 def _instance(state: State, port: int) -> Finding:
@@ -230,7 +230,7 @@ def _isolation(state: State) -> Iterator[Finding]:
     if not report:
         yield _warn(
             "isolation",
-            "the spawner could not tell what it can enforce",
+            "the spawner could not report what it can enforce",
             "Run `make environments`.",
         )
     for entry in report:

@@ -89,7 +89,7 @@ def describe(state: State, config: Path | None, *, demo: bool, outside: bool) ->
 
 
 def merge(below: Mapping[str, JsonValue], above: Mapping[str, JsonValue]) -> Settings:
-    """Lay one mapping over another: mappings are merged, everything else is replaced."""
+    """Merge one mapping into another: nested mappings are merged, everything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
@@ -99,7 +99,7 @@ def merge(below: Mapping[str, JsonValue], above: Mapping[str, JsonValue]) -> Set
 
 
 def read_runtime(state: State) -> Runtime | None:
-    """Return what the last run decided; None if there was none, or none of this release."""
+    """Return what the last run decided; None if there was no run, or none of this release."""
     try:
         return load_runtime(state.root)
     except (OSError, ValueError):
@@ -199,14 +199,14 @@ def _mapping(value: JsonValue) -> Settings:
 
 
 def _public_url(configured: str | None, address: str, port: int) -> str:
-    """Return the address that people type, without a slash at its end."""
+    """Return the address that people use, without a trailing slash."""
     if configured:
         return configured.rstrip("/")
     if address in {"0.0.0.0", "::"}:  # noqa: S104
         raise OperatorError(
             f"The platform would listen on all addresses ({address}), but does not know which of "
-            "them people type: every link and login would lead to their own machine.",
-            "Set site.public_url in platform.yaml, or --bind to one address of this machine.",
+            "them people use: every link and login would lead to their own machine.",
+            "Set site.public_url in platform.yaml, or --bind one address of this machine.",
         )
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 

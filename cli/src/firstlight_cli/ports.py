@@ -31,7 +31,7 @@ def why_taken(port: int, address: str = "127.0.0.1") -> str:
 def _reason(error: Exception, port: int, address: str) -> str:
     match error:
         case socket.gaierror() | UnicodeError():
-            return f"{address} is not an IP address, nor the name of a machine known here."
+            return f"{address} is neither an IP address nor the name of a machine known here."
         case OSError(errno=errno.EADDRNOTAVAIL):
             return f"{address} is not an address of this machine."
         case OSError(errno=errno.EACCES):

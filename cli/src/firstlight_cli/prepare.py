@@ -12,7 +12,7 @@ __all__ = ["prepare"]
 
 
 def prepare(runtime: Runtime) -> None:
-    """Make the sample data, if the site offers it, and let each component prepare itself.
+    """Make the sample data, if the site offers it, and run what prepares each component.
 
     Raises
     ------
@@ -21,8 +21,8 @@ def prepare(runtime: Runtime) -> None:
 
     Notes
     -----
-    Each program knows whether what it makes is current: then it is silent and quick. Otherwise it
-    replaces it completely or not at all.
+    Each program checks whether its output is up to date; if so, it ends at once and prints nothing.
+    Otherwise it replaces the output completely or not at all.
     """
     if any(dataset.sample for dataset in runtime.datasets):
         out = sample_folder(runtime.state_dir)
@@ -45,5 +45,5 @@ def _run(failure: str, command: tuple[str, ...]) -> None:
     if code:
         raise OperatorError(
             f"{failure} (exit code {code}); see above.",
-            "Free disk space if that is what it says, then run the command again.",
+            "Free some disk space if that is the cause, then run the command again.",
         )

@@ -27,7 +27,7 @@ def names_of(components: Iterable[RuntimeComponent]) -> set[str]:
 
 
 def ensure_secrets(state: State, runtime: Runtime) -> None:
-    """Make the secrets that are missing; those that exist stay, so that sessions survive."""
+    """Make the secrets that are missing; existing ones are kept, so that sessions survive."""
     for name in sorted(names_of(runtime.components)):
         path = state.secrets / name
         if not path.exists() or not path.read_text().strip():
@@ -48,5 +48,5 @@ def read_secret(state: State, name: str) -> str:
     except SecretError as error:
         raise OperatorError(
             f"There is no platform that you may operate in {state.root}: {error}.",
-            "Start one with `firstlight up`, name its --state-dir, or be the user who runs it.",
+            "Start one with `firstlight up`, give its --state-dir, or become the user who runs it.",
         ) from error

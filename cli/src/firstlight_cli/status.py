@@ -1,4 +1,4 @@
-"""``firstlight status``: what runs, where, and how it is."""
+"""``firstlight status``: what is running, where, and its health."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["ComponentStatus", "Guarantee", "Status", "ask_isolation", "ask_statu
 
 
 class ComponentStatus(BaseModel):
-    """How a component is."""
+    """The state and health of a component."""
 
     name: str
     state: str
@@ -37,7 +37,7 @@ class ComponentStatus(BaseModel):
 
 
 class Guarantee(BaseModel):
-    """Something that labs are held to, and whether this machine enforces it."""
+    """A restriction on labs, and whether this machine enforces it."""
 
     name: str
     enforced: bool
@@ -62,7 +62,7 @@ _GUARANTEES = TypeAdapter(list[Guarantee])
 
 
 def ask_status(state: State) -> Status:
-    """Ask the supervisor, each component and the hub how they are.
+    """Ask the supervisor, each component and the hub for their state.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The look that the hub's pages and the portal's share: stylesheet and drawings."""
+"""What the hub's pages and the portal's share: stylesheet and drawings."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ ENTRY_POINTS = "firstlight.components"
 
 @dataclass(frozen=True, kw_only=True)
 class HubService:
-    """What a component is to the hub: a service with a token, an OAuth client and a scope.
+    """The role of a component at the hub: a service with a token, an OAuth client and a scope.
 
     Attributes
     ----------
     acts_at
-        Names of services that it calls in a person's name.
+        Names of services that it calls on a person's behalf.
     """
 
     acts_at: tuple[str, ...] = ()
@@ -39,14 +39,14 @@ class HubService:
 
 @dataclass(frozen=True, kw_only=True)
 class Overlay:
-    """Settings that a component lays under and over ``platform.yaml`` while it runs.
+    """Defaults and overrides that a component adds to ``platform.yaml`` while it runs.
 
     Attributes
     ----------
     under
-        What holds where ``platform.yaml`` says nothing.
+        Defaults, for what ``platform.yaml`` does not set.
     over
-        What holds whatever ``platform.yaml`` says.
+        Overrides, whatever ``platform.yaml`` sets.
     """
 
     under: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -62,18 +62,18 @@ class Component:
     name
         Its name: of its log, its secret, its section ``services.NAME`` and its service at the hub.
     title
-        What people call it on the status panel; empty: it is not shown there.
+        Its title on the status panel; if empty, it is not shown there.
     path
-        Its public path with both slashes; empty: it has none.
+        Its public path with both slashes; empty if it has none.
     more_paths
         Further public paths that lead to it.
     command
         Argument list that starts it; never holds a secret.
     prepare
-        Argument list of a program that has to end well before it is started; what it prints is
-        shown.
+        Argument list of a program that must succeed before the component is started; its output
+        is shown.
     health
-        An address that answers 200 while it is healthy.
+        An address that returns 200 while it is healthy.
     environment
         Variables that it needs besides the common ones.
     passed_on
@@ -83,7 +83,7 @@ class Component:
     secret_files
         Names of secrets that it reads from their files.
     hub_service
-        What it is to the hub, if it is a service there.
+        Its role at the hub, if it is a service there.
     settings
         The model of its section ``services.NAME`` in ``platform.yaml``, if it has one.
     overlay
@@ -94,7 +94,7 @@ class Component:
 
     Notes
     -----
-    Texts may name what is known only once a run is planned, as `str.format` has it: ``{port}``,
+    Strings may have `str.format` placeholders for what a run decides: ``{port}``,
     ``{url}`` and ``{path}`` of the component itself, ``{ports[NAME]}`` and ``{urls[NAME]}`` of any,
     ``{public_url}``, ``{public_port}``, ``{entrance}`` (the public port on this machine),
     ``{front}`` and ``{front_path}`` (URL and path of the component that serves ``/``),

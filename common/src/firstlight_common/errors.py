@@ -23,7 +23,7 @@ VOTABLE_START = (
 """How a VOTable answer begins, up to its first INFO."""
 
 VOTABLE_END = "</RESOURCE>\n</VOTABLE>\n"
-"""How it ends."""
+"""How a VOTable answer ends."""
 
 # XML 1.0 cannot hold these characters, not even escaped.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -53,7 +53,7 @@ def error_votable(message: str) -> bytes:
 
 
 def votable_error_info(message: str) -> str:
-    """Return the INFO that tells an error: ``QUERY_STATUS`` with the value ``ERROR``."""
+    """Return the INFO that reports an error: ``QUERY_STATUS`` with the value ``ERROR``."""
     return f'<INFO name="QUERY_STATUS" value="ERROR">{xml_text(message)}</INFO>\n'
 
 

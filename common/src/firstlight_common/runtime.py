@@ -52,7 +52,7 @@ class DataSet(_Part):
     collections
         The collections to start from.
     position
-        Where there is something to see.
+        A position where there is something to see.
     sample
         Whether it is the simulated sample, which the platform makes itself.
     """
@@ -82,7 +82,7 @@ class RuntimeComponent(_Part):
     hub_service
         Whether it is a service of the hub.
     acts_at
-        Names of services that it calls in a person's name.
+        Names of services that it calls on a person's behalf.
     """
 
     name: str

@@ -62,7 +62,7 @@ class IndexHandler(_Page):
 
 
 class AuthorizeHandler(_Page):
-    """The handler of ``/login/oauth/authorize``, where people choose as whom to log in."""
+    """The handler of ``/login/oauth/authorize``, where people choose whom to log in as."""
 
     def _asked(self) -> dict[str, str]:
         asked = {name: self.get_argument(name, "") for name in _ASKED}

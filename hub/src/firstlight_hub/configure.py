@@ -135,7 +135,7 @@ def _services(c: Config, runtime: Runtime, secrets: Mapping[str, str]) -> None:
 
 
 def _roles(c: Config, runtime: Runtime) -> None:
-    """Say who may do what; nobody may more than what stands here."""
+    """Define who may do what; nobody may do more than is defined here."""
     access = _access(runtime)
     c.JupyterHub.load_roles = [
         {"name": "user", "scopes": ["self", *access]},

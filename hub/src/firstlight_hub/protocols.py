@@ -45,9 +45,9 @@ class TokenResponse(TypedDict, total=False):
 
 
 class AuthState(TypedDict, total=False):
-    """What the hub keeps of a login, encrypted, until the next one.
+    """What the hub stores about a login, encrypted, until the next one.
 
-    Only `provider` and `uid` are known of people who log in with one-time links.
+    Only `provider` and `uid` are known for people who log in with one-time links.
     """
 
     provider: str

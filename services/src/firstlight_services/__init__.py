@@ -1,1 +1,1 @@
-"""First Light."""
+"""First Light: its data services, and what they share."""

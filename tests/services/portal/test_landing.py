@@ -25,7 +25,7 @@ async def test_says_what_who_and_how(site: Any) -> None:
     assert page.h1 is not None
     assert page.h1.text == "Test <Site>"
     headings = {heading.text for heading in page.find_all("h2")}
-    assert headings == {"What is here", "Who may use it", "How to log in", "Right now"}
+    assert headings == {"What is here", "Who can use it", "How to log in", "Right now"}
     enter = page.find(id="enter")
     assert enter is not None
     assert enter["href"] == "/nb/"

@@ -1,4 +1,4 @@
-"""Find the components that are installed, and check that they fit together."""
+"""Find the installed components, and check that they are compatible."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check(components: Iterable[Component]) -> None:
         for path in (component.path, *component.more_paths):
             if path and owners.setdefault(path, component.name) != component.name:
                 raise ComponentError(
-                    f"The components {owners[path]} and {component.name} both want {path}."
+                    f"The components {owners[path]} and {component.name} both claim {path}."
                 )
     if "/" not in owners:
         raise ComponentError("No installed component serves the front page, /.")

@@ -35,7 +35,7 @@ class DataSetSettings(Section):
     sample: bool = Field(
         False,
         description="Whether it is the simulated sample, which the platform makes at its first "
-        "start; its files are then not set.",
+        "start; leave its files unset.",
     )
     felis: FilePath | None = Field(
         None,

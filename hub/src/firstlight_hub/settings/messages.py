@@ -63,7 +63,7 @@ def sentence(error: ErrorDetails) -> str:
         case "too_long" | "too_short":
             words = "at most" if kind == "too_long" else "at least"
             limit = context.get("max_length", context.get("min_length"))
-            return f"The list has {context['actual_length']} items; {words} {limit} are allowed."
+            return f"The list has {context['actual_length']} items; it must have {words} {limit}."
         case _:
             text = str(context["error"]) if "error" in context else error["msg"]
             return f"{text[0].upper()}{text[1:].rstrip('.')}."

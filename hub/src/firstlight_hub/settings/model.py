@@ -66,7 +66,7 @@ class Site(Section):
     )
     public_url: HttpUrl | None = Field(
         None,
-        description="The address people type, without a path. Unset: `http://`, `network.bind` and "
+        description="The address people use, without a path. Unset: `http://`, `network.bind` and "
         "the port; required if `network.bind` is all addresses.",
         examples=["https://data.lsst.cloud"],
     )
@@ -132,7 +132,7 @@ class GitHub(Section):
         examples=["/etc/firstlight/github-client-secret"],
     )
     url: HttpUrl = Field(
-        HttpUrl("https://github.com"), description="GitHub's address; yours, for GitHub Enterprise."
+        HttpUrl("https://github.com"), description="Address of GitHub or GitHub Enterprise."
     )
     api_url: HttpUrl = Field(
         HttpUrl("https://api.github.com"), description="GitHub's REST address."
@@ -198,7 +198,7 @@ class Administrators(Section):
 
 
 class Access(Section):
-    """Who has access. Nobody else has; the block list always wins."""
+    """Who has access. Nobody else does; the block list always takes precedence."""
 
     users: frozenset[Login] = Field(
         frozenset(), description="Logins that have access.", examples=[["octocat"]]
@@ -281,7 +281,7 @@ def _default_sizes() -> tuple[LabSize, ...]:
 
 
 class Labs(Section):
-    """What labs people can start."""
+    """The labs that people can start."""
 
     sizes: tuple[LabSize, ...] = Field(
         default_factory=_default_sizes,
@@ -381,7 +381,7 @@ class Settings(Section):
     labs: Labs = Field(default_factory=Labs, description="What labs people can start.")
     datasets: tuple[DataSetSettings, ...] = Field(
         default_factory=lambda: (SAMPLE,),
-        description="The data sets of the site, the one to start from first. Unset: the simulated "
+        description="The data sets of the site; people start from the first. Unset: the simulated "
         "sample.",
     )
     services: Services = Field(default_factory=Services, description="The data services.")
@@ -393,10 +393,10 @@ class Settings(Section):
         if self.network.is_everywhere and self.site.public_url is None:
             raise misfit(
                 "The platform listens on all addresses, but does not know which of them people "
-                "type: every link and login would lead to their own machine.",
+                "use: every link and login would lead to their own machine.",
                 "site.public_url",
                 at="network.bind",
-                hint="Set site.public_url, or let network.bind be one address of this machine.",
+                hint="Set site.public_url, or set network.bind to one address of this machine.",
                 example="public_url: https://data.example.org",
             )
         return self

@@ -108,7 +108,7 @@ def _address(settings: Settings) -> Iterator[Outside]:
         except (OSError, UnicodeError):
             yield Outside(
                 "network.bind",
-                f'"{bind}" is not an IP address, nor the name of a machine known here.',
+                f'"{bind}" is neither an IP address nor the name of a machine known here.',
                 "Write an IP address of this machine.",
                 "bind: 127.0.0.1",
                 at="network.bind",

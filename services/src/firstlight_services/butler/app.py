@@ -1,4 +1,4 @@
-"""The door to the image service: its routes, and what they work with.
+"""The entry point of the image service: its routes, and what they work with.
 
 Notes
 -----

@@ -1,4 +1,4 @@
-"""What the image service is to the platform; loaded by the hub, so it imports no server."""
+"""The image service as a component; loaded by the hub, so it imports no server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door to the portal: its routes, and what they work with."""
+"""The entry point of the portal: its routes, and what they work with."""
 
 from __future__ import annotations
 

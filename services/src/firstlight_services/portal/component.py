@@ -1,4 +1,4 @@
-"""What the portal is to the platform; loaded by the hub, so it imports no server."""
+"""The portal as a component; loaded by the hub, so it imports no server."""
 
 from __future__ import annotations
 

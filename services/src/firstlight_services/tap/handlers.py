@@ -142,7 +142,7 @@ class SyncHandler(TapHandler):
             self._break_off(answer, from_exception(error))
 
     async def _taken_by(self, deadline: float) -> None:
-        """Wait until the client has read what was written: slow readers use no memory."""
+        """Wait until the client has read what was written, so that slow readers use no memory."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self.flush()

@@ -44,7 +44,7 @@ class Type(StrEnum):
         return self in (Type.CHAR, Type.UNICODE)
 
     def wider(self, other: Type) -> Type:
-        """Return the one of two numeric types that holds the values of both."""
+        """Return the numeric type that can hold the values of both."""
         return max(self, other, key=_RANK.__getitem__)
 
 
@@ -109,7 +109,7 @@ class Table:
 
     @cached_property
     def fields(self) -> tuple[tuple[str, Field], ...]:
-        """Its columns' names, and how results describe them; kept, since every query needs them."""
+        """Its columns' names, and how results describe them; cached, as every query needs them."""
         return tuple(
             (c.name, Field(c.name, c.type, c.unit, c.ucd, c.description)) for c in self.columns
         )

@@ -78,7 +78,7 @@ class ServiceApplication[T](Application):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Start what the service needs; stop it, and close the connections, on leaving."""
+        """Start what the service needs; on exit, stop it and close the connections."""
         async with self._lifespan(self.service):
             try:
                 yield

@@ -114,7 +114,7 @@ class TokenChecker:
             raise ServiceError(
                 "scope_missing",
                 "This token does not give access to this service.",
-                hint="Use your lab's token, or make one with access on the hub's token page.",
+                hint="Use your lab's token, or create one with access on the hub's token page.",
                 kind=Kind.FORBIDDEN,
             )
         return answer.person

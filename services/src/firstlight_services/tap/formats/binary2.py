@@ -42,7 +42,7 @@ class Binary2:
         self._rest = b""
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        """Return a batch, encoded; up to two bytes wait for the next one."""
+        """Return an encoded batch; up to two bytes are kept for the next one."""
         data = self._rest + self._encoded(batch)
         whole = len(data) - len(data) % 3
         self._rest = data[whole:]

@@ -16,7 +16,7 @@ class Writer(Protocol):
         """Return everything before the rows."""
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        """Return some rows, written."""
+        """Return rows in the output format."""
 
     def tail(self, *, overflow: bool) -> bytes:
         """Return everything after the rows; `overflow` says that the result was truncated."""

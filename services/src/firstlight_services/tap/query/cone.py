@@ -93,7 +93,7 @@ def angle(left: tree.Point, right: tree.Point) -> tree.Value:
 def box(point: tree.Point, circle: tree.Circle) -> list[tree.Value]:
     """Return cheap conditions that are true for every point in a circle.
 
-    They are good for filters only: where a coordinate is NULL, so is whether the point is in the
+    They are for filters only: where a coordinate is NULL, so is whether the point is in the
     circle, but a box may be false.
     """
     center = circle.center

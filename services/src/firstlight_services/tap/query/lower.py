@@ -33,7 +33,7 @@ _WIDER = 1e-9
 
 
 def lower(query: tree.Query) -> tree.Query:
-    """Replace what engines do not agree on.
+    """Replace what engines disagree on.
 
     Parameters
     ----------

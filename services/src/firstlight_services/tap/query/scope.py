@@ -105,7 +105,7 @@ class Scope:
         if not chosen:
             if qualifier:
                 raise self._unknown_source(qualifier)
-            raise QueryError("no_table", "There is no table for * to stand for.")
+            raise QueryError("no_table", "There is no table whose columns * could select.")
         for source in chosen:
             for column, known in source.columns:
                 yield _reference(source, column, known, source.alias)

@@ -1,6 +1,6 @@
 """A query whose names are resolved and whose types are known.
 
-`resolve` makes the tree, `lower` replaces what engines do not agree on by what they do agree on,
+`resolve` makes the tree, `lower` replaces what engines disagree on with what they agree on,
 and an engine's emitter writes the result in the engine's language.
 """
 

@@ -165,7 +165,7 @@ class _Site:
         mine = f"the data set {dataset.label}"
         owner = self._owners.setdefault(name, mine)
         if owner != mine:
-            raise LoadError(f"{owner} has {shown} already; each data set needs its own")
+            raise LoadError(f"{shown} already belongs to {owner}; each data set needs its own")
 
     def _has_schema(self, dataset: DataSet, metadata: Metadata) -> bool:
         """Return whether the schema that was loaded before belongs to no other data set."""
