@@ -17,7 +17,7 @@ from firstlight_cli.disk import require_room, shortage
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.http import Hub, HubRefusalError
 from firstlight_cli.paths import State, write_private
-from firstlight_cli.plan import merge, write_plan
+from firstlight_cli.plan import write_plan
 from firstlight_common.runtime import Runtime
 
 
@@ -78,16 +78,6 @@ def test_an_unknown_log_names_the_nearest(state: State) -> None:
     assert result.exit_code == 1
     assert "Did you mean hub?" in result.output
     assert run("logs", "hub", "-n", "2", "--state-dir", str(state.root)).output == "two\nthree\n"
-
-
-def test_merging_keeps_what_is_not_said_again() -> None:
-    below = {"identity": {"refresh": "3s", "provider": "local"}, "site": {"name": "X"}}
-    above = {"identity": {"provider": "github"}, "access": {"teams": ["a:b"]}}
-    assert merge(below, above) == {
-        "identity": {"refresh": "3s", "provider": "github"},
-        "site": {"name": "X"},
-        "access": {"teams": ["a:b"]},
-    }
 
 
 def test_the_demo_keeps_the_sites_own_settings(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_everything_that_a_lab_finds_is_on_the_page() -> None:
         python=Path("/labs/bin/python"),
         inherited={},
     )
-    files = nublado_files("http://127.0.0.1:8000", (), "token")
+    files = nublado_files(runtime_of(), "token")
     page = reference("lab-environment")
     known = {*variables, *files} - {"JUPYTERHUB_USER"}
 

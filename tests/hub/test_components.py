@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
-from firstlight_common.components import Component, Overlay
+from firstlight_common.components import Component, HubService, Overlay
 from firstlight_hub.components import ComponentError, discover
-from firstlight_hub.components.registry import check
+from firstlight_hub.components.check import check
 from firstlight_hub.describe import describe
-from firstlight_hub.settings import parse_settings
+from firstlight_hub.settings import load_settings, parse_settings
 from tests.runtimes import PORTS, runtime_of
 
 
@@ -35,7 +40,7 @@ def test_the_platform_is_made_of_what_is_installed() -> None:
         ([component("a", "/"), component("a")], 'have the name "a"'),
         (
             [component("a", "/"), component("b", "/b/"), component("c", "/c/", "/b/")],
-            "both claim /b/",
+            "both want the path /b/",
         ),
         ([component("a", "/a/")], "serves the front page"),
     ],
@@ -123,3 +128,71 @@ datasets:
     assert tables.store == Path("/srv/fl/data/catalog/tables.duckdb")
     assert tables.position is not None
     assert tables.position.ra == 10
+
+
+@pytest.mark.parametrize(
+    ("description", "sentence"),
+    [
+        ({"name": "Odd-Name"}, "its name must be"),
+        ({"name": "token_cache"}, "its name must be"),
+        ({"name": "operator"}, "its name must be"),
+        ({"path": "api/odd"}, "must begin and end with a slash"),
+        ({"path": "/nb/hub/"}, "belongs to the hub"),
+        ({"hub_service": HubService(), "path": ""}, "needs a path"),
+        ({"hub_service": HubService(acts_at=("nobody",))}, "acts at 'nobody'"),
+        ({"hub_service": HubService(acts_at=("proxy",))}, "acts at 'proxy'"),
+        ({"secret_files": ("../../escaped",)}, "cannot be the name of a secret"),
+        ({"command": ("x", "{nothing}")}, "placeholder that does not exist"),
+        ({"command": ("x", "{1:2}")}, "placeholder that does not exist"),
+        ({"command": ()}, "has no command"),
+        ({"environment": {"A": "{urls[nobody]}"}}, "placeholder that does not exist"),
+        ({"path": "", "health": "{url}{path}healthz"}, "is not a URL"),
+        ({"settings": dict}, "not a subclass of"),
+    ],
+)
+def test_a_description_that_cannot_be_used_is_refused(
+    description: dict[str, Any], sentence: str
+) -> None:
+    odd = Component(**{"name": "odd", "path": "/odd/", "command": ("true",), **description})
+    with pytest.raises(ComponentError, match=sentence):
+        check([*discover(), odd])
+
+
+def test_a_page_is_offered_while_its_component_and_what_it_needs_are_enabled() -> None:
+    def pages(yaml: str) -> list[str]:
+        return [page.path for page in runtime_of(yaml).pages()]
+
+    assert pages("") == ["/portal/app"]
+    assert pages("services: {portal: {enabled: false}}") == []
+    assert pages("services: {tap: {enabled: false}}") == []
+
+
+def test_the_program_refuses_a_broken_component_in_a_sentence(tmp_path: Path) -> None:
+    package = tmp_path / "broken-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    entry = "[firstlight.components]\nbroken = broken_component:COMPONENT\n"
+    (package / "entry_points.txt").write_text(entry)
+    (tmp_path / "broken_component.py").write_text("print('hello')\nimport nonsense\n")
+    for program in (("describe", "--state-dir", str(tmp_path)), ("settings", "check")):
+        done = subprocess.run(
+            [sys.executable, "-m", f"firstlight_hub.{program[0]}", *program[1:]],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "The component broken of broken cannot be loaded" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_overlays_are_merged_and_laid_where_the_file_is(tmp_path: Path) -> None:
+    config = tmp_path / "platform.yaml"
+    config.write_text("site: {name: no}\nbranding: {logo: art/logo.svg}\n")
+    under: dict[str, JsonValue] = {"site": {"name": "Trial", "contact": "me@site.example"}}
+    over: dict[str, JsonValue] = {"access": {"users": ["ada"]}}
+    settings = load_settings(config, under=under, over=over)
+    assert (settings.site.name, settings.site.contact) == ("no", "me@site.example")
+    assert settings.access.users == {"ada"}
+    assert settings.branding.logo == tmp_path / "art/logo.svg"

@@ -32,7 +32,7 @@ class _Component(TypedDict):
     """What is needed of `firstlight_common.runtime.RuntimeComponent`."""
 
     name: str
-    enabled: bool
+    runs: bool
     command: list[str]
     environment: dict[str, str]
     passed_on: list[str]
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.component == "supervisor":
         program = (sys.executable, "-W", "ignore", "-m", "supervisor.supervisord")
         command = (*program, "--nodaemon", "--configuration", str(run / "supervisord.conf"))
-        passed_on = _passed_on(n for one in components if one["enabled"] for n in one["passed_on"])
+        passed_on = _passed_on(n for one in components if one["runs"] for n in one["passed_on"])
         os.execve(command[0], command, clean | passed_on)  # noqa: S606
     component = next(one for one in components if one["name"] == options.component)
     variables = clean | _passed_on(component["passed_on"]) | component["environment"]
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
         variable: read_secret(options.state_dir, name)
         for variable, name in component["secrets"].items()
     }
-    os.execve(component["command"][0], component["command"], variables)  # noqa: S606
+    os.execvpe(component["command"][0], component["command"], variables)  # noqa: S606
 
 
 def _passed_on(names: Iterable[str]) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Template(BaseModel):
 class Description(BaseModel):
     """What ``python -m firstlight_hub.describe`` prints."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     settings: dict[str, JsonValue]
     components: tuple[Template, ...]

@@ -185,15 +185,14 @@ def _last_config(state: State) -> Path | None:
 def _configuration(state: State, named: Path | None) -> Finding:
     """Check the named file, or the last run's; a demo needs no GitHub secret."""
     config = named or _last_config(state)
-    if config is None:
-        return _ok("configuration", "no platform.yaml: defaults")
     before = read_runtime(state)
     demo = named is None and before is not None and before.demo
-    done = ask_hub_settings("show" if demo else "check", "--config", str(config))
+    named_file = ("--config", str(config)) if config else ()
+    done = ask_hub_settings("show" if demo else "check", *named_file)
     if done.returncode:
-        fix = f"Fix it until this prints OK: firstlight config check --config {config}"
-        return _fail("configuration", (done.stderr or done.stdout).strip(), fix)
-    return _ok("configuration", str(config))
+        fix = f"Fix it until this prints OK: firstlight config check {' '.join(named_file)}"
+        return _fail("configuration", (done.stderr or done.stdout).strip(), fix.rstrip())
+    return _ok("configuration", str(config or "no platform.yaml: defaults"))
 
 
 def _github_secret(config: Path | None) -> Finding:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from firstlight_cli.components import Description, Places, describe_places, fill
 from firstlight_cli.errors import OperatorError
@@ -19,7 +17,7 @@ from firstlight_cli.ports import choose_ports, is_free, why_taken
 from firstlight_cli.version import VERSION
 from firstlight_common.runtime import Runtime, load_runtime
 
-__all__ = ["Plan", "ask_hub_settings", "merge", "read_runtime", "settings_for", "write_plan"]
+__all__ = ["Plan", "ask_hub_settings", "read_runtime", "settings_for", "write_plan"]
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -61,15 +59,24 @@ def _run_hub(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def describe(state: State, config: Path | None, *, demo: bool, outside: bool) -> Description:
+def describe(
+    state: State,
+    config: Path | None,
+    *,
+    demo: bool,
+    check_machine: bool,
+    overlay: Path | None = None,
+) -> Description:
     """Return what a configuration file means: all settings, components and data sets.
 
     Parameters
     ----------
     demo
         Whether the components of a demo run too.
-    outside
+    check_machine
         Whether to check what the file names on this machine: secrets, files, addresses.
+    overlay
+        A file with settings of components to lay under and over it.
 
     Raises
     ------
@@ -81,21 +88,18 @@ def describe(state: State, config: Path | None, *, demo: bool, outside: bool) ->
         *("--state-dir", str(state.root)),
         *(("--config", str(config)) if config else ()),
         *(("--demo",) * demo),
-        *(("--outside",) * outside),
+        *(("--check-machine",) * check_machine),
+        *(("--overlay", str(overlay)) if overlay else ()),
     )
     if done.returncode:
         raise OperatorError((done.stderr.strip() or done.stdout.strip()).removeprefix("✗ "))
-    return Description.model_validate_json(done.stdout)
-
-
-def merge(below: Mapping[str, JsonValue], above: Mapping[str, JsonValue]) -> Settings:
-    """Merge one mapping into another: nested mappings are merged, everything else is replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
+    try:
+        return Description.model_validate_json(done.stdout)
+    except ValidationError as error:
+        raise OperatorError(
+            "The hub's description of the platform does not fit this version of the command.",
+            "Run `make environments`, then start the platform again.",
+        ) from error
 
 
 def read_runtime(state: State) -> Runtime | None:
@@ -119,7 +123,7 @@ def write_plan(
     installation = Installation.find()
     installation.require()
     # A demo brings its own identity provider, so a secret of the real one may be missing.
-    description = describe(state, config, demo=demo, outside=not demo)
+    description = describe(state, config, demo=demo, check_machine=not demo)
     wanted = _Addresses.model_validate(description.settings)
     address = bind or wanted.network.bind
     if demo and address not in _LOOPBACK:
@@ -168,7 +172,7 @@ def settings_for(plan: Plan) -> Settings:
         With every problem of the file.
     """
     state, runtime = plan.state, plan.runtime
-    description = describe(state, runtime.config, demo=runtime.demo, outside=not runtime.demo)
+    description = describe(state, runtime.config, demo=runtime.demo, check_machine=not runtime.demo)
     if not (description.over or description.under):
         return description.settings
     places = describe_places(
@@ -186,16 +190,10 @@ def _with_overlays(
     state: State, config: Path | None, description: Description, places: Places, *, demo: bool
 ) -> Settings:
     """Return the settings with what running components lay under and over the file."""
-    written = (yaml.safe_load(config.read_text()) if config else None) or {}
-    under, over = (places.fill(one, {}) for one in (description.under, description.over))
-    merged = merge(merge(_mapping(under), written), _mapping(over))
-    target = state.run / "overlaid.yaml"
-    write_private(target, yaml.safe_dump(merged, allow_unicode=True, sort_keys=False))
-    return describe(state, target, demo=demo, outside=False).settings
-
-
-def _mapping(value: JsonValue) -> Settings:
-    return value if isinstance(value, dict) else {}
+    filled = places.fill({"under": description.under, "over": description.over}, {})
+    overlay = state.run / "overlay.json"
+    write_private(overlay, json.dumps(filled, indent=1) + "\n")
+    return describe(state, config, demo=demo, check_machine=False, overlay=overlay).settings
 
 
 def _public_url(configured: str | None, address: str, port: int) -> str:

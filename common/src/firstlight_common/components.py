@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from firstlight_common.section import Section
 
-__all__ = ["ENTRY_POINTS", "Component", "HubService", "Overlay"]
+__all__ = ["ENTRY_POINTS", "Component", "HubService", "Overlay", "Page"]
 
 ENTRY_POINTS = "firstlight.components"
 """The entry point group whose values are a `Component` each."""
@@ -30,11 +30,36 @@ class HubService:
 
     Attributes
     ----------
+    allows
+        What its scope allows, for the tokens page: ``use the catalogs``.
     acts_at
         Names of services that it calls on a person's behalf.
     """
 
+    allows: str = ""
     acts_at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page for people, to which the hub's pages link.
+
+    Attributes
+    ----------
+    title
+        Its name in menus.
+    description
+        A sentence about what it is for.
+    path
+        Its path below the component's.
+    needs
+        Names of components without which there is nothing to see.
+    """
+
+    title: str
+    description: str
+    path: str
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +109,8 @@ class Component:
         Names of secrets that it reads from their files.
     hub_service
         Its role at the hub, if it is a service there.
+    page
+        The page that people open, if it has one.
     settings
         The model of its section ``services.NAME`` in ``platform.yaml``, if it has one.
     overlay
@@ -113,6 +140,7 @@ class Component:
     secrets: Mapping[str, str] = field(default_factory=dict)
     secret_files: tuple[str, ...] = ()
     hub_service: HubService | None = None
+    page: Page | None = None
     settings: type[Section] | None = None
     overlay: Overlay | None = None
     runs: Literal["always", "enabled", "demo"] = "enabled"

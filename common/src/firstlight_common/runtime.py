@@ -17,6 +17,7 @@ __all__ = [
     "Position",
     "Runtime",
     "RuntimeComponent",
+    "RuntimePage",
     "load_runtime",
     "sample_folder",
     "token_secret",
@@ -68,25 +69,50 @@ class DataSet(_Part):
     sample: bool = False
 
 
+class RuntimePage(_Part):
+    """A page for people; see `firstlight_common.components.Page`.
+
+    Attributes
+    ----------
+    component
+        The name of its component.
+    path
+        Its public path.
+    """
+
+    component: str
+    title: str
+    description: str
+    path: str
+    needs: tuple[str, ...] = ()
+
+
 class RuntimeComponent(_Part):
     """A component as this run has it; see `firstlight_common.components.Component`.
 
     Attributes
     ----------
+    runs
+        Whether this run has it.
     enabled
-        Whether it runs.
+        Whether its settings enable it; some run all the same, such as the one with the front page.
     port
         Its port on loopback.
     url
         Its address on loopback, without a slash at its end.
     hub_service
         Whether it is a service of the hub.
+    allows
+        What its scope allows, for people.
     acts_at
         Names of services that it calls on a person's behalf.
+    page
+        The page that people open, if it has one.
     """
 
     name: str
     title: str = ""
+    runs: bool = True
     enabled: bool = True
     path: str = ""
     more_paths: tuple[str, ...] = ()
@@ -100,7 +126,9 @@ class RuntimeComponent(_Part):
     secrets: Mapping[str, str] = {}
     secret_files: tuple[str, ...] = ()
     hub_service: bool = False
+    allows: str = ""
     acts_at: tuple[str, ...] = ()
+    page: RuntimePage | None = None
 
     @property
     def scope(self) -> str:
@@ -136,7 +164,7 @@ class Runtime(_Part):
     labs_python: Path
     tutorials_dir: Path
     version: str
-    components: tuple[RuntimeComponent, ...] = ()
+    components: tuple[RuntimeComponent, ...]
     datasets: tuple[DataSet, ...] = ()
 
     def component(self, name: str) -> RuntimeComponent:
@@ -154,7 +182,7 @@ class Runtime(_Part):
 
     def running(self) -> Iterator[RuntimeComponent]:
         """Give the components that this run has."""
-        return (component for component in self.components if component.enabled)
+        return (component for component in self.components if component.runs)
 
     def services(self) -> Iterator[RuntimeComponent]:
         """Give the components that are services of the hub, running or not."""
@@ -163,6 +191,14 @@ class Runtime(_Part):
     def front(self) -> RuntimeComponent:
         """Return the component that serves the front page, ``/``."""
         return next(component for component in self.components if "/" in component.paths)
+
+    def pages(self) -> Iterator[RuntimePage]:
+        """Yield the pages that this run offers to people."""
+        running = {component.name for component in self.running()}
+        for component in self.running():
+            page = component.page
+            if page is not None and component.enabled and running.issuperset(page.needs):
+                yield page
 
     def has(self, name: str) -> bool:
         """Return whether a component runs."""

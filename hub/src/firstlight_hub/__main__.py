@@ -1,4 +1,4 @@
-"""``python -m firstlight_hub -f CONFIG`` runs the hub."""
+"""``python -m firstlight_hub`` runs the hub; ``-f FILE`` with another configuration than ours."""
 
 from firstlight_hub.app import FirstLightHub
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from jupyterhub.app import JupyterHub
 from traitlets import Callable as CallableTrait
-from traitlets import List
+from traitlets import List, default
 
 from firstlight_hub.protocols import Hub
 
@@ -30,6 +31,10 @@ class FirstLightHub(JupyterHub):
         config=True,
         help="Coroutine functions that are called with the hub once it serves requests.",
     )
+
+    @default("config_file")
+    def _our_configuration(self) -> str:
+        return str(Path(__file__).with_name("jupyterhub_config.py"))
 
     async def start(self) -> None:
         """Start the hub, then run the hooks in the background."""

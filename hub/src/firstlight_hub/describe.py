@@ -7,13 +7,15 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from firstlight_common import paths
 from firstlight_common.components import Component
+from firstlight_common.merge import merge
 from firstlight_common.runtime import token_secret
 from firstlight_hub.components import ComponentError, discover
 from firstlight_hub.settings import Settings, SettingsError, load_settings
@@ -53,11 +55,12 @@ def describe(
     under: dict[str, JsonValue] = {}
     over: dict[str, JsonValue] = {}
     for component in components:
-        enabled = _is_enabled(component, dumped["services"], demo=demo)
-        described.append(_described(component, enabled=enabled))
-        if enabled and component.overlay is not None:
-            under |= component.overlay.under
-            over |= component.overlay.over
+        enabled = bool(dumped["services"].get(component.name, {}).get("enabled", True))
+        runs = demo if component.runs == "demo" else enabled or component.runs == "always"
+        described.append(_described(component, enabled=enabled, runs=runs))
+        if runs and component.overlay is not None:
+            under = merge(under, component.overlay.under)
+            over = merge(over, component.overlay.over)
     datasets = resolve_datasets(settings.datasets, state_dir, _sample_felis())
     return {
         "settings": dumped,
@@ -68,15 +71,7 @@ def describe(
     }
 
 
-def _is_enabled(
-    component: Component, services: dict[str, dict[str, JsonValue]], *, demo: bool
-) -> bool:
-    if component.runs == "demo":
-        return demo
-    return component.runs == "always" or bool(services.get(component.name, {}).get("enabled", True))
-
-
-def _described(component: Component, *, enabled: bool) -> dict[str, JsonValue]:
+def _described(component: Component, *, enabled: bool, runs: bool) -> dict[str, JsonValue]:
     environment, secrets = dict(component.environment), dict(component.secrets)
     service = component.hub_service
     if service is not None:
@@ -92,6 +87,7 @@ def _described(component: Component, *, enabled: bool) -> dict[str, JsonValue]:
     return {
         "name": component.name,
         "title": component.title,
+        "runs": runs,
         "enabled": enabled,
         "path": component.path,
         "more_paths": list(component.more_paths),
@@ -103,15 +99,47 @@ def _described(component: Component, *, enabled: bool) -> dict[str, JsonValue]:
         "secrets": {**secrets},
         "secret_files": list(component.secret_files),
         "hub_service": service is not None,
+        "allows": service.allows if service else "",
         "acts_at": list(service.acts_at) if service else [],
+        "page": _page(component),
+    }
+
+
+def _page(component: Component) -> JsonValue:
+    page = component.page
+    if page is None:
+        return None
+    return {
+        "component": component.name,
+        "title": page.title,
+        "description": page.description,
+        "path": component.path + page.path,
+        "needs": list(page.needs),
     }
 
 
 def _sample_felis() -> Path | None:
     """Return the Felis file of Data Preview 0.1; the package is there with the catalog service."""
-    package = find_spec(_SAMPLE_SCHEMAS)
+    try:
+        package = find_spec(_SAMPLE_SCHEMAS)
+    except ModuleNotFoundError:
+        return None
     folders = package.submodule_search_locations if package else None
     return next((Path(folder) / _SAMPLE_FELIS for folder in folders or ()), None)
+
+
+def _read_overlay(path: Path | None) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+    if path is None:
+        return {}, {}
+    overlay = Overlaid.model_validate_json(path.read_text(encoding="utf-8"))
+    return overlay.under, overlay.over
+
+
+class Overlaid(BaseModel):
+    """Settings to lay under and over ``platform.yaml``, with all placeholders filled in."""
+
+    under: dict[str, JsonValue]
+    over: dict[str, JsonValue]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,14 +149,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, metavar="FILE", help="default: no file")
     parser.add_argument("--demo", action="store_true", help="describe a demo")
     parser.add_argument(
-        "--outside", action="store_true", help="also check what the file names on this machine"
+        "--check-machine",
+        action="store_true",
+        help="also check what the file names",
+    )
+    parser.add_argument(
+        "--overlay", type=Path, metavar="FILE", help="JSON with settings to lay under and over it"
     )
     options = parser.parse_args(arguments)
     try:
-        components = discover()
-        settings = load_settings(
-            options.config, surroundings=os.environ if options.outside else None
-        )
+        # The answer goes to standard output; a description that prints must not get into it.
+        with redirect_stdout(sys.stderr):
+            components = discover()
+            under, over = _read_overlay(options.overlay)
+            settings = load_settings(
+                options.config,
+                surroundings=os.environ if options.check_machine else None,
+                under=under,
+                over=over,
+            )
     except (ComponentError, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

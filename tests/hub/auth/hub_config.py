@@ -55,6 +55,7 @@ runtime = Runtime.model_validate(
     {
         "state_dir": folder,
         "public_url": f"http://127.0.0.1:{port}",
+        "components": [],
         "labs_python": "/usr/bin/python3",
         "tutorials_dir": "/",
         "version": "0",

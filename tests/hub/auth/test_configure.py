@@ -17,6 +17,7 @@ RUNTIME = Runtime.model_validate(
     {
         "state_dir": "/srv/fl",
         "public_url": "https://data.example.org",
+        "components": [],
         "labs_python": "/labs/bin/python",
         "tutorials_dir": "/tutorials",
         "version": "0",

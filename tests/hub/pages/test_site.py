@@ -22,13 +22,18 @@ def test_templates_know_the_site(tmp_path: Path) -> None:
 
     variables = template_vars(settings, runtime, [item])
     assert variables.pop("disk_is_full")() is False
+    assert [one.name for one in variables.pop("services")] == ["butler", "portal", "tap"]
+    # Without catalogs there is nothing to see on the portal's page.
+    assert variables.pop("pages") == []
+    assert variables.pop("token_scopes") == (
+        "access:services!service=butler access:services!service=tap"
+    )
     assert variables == {
         "site": "Andes",
         "contact": "help@andes.example",
         "accent": "#aa3300",
         "logo": False,
         "provider": "local",
-        "portal": False,
         "demo": True,
         "version": "0.1.0",
         "isolation": [item],

@@ -14,9 +14,11 @@ from bs4 import BeautifulSoup
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 
 from firstlight_hub.pages import template_paths
+from tests.runtimes import runtime_of
 
 UPSTREAM = Path(sys.prefix) / "share" / "jupyterhub" / "templates"
 OURS = Path(template_paths()[0])
+RUNTIME = runtime_of()
 SITE = {
     "site": "Test <Site>",
     "contact": "help@observatory.example",
@@ -28,6 +30,9 @@ SITE = {
         {"name": "Memory limit", "detail": "cgroup v2", "enforced": True},
         {"name": "Network", "detail": "", "enforced": False},
     ],
+    "pages": list(RUNTIME.pages()),
+    "services": list(RUNTIME.services()),
+    "token_scopes": "access:services!service=tap",
 }
 
 

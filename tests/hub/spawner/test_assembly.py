@@ -11,15 +11,24 @@ from firstlight_hub.settings.model import Labs
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble
 from firstlight_hub.spawner.models import LabInstallation
 from firstlight_hub.spawner.policy import Isolation
+from tests.runtimes import runtime_of
 
 SITE = LabSite(
     state_dir=Path("/srv/fl"),
     tutorials_dir=Path("/opt/fl/tutorials"),
-    public_url="https://data.example",
-    datasets=(
-        DataSet(label="dp01", title="DP0.1", store="/x", repository="/srv/fl/data/sample/butler"),
-        DataSet(label="dp1", title="DP1", repository="/data/dp1"),
-        DataSet(label="tables", title="Tables", store="/y"),
+    runtime=runtime_of(public_url="https://data.example").model_copy(
+        update={
+            "datasets": (
+                DataSet(
+                    label="dp01",
+                    title="DP0.1",
+                    store=Path("/x"),
+                    repository=Path("/srv/fl/data/sample/butler"),
+                ),
+                DataSet(label="dp1", title="DP1", repository=Path("/data/dp1")),
+                DataSet(label="tables", title="Tables", store=Path("/y")),
+            )
+        }
     ),
     installation=LabInstallation(
         Path("/root/labs/bin/python"), (Path("/root/labs"),), {"DAF_BUTLER_CONFIG_PATH": "/x"}
@@ -82,6 +91,10 @@ def test_a_lab_finds_what_rubins_clients_expect() -> None:
         "dp01": {"tap": tap},
         "dp1": {},
         "tables": {"tap": tap},
+    }
+    assert found["services"]["ui"] == {
+        "nublado": {"url": "https://data.example/nb"},
+        "portal": {"url": "https://data.example/portal/app"},
     }
     assert spec.etc["nublado/environment/EXTERNAL_INSTANCE_URL"].text == "https://data.example\n"
     assert spec.etc["nublado/secrets/token"].text == "the-token\n"

@@ -14,7 +14,7 @@ import pytest
 
 from firstlight_hub.spawner import machine, processes
 from firstlight_hub.spawner.models import EtcFile, Hidden, LabSpec, Seed, Shown
-from firstlight_hub.spawner.start_parent import LaunchError, start_process
+from firstlight_hub.spawner.start_parent import ProcessStartError, start_process
 
 ROOT = os.geteuid() == 0
 OWNER = (123_456, 123_456) if ROOT else (os.geteuid(), os.getegid())
@@ -179,7 +179,7 @@ def test_what_fails_is_named(spec: LabSpec, tmp_path: Path) -> None:
     started = start_process(tmp_path / "log")
     broken = replace(spec, namespaces="", directory="/", command=("/nowhere/python",), shown=())
 
-    with pytest.raises(LaunchError, match=r"starting /nowhere/python: .*No such file"):
+    with pytest.raises(ProcessStartError, match=r"starting /nowhere/python: .*No such file"):
         asyncio.run(started.become(broken))
     while (code := started.ended()) is None:
         time.sleep(0.01)
@@ -191,7 +191,7 @@ def test_what_cannot_be_shown_is_named(spec: LabSpec, tmp_path: Path) -> None:
     started = start_process(tmp_path / "log")
     broken = replace(spec, shown=(Shown("/nowhere", "/home/vera", writable=True),))
 
-    with pytest.raises(LaunchError, match="view of the file system"):
+    with pytest.raises(ProcessStartError, match="view of the file system"):
         asyncio.run(started.become(broken))
     while started.ended() is None:
         time.sleep(0.01)

@@ -185,7 +185,7 @@ async def site(
             settings=settings,
             others=[
                 running_component(BUTLER, closed_port),
-                running_component(SKY, closed_port).model_copy(update={"enabled": False}),
+                running_component(SKY, closed_port).model_copy(update={"runs": False}),
                 running_component(TAP, urlsplit(tap_url).port or 0),
                 running_component(UNTITLED, closed_port),
             ],

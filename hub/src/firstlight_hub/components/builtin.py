@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from firstlight_common import paths
 from firstlight_common.components import Component
 
@@ -33,7 +31,6 @@ HUB = Component(
     command=(
         "{python}",
         *("-m", "firstlight_hub"),
-        *("-f", str(Path(__file__).resolve().parents[1] / "jupyterhub_config.py")),
     ),
     health="{url}{path}hub/health",
     environment={"FIRSTLIGHT_STATE_DIR": "{state_dir}"},

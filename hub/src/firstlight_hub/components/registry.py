@@ -1,19 +1,15 @@
-"""Find the installed components, and check that they are compatible."""
+"""Find the components that are installed, and check that they fit together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from firstlight_common.components import ENTRY_POINTS, Component
 from firstlight_hub.components.builtin import HUB, PROXY
+from firstlight_hub.components.check import ComponentError, check
 
-__all__ = ["ComponentError", "check", "discover"]
-
-
-class ComponentError(Exception):
-    """An installed package describes a component that the platform cannot use."""
+__all__ = ["discover"]
 
 
 @cache
@@ -23,7 +19,7 @@ def discover() -> tuple[Component, ...]:
     Raises
     ------
     ComponentError
-        If a description cannot be loaded, or two of them claim the same name or path.
+        If a description cannot be loaded or used, or two of them claim the same name or path.
 
     Notes
     -----
@@ -36,38 +32,18 @@ def discover() -> tuple[Component, ...]:
     return components
 
 
-def check(components: Iterable[Component]) -> None:
-    """Refuse components that claim the same name or the same public path.
-
-    Raises
-    ------
-    ComponentError
-        Naming both of them; or if none serves the front page.
-    """
-    owners: dict[str, str] = {}
-    names: set[str] = set()
-    for component in components:
-        if component.name in names:
-            raise ComponentError(f'Two installed components have the name "{component.name}".')
-        names.add(component.name)
-        for path in (component.path, *component.more_paths):
-            if path and owners.setdefault(path, component.name) != component.name:
-                raise ComponentError(
-                    f"The components {owners[path]} and {component.name} both claim {path}."
-                )
-    if "/" not in owners:
-        raise ComponentError("No installed component serves the front page, /.")
-
-
 def _load(point: EntryPoint) -> Component:
+    package = point.dist.name if point.dist else "an installed package"
     try:
         found = point.load()
     except Exception as error:
         raise ComponentError(
-            f"The component {point.name} ({point.value}) cannot be loaded: {error}"
+            f"The component {point.name} of {package} cannot be loaded from {point.value}: "
+            f"{type(error).__name__}: {error}. Fix or uninstall {package}."
         ) from error
     if not isinstance(found, Component) or found.name != point.name:
         raise ComponentError(
-            f"{point.value} is not the description of a component named {point.name}."
+            f"{point.value} of {package} is not the description of a component named "
+            f"{point.name}. Fix or uninstall {package}."
         )
     return found

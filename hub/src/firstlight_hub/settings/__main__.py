@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from firstlight_hub.components import ComponentError
 from firstlight_hub.settings.keys import human
 from firstlight_hub.settings.loader import SettingsError, load_settings
 from firstlight_hub.settings.messages import dump
@@ -20,17 +21,18 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    if options.command == "reference":
-        sys.stdout.write(reference())
-        return 0
-    if options.command == "schema":
-        sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
-        return 0
     try:
+        if options.command == "reference":
+            sys.stdout.write(reference())
+            return 0
+        if options.command == "schema":
+            sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+            return 0
         settings = load_settings(
-            options.config or options.file, surroundings=os.environ if options.outside else None
+            options.config or options.file,
+            surroundings=os.environ if options.check_machine else None,
         )
-    except SettingsError as error:
+    except (ComponentError, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if options.command == "check":
@@ -47,10 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="print OK, or every mistake")
     show = commands.add_parser("show", help="print all settings with their values")
-    check.set_defaults(outside=True)
+    check.set_defaults(check_machine=True)
     show.add_argument("--format", choices=["yaml", "json"], default="yaml")
     show.add_argument(
-        "--outside",
+        "--check-machine",
         action="store_true",
         help="also check what the file names, as check does",
     )

@@ -8,16 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from firstlight_common.merge import merge
 from firstlight_common.section import MISFIT, Section
 from firstlight_hub.settings.composed import settings_model
 from firstlight_hub.settings.keys import keys, section_of
+from firstlight_hub.settings.machine import MachineProblem, check_machine
 from firstlight_hub.settings.messages import example_of, sentence
 from firstlight_hub.settings.model import Settings
-from firstlight_hub.settings.outside import Outside, look_outside
 from firstlight_hub.settings.tree import Place, Tree, YamlError, read_tree
 
 __all__ = ["Problem", "SettingsError", "load_settings", "parse_settings"]
@@ -82,7 +83,13 @@ class SettingsError(Exception):
         return "\n\n".join([f"{head} with the configuration.", *map(str, self.problems)])
 
 
-def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    path: Path | None,
+    *,
+    surroundings: Mapping[str, str] | None = None,
+    under: Mapping[str, JsonValue] | None = None,
+    over: Mapping[str, JsonValue] | None = None,
+) -> Settings:
     """Read the configuration file.
 
     Parameters
@@ -92,14 +99,17 @@ def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None =
     surroundings
         Environment variables. If given, what the file names on this machine is checked too:
         files, secrets, addresses.
+    under, over
+        Settings of components, for what the file does not set and whatever it sets.
 
     Raises
     ------
     SettingsError
         If it cannot be read or is invalid; with all mistakes, not only the first.
     """
+    overlay = _Overlay(under or {}, over or {})
     if path is None:
-        return settings_model()()
+        return _parse("", "the settings of components", None, overlay)[0]
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -111,10 +121,10 @@ def load_settings(path: Path | None, *, surroundings: Mapping[str, str] | None =
         hint = "Check the path after --config, and its permissions."
         problem = Problem(str(path), 0, 0, "", f"The file cannot be read: {reason}.", hint)
         raise SettingsError([problem]) from error
-    settings, tree = _parse(text, str(path), path.resolve().parent)
+    settings, tree = _parse(text, str(path), path.resolve().parent, overlay)
     if surroundings is not None:
-        found = look_outside(settings, path.resolve().parent, surroundings)
-        if problems := [_from_outside(str(path), tree, item) for item in found]:
+        found = check_machine(settings, path.resolve().parent, surroundings)
+        if problems := [_from_machine(str(path), tree, item) for item in found]:
             raise SettingsError(problems)
     return settings
 
@@ -133,17 +143,24 @@ def parse_settings(
     folder
         The folder that relative paths start from.
     """
-    return _parse(text, file, folder)[0]
+    return _parse(text, file, folder, _Overlay({}, {}))[0]
 
 
-def _parse(text: str, file: str, folder: Path | None) -> tuple[Settings, Tree]:
+@dataclass(frozen=True)
+class _Overlay:
+    under: Mapping[str, JsonValue]
+    over: Mapping[str, JsonValue]
+
+
+def _parse(text: str, file: str, folder: Path | None, overlay: _Overlay) -> tuple[Settings, Tree]:
     try:
         tree = read_tree(text, is_known=lambda path: _field(path) is not None)
     except YamlError as error:
         raise SettingsError([_from_yaml(file, error)]) from error
     problems = [_from_yaml(file, problem) for problem in tree.problems]
+    data = merge(merge(overlay.under, tree.data), overlay.over)
     try:
-        settings = settings_model().model_validate(tree.data, context={"folder": folder})
+        settings = settings_model().model_validate(data, context={"folder": folder})
     except ValidationError as error:
         found = error.errors(include_url=False)
         problems += [_from_pydantic(file, tree, item) for item in found if _is_real(item, found)]
@@ -189,7 +206,7 @@ def _from_pydantic(file: str, tree: Tree, error: ErrorDetails) -> Problem:
             return _problem(file, place, key, sentence(error), path)
 
 
-def _from_outside(file: str, tree: Tree, found: Outside) -> Problem:
+def _from_machine(file: str, tree: Tree, found: MachineProblem) -> Problem:
     words = (found.message, found.hint, found.example)
     if found.file is not None:
         return Problem(str(found.file), found.line, 1 if found.line else 0, "", *words)

@@ -103,7 +103,7 @@ def _is_empty(field: FieldInfo) -> bool:
 
 
 def _summary(section: type[Section] | None) -> str:
-    return (section.__doc__ or "").strip() if section else ""
+    return (section.__doc__ or "").strip().partition("\n\n")[0] if section else ""
 
 
 def _table(group: Iterable[Key]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstlight_common.runtime import DataSet
+from firstlight_common.runtime import DataSet, Runtime
 from firstlight_hub.settings.model import LabSize
 from firstlight_hub.spawner import policy
 from firstlight_hub.spawner.environment import (
@@ -35,8 +35,8 @@ class LabSite:
 
     Attributes
     ----------
-    public_url
-        The platform's address, without a trailing slash.
+    runtime
+        What this run is made of.
     closed
         Directories that other accounts may not pass through.
     home_of_operator
@@ -47,8 +47,7 @@ class LabSite:
 
     state_dir: Path
     tutorials_dir: Path
-    public_url: str
-    datasets: tuple[DataSet, ...]
+    runtime: Runtime
     installation: LabInstallation
     closed: frozenset[Path]
     home_of_operator: Path
@@ -57,7 +56,7 @@ class LabSite:
     @property
     def needed(self) -> tuple[Path, ...]:
         """What every lab reads."""
-        return (*self.installation.paths, self.tutorials_dir, *repositories(self.datasets))
+        return (*self.installation.paths, self.tutorials_dir, *repositories(self.runtime.datasets))
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,9 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
     variables = lab_variables(
         place,
         size=request.size,
-        public_url=site.public_url,
+        public_url=site.runtime.public_url,
         token=request.token,
-        repositories=butler_repositories(site.datasets),
+        repositories=butler_repositories(site.runtime.datasets),
         python=python,
         inherited=request.inherited,
     )
@@ -167,6 +166,6 @@ def _etc(site: LabSite, request: LabRequest, place: LabPlace) -> dict[str, EtcFi
     others = [line for line in site.passwd.splitlines() if line.split(":")[2:3] != [str(uid)]]
     me = f"{request.user}:x:{uid}:{gid}:{request.user}:{place.home}:/bin/bash"
     files = {"passwd": EtcFile("\n".join([*others, me]) + "\n")}
-    for name, file in nublado_files(site.public_url, site.datasets, request.token).items():
+    for name, file in nublado_files(site.runtime, request.token).items():
         files[f"nublado/{name}"] = file
     return files

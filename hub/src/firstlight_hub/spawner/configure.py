@@ -35,8 +35,7 @@ def configure_spawner(
     lab.settings = settings.spawner
     lab.state_dir = str(runtime.state_dir)
     lab.tutorials_dir = str(runtime.tutorials_dir)
-    lab.datasets = list(runtime.datasets)
-    lab.public_origin = runtime.public_url
+    lab.runtime = runtime
     lab.contact = settings.site.contact
     lab.data_scopes = list(scopes)
     lab.apply_user_options = _leave_to_the_start

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from firstlight_common.runtime import DataSet
+from firstlight_common.runtime import DataSet, Runtime
 from firstlight_hub.settings.model import LabSize
 from firstlight_hub.spawner.models import EtcFile
 
@@ -47,39 +47,42 @@ def butler_repositories(datasets: Iterable[DataSet]) -> dict[str, str]:
     }
 
 
-def discovery(public_url: str, datasets: Iterable[DataSet]) -> dict[str, JsonValue]:
+def discovery(runtime: Runtime) -> dict[str, JsonValue]:
     """Return the service discovery document, version 1, that `lsst.rsp` 1.0 reads.
 
     Notes
     -----
     `RSPDiscovery` sends the token to the addresses in here and to no other.
     """
-    tap: JsonValue = {"url": f"{public_url}/api/tap"}
+    hub = runtime.component("hub")
+    ui = {"nublado": hub.path.rstrip("/")}
+    ui |= {page.component: page.path for page in runtime.pages()}
+    tap = runtime.component("tap") if runtime.has("tap") else None
+    catalogs: dict[str, JsonValue] = (
+        {"tap": {"url": runtime.public_url + tap.path.rstrip("/")}} if tap else {}
+    )
     return {
-        "applications": ["nublado", "portal", "tap"],
+        "applications": [*ui, *catalogs],
         "datasets": {
             dataset.label: {
                 "description": dataset.title,
-                "services": {"tap": tap} if dataset.store else {},
+                "services": catalogs if dataset.store else {},
             }
-            for dataset in datasets
+            for dataset in runtime.datasets
         },
         "services": {
             "internal": {},
-            "ui": {
-                "nublado": {"url": f"{public_url}/nb"},
-                "portal": {"url": f"{public_url}/portal/app"},
-            },
+            "ui": {name: {"url": runtime.public_url + path} for name, path in ui.items()},
         },
         "influxdb_databases": {},
     }
 
 
-def nublado_files(public_url: str, datasets: Iterable[DataSet], token: str) -> dict[str, EtcFile]:
+def nublado_files(runtime: Runtime, token: str) -> dict[str, EtcFile]:
     """Return the files of the runtime directory, by their path in it."""
     return {
-        "discovery/v1.json": EtcFile(json.dumps(discovery(public_url, datasets), indent=1) + "\n"),
-        "environment/EXTERNAL_INSTANCE_URL": EtcFile(public_url + "\n"),
+        "discovery/v1.json": EtcFile(json.dumps(discovery(runtime), indent=1) + "\n"),
+        "environment/EXTERNAL_INSTANCE_URL": EtcFile(runtime.public_url + "\n"),
         "secrets/token": EtcFile(token + "\n", 0o400),
     }
 

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from sqlalchemy.orm import Session
 from traitlets import Instance, Integer, List, Unicode
 
-from firstlight_common.runtime import DataSet
+from firstlight_common.runtime import Runtime
 from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes
@@ -38,7 +38,7 @@ from firstlight_hub.spawner.policy import (
     wanted_size,
 )
 from firstlight_hub.spawner.record import LabRecord
-from firstlight_hub.spawner.start_parent import LabProcess, LaunchError, start_process, tail
+from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process, tail
 
 __all__ = ["LabSpawner"]
 
@@ -63,8 +63,7 @@ class LabSpawner(Spawner):
     machine = Instance(Capabilities, config=True, help="What this machine can enforce.")
     state_dir = Unicode(config=True, help="The platform's state directory.")
     tutorials_dir = Unicode(config=True, help="The directory that each new home gets a copy of.")
-    datasets = List(Instance(DataSet), config=True, help="The site's data sets.")
-    public_origin = Unicode(config=True, help="The platform's address, without a trailing slash.")
+    runtime = Instance(Runtime, config=True, help="What this run is made of.")
     contact = Unicode(config=True, help="Whom to ask when a lab does not start.")
     data_scopes = List(
         Unicode(), config=True, help="Scopes of a lab's token for the data services."
@@ -167,7 +166,7 @@ class LabSpawner(Spawner):
         spec = assemble(site, isolation, request)
         if not isolation.namespaces:
             place = place_of(site, self.user.name, private=False)
-            files = nublado_files(self.public_origin, site.datasets, token)
+            files = nublado_files(self.runtime, token)
             write_private_files(place.nublado, files, owner)
         self._step(50, "Starting JupyterLab")
         await self._launch(spec, groups, token_id)
@@ -286,7 +285,7 @@ class LabSpawner(Spawner):
         self.record.write(self._record_file)
         try:
             await process.become(spec)
-        except LaunchError as error:
+        except ProcessStartError as error:
             raise self._failure(
                 "launch", "Your lab could not be set up on this machine.", error
             ) from error
@@ -308,15 +307,13 @@ class LabSpawner(Spawner):
 
     def _site(self) -> LabSite:
         tutorials = Path(self.tutorials_dir)
-        datasets = tuple(self.datasets)
         return LabSite(
             state_dir=self._state,
             tutorials_dir=tutorials,
-            public_url=self.public_origin,
-            datasets=datasets,
+            runtime=self.runtime,
             installation=self.installation,
             closed=closed_directories(
-                (*self.installation.paths, tutorials, *repositories(datasets))
+                (*self.installation.paths, tutorials, *repositories(self.runtime.datasets))
             ),
             home_of_operator=Path.home(),
             passwd=Path("/etc/passwd").read_text(errors="replace"),

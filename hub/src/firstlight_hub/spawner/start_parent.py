@@ -16,13 +16,13 @@ from pathlib import Path
 from firstlight_hub.spawner import processes
 from firstlight_hub.spawner.models import LabSpec
 
-__all__ = ["LabProcess", "LaunchError", "child_command", "start_process", "tail"]
+__all__ = ["LabProcess", "ProcessStartError", "child_command", "start_process", "tail"]
 
 _CHILD = Path(__file__).with_name("start_child.py")
 _LOG_LINES = 25
 
 
-class LaunchError(Exception):
+class ProcessStartError(Exception):
     """A process could not become a lab.
 
     Parameters
@@ -63,13 +63,13 @@ class LabProcess:
 
         Raises
         ------
-        LaunchError
+        ProcessStartError
             If it cannot.
         """
         answer = await asyncio.to_thread(self._converse, json.dumps(spec.as_json()).encode())
         if answer:
             problem = json.loads(answer)
-            raise LaunchError(problem["step"], problem["error"])
+            raise ProcessStartError(problem["step"], problem["error"])
 
     def _converse(self, specification: bytes) -> bytes:
         """Write the specification and return the child's answer, which is empty on success."""

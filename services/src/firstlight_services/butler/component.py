@@ -12,6 +12,6 @@ COMPONENT = Component(
     title="Images",
     path="/api/butler/",
     command=("{python}", "-m", "firstlight_services.butler", "--state-dir", "{state_dir}"),
-    hub_service=HubService(),
+    hub_service=HubService(allows="use the images"),
     settings=ButlerSettings,
 )

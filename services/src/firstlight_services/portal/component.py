@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firstlight_common.components import Component, HubService
+from firstlight_common.components import Component, HubService, Page
 from firstlight_services.portal.settings import PortalSettings
 
 __all__ = ["CATALOG_SERVICE", "COMPONENT"]
@@ -15,7 +15,14 @@ COMPONENT = Component(
     path="/portal/",
     more_paths=("/",),
     command=("{python}", "-m", "firstlight_services.portal", "--state-dir", "{state_dir}"),
-    hub_service=HubService(acts_at=(CATALOG_SERVICE,)),
+    hub_service=HubService(allows="use the catalog pages", acts_at=(CATALOG_SERVICE,)),
+    page=Page(
+        title="Catalogs",
+        description="Browse tables and columns, try a cone search, and use the query in your "
+        "notebook.",
+        path="app",
+        needs=(CATALOG_SERVICE,),
+    ),
     settings=PortalSettings,
     # The landing page is always there; the settings decide on the catalog pages.
     runs="always",

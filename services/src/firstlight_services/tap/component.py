@@ -13,6 +13,6 @@ COMPONENT = Component(
     path="/api/tap/",
     command=("{python}", "-m", "firstlight_services.tap", "--state-dir", "{state_dir}"),
     prepare=("{python}", "-m", "firstlight_services.tap.prepare", "--state-dir", "{state_dir}"),
-    hub_service=HubService(),
+    hub_service=HubService(allows="use the catalogs"),
     settings=TapSettings,
 )

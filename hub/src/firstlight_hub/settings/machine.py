@@ -11,11 +11,11 @@ from pathlib import Path
 from firstlight_hub.settings.extra import FOLDER, extra_files
 from firstlight_hub.settings.model import Settings
 
-__all__ = ["Outside", "look_outside"]
+__all__ = ["MachineProblem", "check_machine"]
 
 
 @dataclass(frozen=True)
-class Outside:
+class MachineProblem:
     """Something on this machine that does not match the configuration.
 
     Parameters
@@ -39,9 +39,9 @@ class Outside:
     line: int = 0
 
 
-def look_outside(
+def check_machine(
     settings: Settings, folder: Path, environment: Mapping[str, str]
-) -> Iterator[Outside]:
+) -> Iterator[MachineProblem]:
     """Yield everything on this machine that does not match a configuration.
 
     Parameters
@@ -59,7 +59,7 @@ def look_outside(
     yield from _extra(folder)
 
 
-def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outside]:
+def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[MachineProblem]:
     github = settings.identity.github
     if settings.identity.provider != "github" or github is None:
         return
@@ -67,7 +67,7 @@ def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outs
     path = github.client_secret_file
     if path is None:
         if not environment.get("GITHUB_CLIENT_SECRET", "").strip():
-            yield Outside(
+            yield MachineProblem(
                 key,
                 "Nobody could log in: no file with GitHub's client secret is set, and "
                 "GITHUB_CLIENT_SECRET is not set in the environment.",
@@ -76,7 +76,7 @@ def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outs
                 at="identity.github",
             )
     elif reason := _unreadable(path):
-        yield Outside(
+        yield MachineProblem(
             key,
             f"Nobody could log in: the file with GitHub's client secret, {path}, {reason}.",
             "Write the secret to it, readable by the account that runs the platform, or name "
@@ -86,10 +86,10 @@ def _secret(settings: Settings, environment: Mapping[str, str]) -> Iterator[Outs
         )
 
 
-def _logo(settings: Settings) -> Iterator[Outside]:
+def _logo(settings: Settings) -> Iterator[MachineProblem]:
     path = settings.branding.logo
     if path is not None and (reason := _unreadable(path)):
-        yield Outside(
+        yield MachineProblem(
             "branding.logo",
             f"The logo, {path}, {reason}.",
             "Put an SVG or PNG file there, or name another.",
@@ -98,7 +98,7 @@ def _logo(settings: Settings) -> Iterator[Outside]:
         )
 
 
-def _address(settings: Settings) -> Iterator[Outside]:
+def _address(settings: Settings) -> Iterator[MachineProblem]:
     bind = settings.network.bind
     try:
         ip_address(bind)
@@ -106,7 +106,7 @@ def _address(settings: Settings) -> Iterator[Outside]:
         try:
             socket.getaddrinfo(bind, None)
         except (OSError, UnicodeError):
-            yield Outside(
+            yield MachineProblem(
                 "network.bind",
                 f'"{bind}" is neither an IP address nor the name of a machine known here.',
                 "Write an IP address of this machine.",
@@ -115,18 +115,18 @@ def _address(settings: Settings) -> Iterator[Outside]:
             )
 
 
-def _extra(folder: Path) -> Iterator[Outside]:
+def _extra(folder: Path) -> Iterator[MachineProblem]:
     for path in extra_files(folder):
         try:
             compile(path.read_bytes(), str(path), "exec")
         except SyntaxError as error:
             message = f"This is not valid Python: {error.msg}."
             hint = f"Fix this line, or remove the file from {FOLDER}."
-            yield Outside("", message, hint, file=path, line=error.lineno or 0)
+            yield MachineProblem("", message, hint, file=path, line=error.lineno or 0)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             message = f"The file cannot be read: {reason.lower()}."
-            yield Outside("", message, f"Fix it, or remove it from {FOLDER}.", file=path)
+            yield MachineProblem("", message, f"Fix it, or remove it from {FOLDER}.", file=path)
 
 
 def _unreadable(path: Path) -> str:

@@ -106,7 +106,7 @@ def test_check_looks_outside_and_show_does_not(
     assert main(["check", str(path)]) == 1
     assert f"{path}:3:3  identity.github.client_secret_file" in capsys.readouterr().err
     assert main(["show", str(path)]) == 0
-    assert main(["show", "--outside", "--config", str(path)]) == 1
+    assert main(["show", "--check-machine", "--config", str(path)]) == 1
     monkeypatch.setenv("GITHUB_CLIENT_SECRET", "hunter2")
     assert main(["check", "--config", str(path)]) == 0
 

@@ -1,0 +1,138 @@
+"""Whether descriptions of components can be used, each by itself and all together."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from pydantic import JsonValue
+
+from firstlight_common import paths
+from firstlight_common.components import Component
+from firstlight_common.section import Section
+from firstlight_hub.components.builtin import HUB
+
+__all__ = ["ComponentError", "check"]
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_PATH = re.compile(r"/(?:[A-Za-z0-9._~-]+/)*")
+_SECRET = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_RESERVED = {"operator", "supervisor"}
+"""Names of what is no component but has a log or a secret like one."""
+
+
+class ComponentError(Exception):
+    """An installed package describes a component that the platform cannot use."""
+
+
+def check(components: Iterable[Component]) -> None:
+    """Refuse components that cannot be used, or that claim the same name or public path.
+
+    Raises
+    ------
+    ComponentError
+        With all problems, a line for each.
+    """
+    known = tuple(components)
+    problems = [
+        f"The component {component.name!r} cannot be used: {problem}."
+        for component in known
+        for problem in _problems(component, known)
+    ]
+    problems += _conflicts(known)
+    if problems:
+        raise ComponentError("\n".join(problems))
+
+
+def _problems(component: Component, known: tuple[Component, ...]) -> Iterator[str]:
+    if not _NAME.fullmatch(component.name) or component.name in _RESERVED:
+        yield "its name must be lower-case letters, digits and hyphens, and not reserved"
+    for path in (component.path, *component.more_paths):
+        if path and not _PATH.fullmatch(path):
+            yield f"its path {path!r} must begin and end with a slash"
+        elif path.startswith(paths.HUB) and component.name != HUB.name:
+            yield f"its path {path} belongs to the hub"
+    service = component.hub_service
+    if service is not None and not component.path:
+        yield "a service of the hub needs a path"
+    services = {one.name for one in known if one.hub_service is not None}
+    for name in service.acts_at if service else ():
+        if name not in services:
+            yield f"it acts at {name!r}, which is not an installed service"
+    for secret in (*component.secrets.values(), *component.secret_files):
+        if not _SECRET.fullmatch(secret):
+            yield f"{secret!r} cannot be the name of a secret"
+    if not _is_section(component.settings):
+        yield "its settings are not a subclass of firstlight_common.section.Section"
+    if not component.command:
+        yield "it has no command"
+    yield from _placeholder_problems(component, known)
+
+
+def _is_section(settings: object) -> bool:
+    """Return whether it is a model of settings or None; what a package offers may be anything."""
+    return settings is None or (isinstance(settings, type) and issubclass(settings, Section))
+
+
+def _placeholder_problems(component: Component, known: tuple[Component, ...]) -> Iterator[str]:
+    """Fill in every string once, to find placeholders that do not exist."""
+    url = "http://127.0.0.1:1"
+    names = {one.name for one in known}
+    places = dict.fromkeys(
+        (
+            *("public_url", "public_port", "entrance", "front", "front_path"),
+            *("bind", "state_dir", "python", "node", "proxy"),
+        ),
+        "x",
+    )
+    own = {"port": "1", "url": url, "path": component.path, "entrance": url, "front_path": "/"}
+    overlay = component.overlay
+    texts = [
+        *component.command,
+        *component.prepare,
+        *component.environment.values(),
+        *(_strings(dict(overlay.under)) if overlay else ()),
+        *(_strings(dict(overlay.over)) if overlay else ()),
+    ]
+    tables = {"ports": dict.fromkeys(names, "1"), "urls": dict.fromkeys(names, url)}
+    for text in texts:
+        try:
+            text.format(**{**places, **own}, **tables)
+        except (KeyError, IndexError, ValueError, AttributeError):
+            yield f"{text!r} has a placeholder that does not exist"
+    try:
+        health = component.health.format(**{**places, **own}, **tables)
+    except (KeyError, IndexError, ValueError, AttributeError):
+        yield f"its health address {component.health!r} has a placeholder that does not exist"
+    else:
+        if not re.match(r"http://[^/]+/", health):
+            yield f"its health address {component.health!r} is not a URL; has it no path?"
+
+
+def _strings(value: JsonValue) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from _strings(item)
+        case dict():
+            for item in value.values():
+                yield from _strings(item)
+
+
+def _conflicts(components: tuple[Component, ...]) -> Iterator[str]:
+    owners: defaultdict[str, list[str]] = defaultdict(list)
+    names: set[str] = set()
+    for component in components:
+        if component.name in names:
+            yield f'Two installed components have the name "{component.name}".'
+        names.add(component.name)
+        for path in {component.path, *component.more_paths} - {""}:
+            owners[path].append(component.name)
+    for path, those in owners.items():
+        if len(those) > 1:
+            yield f"The components {' and '.join(those)} both want the path {path}."
+    if "/" not in owners:
+        yield "No installed component serves the front page, /."
