@@ -15,3 +15,4 @@ COMPONENT = Component(
     hub_service=HubService(),
     settings=ButlerSettings,
 )
+"""The image service."""

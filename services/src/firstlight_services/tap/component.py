@@ -16,3 +16,4 @@ COMPONENT = Component(
     hub_service=HubService(),
     settings=TapSettings,
 )
+"""The catalog service."""
