@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from inspect import cleandoc
 from itertools import pairwise
 from pathlib import Path
-from textwrap import indent
+from textwrap import indent, shorten
 
 __all__ = ["SOURCES", "Module", "public_modules", "write_pages"]
 
@@ -38,6 +38,25 @@ The public names of every package, from their docstrings. Which of them are stab
 """
 
 
+type Assignment = ast.Assign | ast.AnnAssign | ast.TypeAlias
+
+
+@dataclass(frozen=True)
+class Value:
+    """A public constant or type alias.
+
+    Attributes
+    ----------
+    kind
+        ``data``, or ``type`` for the alias that a ``type`` statement makes.
+    text
+        Its description, or its source where it has none.
+    """
+
+    kind: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Module:
     """One public module.
@@ -53,7 +72,7 @@ class Module:
     described
         Public classes and functions that it defines.
     values
-        Public constants and types that it defines, and their descriptions.
+        Public constants and type aliases that it defines.
     imported
         Public names that it imports, and from where.
     """
@@ -62,7 +81,7 @@ class Module:
     package: str
     docstring: str
     described: tuple[str, ...]
-    values: Mapping[str, str]
+    values: Mapping[str, Value]
     imported: Mapping[str, str]
 
 
@@ -81,9 +100,10 @@ def public_modules(root: Path) -> dict[str, Module]:
 
 def _read(name: str, package: str, tree: ast.Module) -> Module | None:
     assigned = dict(_assignments(tree))
-    if "__all__" not in assigned or assigned["__all__"].value is None:
+    listed = assigned["__all__"].value if "__all__" in assigned else None
+    if listed is None:
         return None
-    public = set(ast.literal_eval(assigned["__all__"].value))
+    public = set(ast.literal_eval(listed))
     defined = (
         node.name
         for node in tree.body
@@ -96,9 +116,9 @@ def _read(name: str, package: str, tree: ast.Module) -> Module | None:
         ast.get_docstring(tree) or "",
         tuple(entry for entry in defined if entry in public),
         {
-            entry: descriptions[node.lineno]
+            entry: _value(node, descriptions.get(node.lineno))
             for entry, node in assigned.items()
-            if entry in public and node.lineno in descriptions
+            if entry in public
         },
         {
             alias.asname or alias.name: node.module
@@ -110,12 +130,27 @@ def _read(name: str, package: str, tree: ast.Module) -> Module | None:
     )
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign]]:
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, Assignment]]:
+    """Yield the names that a module assigns, also those of ``a, b = 1, 2``."""
     for node in tree.body:
-        if isinstance(node, ast.Assign):
-            yield ast.unparse(node.targets[0]), node
-        elif isinstance(node, ast.AnnAssign):
-            yield ast.unparse(node.target), node
+        match node:
+            case ast.Assign():
+                targets = node.targets
+            case ast.AnnAssign(target=target):
+                targets = [target]
+            case ast.TypeAlias(name=target):
+                targets = [target]
+            case _:
+                continue
+        for found in targets:
+            for part in ast.walk(found):
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                    yield part.id, node
+
+
+def _value(node: Assignment, description: str | None) -> Value:
+    kind = "type" if isinstance(node, ast.TypeAlias) else "data"
+    return Value(kind, description or f"``{shorten(ast.unparse(node), 80)}``")
 
 
 def _descriptions(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -156,20 +191,24 @@ def _page(package: str, modules: Mapping[str, Module]) -> str:
 def _contents(module: Module, modules: Mapping[str, Module]) -> list[str]:
     """List the names; those of other public modules are described there and linked to."""
     described = list(module.described)
-    summary = []
+    summary, elsewhere = [], []
     for name, origin in module.imported.items():
         if origin not in modules:
             described.append(name)
         elif name in modules[origin].described:
             summary.append(f"   ~{origin}.{name}")
+        elif name in modules[origin].values:
+            elsewhere.append(f":py:obj:`~{origin}.{name}`")
     summary += [f"   ~{module.name}.{name}" for name in described]
     lines = [f".. py:module:: {module.name}", "", module.docstring, ""]
     if summary:
         # The names are full: autosummary must not look for them in the module.
         lines += [".. currentmodule:: None", "", ".. autosummary::", "", *sorted(summary), ""]
+    if elsewhere:
+        lines += [f"Also {', '.join(sorted(elsewhere))}.", ""]
     # Not by autodoc, which takes an alias such as `tuple[int, ...]` for a class and fails.
-    for name, text in module.values.items():
-        lines += [f".. py:data:: {module.name}.{name}", "", indent(text, "   "), ""]
+    for name, value in module.values.items():
+        lines += [f".. py:{value.kind}:: {module.name}.{name}", "", indent(value.text, "   "), ""]
     for name in described:
         kind = "class" if name.lstrip("_")[0].isupper() else "function"
         lines += [f".. auto{kind}:: {module.name}.{name}", ""]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,51 @@ def test_a_workflow_may_only_read(name: str) -> None:
 
     assert isinstance(content, dict)
     assert content["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("check", ".ci/run check"), ("docs", ".ci/run docs"), ("test", ".ci/run")],
+)
+def test_a_workflow_runs_one_script_of_the_project(name: str, command: str) -> None:
+    steps = list(_steps(read(f"workflows/{name}.yml")))
+    actions = [step["uses"] for step in steps if "uses" in step]
+
+    assert [step["run"] for step in steps if "run" in step] == [command]
+    assert [action for action in actions if str(action).startswith(".")] == []
+
+
+def _steps(workflow: JsonValue) -> Iterator[dict[str, JsonValue]]:
+    """Yield the steps of all jobs."""
+    assert isinstance(workflow, dict)
+    jobs = workflow["jobs"]
+    assert isinstance(jobs, dict)
+    for job in jobs.values():
+        assert isinstance(job, dict)
+        steps = job["steps"]
+        assert isinstance(steps, list)
+        for step in steps:
+            assert isinstance(step, dict)
+            yield step
+
+
+def test_the_script_knows_what_to_run_and_nothing_else() -> None:
+    assert _would_run() == "make test"
+    assert _would_run("check") == "make check"
+    assert _would_run("docs") == "make docs"
+    assert _would_run("up") == ""
+    assert _would_run("check", "docs") == ""
+
+
+def _would_run(*arguments: str) -> str:
+    """Return what `.ci/run` ends with, from a `make` that only says how it was called."""
+    say = 'make() { echo "make $*"; }; exec() { "$@"; exit; }; . .ci/run'
+    done = subprocess.run(
+        ["bash", "-c", say, ".ci/run", *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (0 if done.stdout else 2), done.stderr
+    return done.stdout.strip()

@@ -25,7 +25,7 @@ def test_builds_without_a_warning(docs: Path, tmp_path: Path) -> None:
         assert (tmp_path / "doctrees" / f"{page}.doctree").exists()
 
 
-@pytest.mark.parametrize("name", ["parts.svg", "login-to-lab.svg", "query-to-table.svg"])
+@pytest.mark.parametrize("name", ["components.svg", "login-to-lab.svg", "query-to-table.svg"])
 def test_every_diagram_has_words_for_who_cannot_see_it(docs: Path, name: str) -> None:
     picture = ElementTree.parse(docs / "_static" / name).getroot()
     found = {element.tag.rpartition("}")[2]: element.text for element in picture}

@@ -10,6 +10,7 @@ from firstlight_cli.paths import State
 __all__ = ["MEBIBYTE", "free_bytes", "require_room", "shortage"]
 
 MEBIBYTE = 1024**2
+"""One MiB in bytes."""
 _NEEDED = 200 * MEBIBYTE
 """For sample data, logs and databases."""
 

@@ -7,3 +7,4 @@ from importlib.metadata import version
 __all__ = ["VERSION"]
 
 VERSION = version("firstlight-cli")
+"""The installed version of the command, and of the platform."""

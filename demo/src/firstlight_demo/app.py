@@ -20,6 +20,7 @@ from firstlight_demo.web import AuthorizeHandler, IndexHandler, TokenHandler
 __all__ = ["PREFIX", "make_app", "serve"]
 
 PREFIX = "/demo-github"
+"""The path below which the pretend GitHub is served."""
 
 
 def make_app(callback: str, secret: str) -> Application:

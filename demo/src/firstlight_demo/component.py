@@ -42,3 +42,4 @@ COMPONENT = Component(
     ),
     runs="demo",
 )
+"""The pretend GitHub, and the settings of a demo that use it."""

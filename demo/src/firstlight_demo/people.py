@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 __all__ = ["ORGANIZATION", "People", "Person"]
 
 ORGANIZATION = "first-light"
+"""The only GitHub organization of the demo."""
 
 
 @dataclass(frozen=True)

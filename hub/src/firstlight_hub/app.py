@@ -15,6 +15,7 @@ from firstlight_hub.protocols import Hub
 __all__ = ["FirstLightHub", "StartHook"]
 
 type StartHook = Callable[[Hub], Awaitable[None]]
+"""A function that is awaited once the hub has started."""
 
 
 class FirstLightHub(JupyterHub):

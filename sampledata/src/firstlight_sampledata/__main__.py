@@ -8,6 +8,8 @@ from pathlib import Path
 
 from firstlight_sampledata.stamps import DEFAULT_SEED, Stamps
 
+__all__ = ["main"]
+
 
 def main() -> int:
     """Make the sample data that are missing and return the exit code."""

@@ -21,6 +21,7 @@ __all__ = ["REFERENCE_BAND", "Columns", "measured_tables", "object_ids"]
 
 Array = NDArray[np.float64]
 Columns = dict[str, NDArray[np.generic]]
+"""The columns of a table, by name."""
 
 REFERENCE_BAND = "i"
 """The band in which shapes are measured; fluxes in the other bands are forced."""

@@ -12,8 +12,11 @@ from firstlight_lab.skymap import PatchInfo, SkyMap, TractInfo, tangent_wcs
 __all__ = ["BANDS", "INSTRUMENT", "SKYMAP", "ZERO_POINT", "Band", "Field", "Visit"]
 
 INSTRUMENT = "LSSTCam-imSim"
+"""The Butler's name of the simulated camera."""
 SKYMAP = "DC2"
+"""The Butler's name of the skymap."""
 ZERO_POINT = 27.0
+"""The AB magnitude of a source of one count."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ BANDS = (
     Band("r", "r_sim_1.4", 0.78, 26.6),
     Band("i", "i_sim_1.4", 0.74, 26.2),
 )
+"""The simulated bands, from blue to red."""
 
 
 @dataclass(frozen=True)

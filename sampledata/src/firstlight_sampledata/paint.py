@@ -182,6 +182,7 @@ SHOWPIECES: tuple[Showpiece, ...] = (
     Arc((0.70, 0.67), 22.1, 1.62, 14.0, 10.4, 38.0, 22.0),
     Arc((0.70, 0.67), 22.4, 2.31, 18.0, 13.4, 118.0, 24.0, 0.22),
 )
+"""The galaxies and arcs that are painted one by one."""
 
 
 def brightness(number: int, dx: Array, dy: Array) -> dict[str, Array]:

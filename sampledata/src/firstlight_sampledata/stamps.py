@@ -14,6 +14,7 @@ from firstlight_lab import __version__
 __all__ = ["DEFAULT_SEED", "PRODUCTS", "Stamps", "replacing"]
 
 DEFAULT_SEED = 3828
+"""The seed of the sample data that a platform is installed with."""
 
 PRODUCTS = ("butler", "catalog", "preview.png")
 """The products, as paths relative to the output folder."""

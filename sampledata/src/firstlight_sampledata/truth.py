@@ -14,6 +14,7 @@ from firstlight_sampledata.paint import SHOWPIECES, brightness
 __all__ = ["GALAXY", "STAR", "Sky", "make_sky"]
 
 GALAXY, STAR = 1, 2
+"""The kinds of sources."""
 
 Array = NDArray[np.float64]
 

@@ -23,6 +23,7 @@ PROXY = Component(
     secrets={"CONFIGPROXY_AUTH_TOKEN": "proxy_token"},
     runs="always",
 )
+"""The only public address, which routes each path to its component."""
 
 HUB = Component(
     name="hub",
@@ -39,3 +40,4 @@ HUB = Component(
     secret_files=("cookie_secret", "service_operator"),
     runs="always",
 )
+"""JupyterHub, which logs people in and starts labs."""

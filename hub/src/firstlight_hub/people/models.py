@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+__all__ = ["FIRST_UID", "LOCAL", "Link", "NameTakenError", "Person"]
+
 FIRST_UID = 100_000
 """Lower numbers are the machine's own accounts; see `Person.uid`."""
 

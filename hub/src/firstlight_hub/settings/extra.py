@@ -11,6 +11,7 @@ from traitlets.config import Config
 __all__ = ["FOLDER", "extra_files", "run_extra_files"]
 
 FOLDER = "jupyterhub_config.d"
+"""The folder next to `platform.yaml` with additional JupyterHub configuration."""
 
 
 def extra_files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 __all__ = ["CONTROLLERS", "Hierarchy", "find_hierarchy", "members", "remove"]
 
 CONTROLLERS = ("memory", "cpu", "pids")
+"""The controllers that limit a lab."""
 _PERIOD = 100_000
 """The period of a CPU quota in microseconds; the kernel's default."""
 

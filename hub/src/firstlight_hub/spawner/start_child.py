@@ -25,6 +25,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
+__all__ = ["main"]
+
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 32, 4096, 8192, 16384, 1 << 18
 _KEPT = {

@@ -7,6 +7,7 @@ from pathlib import Path
 __all__ = ["__version__", "config_dir"]
 
 __version__ = "0.1.0"
+"""The version of this distribution, the same for all."""
 
 
 def config_dir() -> Path:

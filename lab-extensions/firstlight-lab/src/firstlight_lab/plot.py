@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["GALAXY_COLOUR", "STAR_COLOUR", "plot_shape", "plot_sky"]
 
 STAR_COLOUR = "#ffb000"
+"""Amber; see `GALAXY_COLOUR`."""
 GALAXY_COLOUR = "#5ec8ff"
 """Amber and sky blue: distinguishable with any colour vision, and visible on black and white."""
 

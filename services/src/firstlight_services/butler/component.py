@@ -15,3 +15,4 @@ COMPONENT = Component(
     hub_service=HubService(allows="use the images"),
     settings=ButlerSettings,
 )
+"""The image service."""

@@ -27,3 +27,4 @@ COMPONENT = Component(
     # The landing page is always there; the settings decide on the catalog pages.
     runs="always",
 )
+"""The landing page and the catalog pages."""

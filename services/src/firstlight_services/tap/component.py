@@ -16,3 +16,4 @@ COMPONENT = Component(
     hub_service=HubService(allows="use the catalogs"),
     settings=TapSettings,
 )
+"""The catalog service."""

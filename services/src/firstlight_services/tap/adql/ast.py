@@ -175,6 +175,7 @@ Expression = (
     | Case
     | Function
 )
+"""Whatever has a value, or is true or false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,7 @@ class Join:
 
 
 TableExpression = Table | SubqueryTable | Join
+"""Whatever may be listed in FROM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ class Select:
 
 
 Node = Expression | Star | Item | TableExpression | Ordering | Select | Name | Position
+"""Any node of the syntax tree."""
 
 type Part = Node | tuple[Part, ...] | str | float | None
 """Whatever a field of the syntax tree may hold."""

@@ -80,6 +80,7 @@ AGGREGATES: Mapping[str, Function] = MappingProxyType(
         "MAX": Function("v", 1, None),
     }
 )
+"""The set functions of ADQL 2.1, by name."""
 
 LOWERED_FUNCTIONS = frozenset(
     {*FUNCTIONS, *AGGREGATES, "LEAST", "SIGN"} - {"MOD", "SCISQL_NANOJANSKYTOABMAG"}

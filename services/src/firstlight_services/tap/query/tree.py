@@ -277,6 +277,7 @@ class JoinSource:
 
 
 Source = TableSource | QuerySource | JoinSource
+"""Whatever rows come from: a table, a subquery or a join."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ TYPES: Mapping[Type, str] = {
     Type.CHAR: "VARCHAR",
     Type.UNICODE: "VARCHAR",
 }
+"""DuckDB's name of each type."""
 
 
 def identifier(name: str) -> str:
