@@ -21,7 +21,7 @@ from typing import TypedDict
 
 from firstlight_common.secrets import read_secret
 
-__all__ = ["main"]
+__all__ = ["common_variables", "main"]
 
 _COMMON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
 _COMMON_PREFIXES = ("FIRSTLIGHT_", "LD_LIBRARY_", "OPENBLAS_", "OMP_", "PYTHON", "SSL_CERT_")
@@ -52,11 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     # `firstlight up` blocked signals while it started this.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _COMMON or name.startswith(_COMMON_PREFIXES)
-    }
+    clean = common_variables()
     run = options.state_dir / "run"
     components: list[_Component] = json.loads((run / "runtime.json").read_text())["components"]
     if options.component == "supervisor":
@@ -71,6 +67,15 @@ def main(arguments: list[str] | None = None) -> None:
         for variable, name in component["secrets"].items()
     }
     os.execvpe(component["command"][0], component["command"], variables)  # noqa: S606
+
+
+def common_variables() -> dict[str, str]:
+    """Return the variables of the operator's environment that every program of ours gets."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _COMMON or name.startswith(_COMMON_PREFIXES)
+    }
 
 
 def _passed_on(names: Iterable[str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 
+from firstlight_cli._run import common_variables
 from firstlight_cli.errors import OperatorError
 from firstlight_common.runtime import Runtime, sample_folder
 
@@ -36,7 +37,8 @@ def prepare(runtime: Runtime) -> None:
 def _run(failure: str, command: tuple[str, ...]) -> None:
     """Run a program to its end; its progress lines go to the terminal."""
     # A session of its own: Ctrl-C is for this process, which then lets the program clean up.
-    with subprocess.Popen(command, start_new_session=True) as running:
+    # Like a component, it gets nothing else of the operator's environment.
+    with subprocess.Popen(command, start_new_session=True, env=common_variables()) as running:
         try:
             code = running.wait()
         except BaseException:
@@ -45,5 +47,5 @@ def _run(failure: str, command: tuple[str, ...]) -> None:
     if code:
         raise OperatorError(
             f"{failure} (exit code {code}); see above.",
-            "Free some disk space if that is the cause, then run the command again.",
+            "Fix what it says, or free some disk space, then run the command again.",
         )

@@ -35,6 +35,8 @@ def test_a_login_leads_to_pages_of_the_portal(inside: str) -> None:
         "/\\evil.example/portal/",
         "/portal/\\..\\..\\evil",
         "/portal/../nb/hub/logout",
+        "/portal/%2e%2e/nb/hub/logout",
+        "http://[x",
         "/nb/hub/logout",
         "javascript:alert(1)//portal/",
         "/portal/app\r\nSet-Cookie: x=y",

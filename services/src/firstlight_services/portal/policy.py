@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from firstlight_common.runtime import DataSet
 from firstlight_services.portal.models import Column, Cone, ConeForm, Table
@@ -46,8 +46,11 @@ def safe_next(value: str, default: str) -> str:
     """
     if re.search(r"[\\\x00-\x20\x7f]", value):
         return default
-    parts = urlsplit(value)
-    inside = parts.path.startswith("/portal/") and ".." not in parts.path.split("/")
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # such as http://[x
+        return default
+    inside = parts.path.startswith("/portal/") and ".." not in unquote(parts.path).split("/")
     return value if inside and not parts.scheme and not parts.netloc else default
 
 
