@@ -19,7 +19,7 @@ from firstlight_hub.components import ComponentError, discover
 from firstlight_hub.settings import Settings, SettingsError, load_settings
 from firstlight_hub.settings.datasets import resolve_datasets
 
-__all__ = ["describe", "main"]
+__all__ = ["describe", "main", "sample_felis"]
 
 _SAMPLE_SCHEMAS = "lsst.sdm.schemas"
 _SAMPLE_FELIS = Path("archive") / "dp01_dc2.yaml"
@@ -58,7 +58,7 @@ def describe(
         if enabled and component.overlay is not None:
             under |= component.overlay.under
             over |= component.overlay.over
-    datasets = resolve_datasets(settings.datasets, state_dir, _sample_felis())
+    datasets = resolve_datasets(settings.datasets, state_dir, sample_felis())
     return {
         "settings": dumped,
         "components": described,
@@ -107,7 +107,7 @@ def _described(component: Component, *, enabled: bool) -> dict[str, JsonValue]:
     }
 
 
-def _sample_felis() -> Path | None:
+def sample_felis() -> Path | None:
     """Return the Felis file of Data Preview 0.1; the package is there with the catalog service."""
     package = find_spec(_SAMPLE_SCHEMAS)
     folders = package.submodule_search_locations if package else None
