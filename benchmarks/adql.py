@@ -22,12 +22,13 @@ from typing import Protocol
 from benchmarks.measure import Comparison, interleave, seconds
 from benchmarks.queries import QUERIES
 from benchmarks.session import Session
+from firstlight_hub.describe import sample_felis
 from firstlight_services.tap.adql import parse
 from firstlight_services.tap.engines.duckdb.emit import emit
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.models import Catalog
 from firstlight_services.tap.policy import Limits
-from firstlight_services.tap.schema import TAP_SCHEMA, packaged_felis, read_felis
+from firstlight_services.tap.schema import TAP_SCHEMA, read_felis
 from firstlight_services.tap.service import plan
 
 __all__ = ["run"]
@@ -44,8 +45,11 @@ def run(session: Session) -> list[Comparison]:
     """Compare parsing and planning of the queries that both sides can read."""
     translator = _translator()
     rounds = session.rounds(10)
+    felis = sample_felis()
+    if felis is None:
+        raise RuntimeError("the package lsst-sdm-schemas is not installed")
     with session.steps("adql: reading each query once", len(QUERIES)) as step:
-        catalog = Catalog((read_felis(packaged_felis()), TAP_SCHEMA))
+        catalog = Catalog((read_felis(felis), TAP_SCHEMA))
         ours, peers = [], []
         for text in QUERIES:
             ours += [text] * _reads(lambda query: plan(query, None, catalog, _LIMITS, emit), text)

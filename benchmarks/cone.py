@@ -34,11 +34,11 @@ import pyarrow.parquet as pq
 from benchmarks.measure import Comparison, interleave, seconds
 from benchmarks.session import Session
 from firstlight_common.runtime import DataSet
+from firstlight_hub.describe import sample_felis
 from firstlight_services.tap.engines.duckdb import DuckDBEngine, tap_schema_file
 from firstlight_services.tap.engines.duckdb.load import load
 from firstlight_services.tap.policy import Limits
 from firstlight_services.tap.query.cone import bounds
-from firstlight_services.tap.schema import packaged_felis
 from firstlight_services.tap.service import plan
 
 __all__ = ["run"]
@@ -157,9 +157,9 @@ def _prepared(session: Session, rows: int) -> tuple[_Sides, list[tuple[float, fl
         dataset = DataSet(
             label="dp01",
             title="DP0.1",
-            felis=packaged_felis(),
+            felis=sample_felis(),
             catalog=folder,
-            store=folder / "dp01.duckdb",
+            store=folder / "dp01",
         )
         load([dataset], tap_schema_file(folder))
         step()

@@ -106,7 +106,7 @@ def test_the_sample_is_the_default_data_set() -> None:
     assert sample.sample
     assert sample.repository == Path("/srv/fl/data/sample/butler")
     assert sample.catalog == Path("/srv/fl/data/sample/catalog")
-    assert sample.store == Path("/srv/fl/data/catalog/dp01.duckdb")
+    assert sample.store == Path("/srv/fl/data/catalog/dp01")
     assert sample.felis is not None
     assert sample.felis.is_file()
     assert sample.collections == ("2.2i/runs/DP0.1",)
@@ -125,7 +125,7 @@ datasets:
 """
     images, tables = runtime_of(yaml).datasets
     assert (images.title, images.store, images.repository) == ("images", None, Path("/data/images"))
-    assert tables.store == Path("/srv/fl/data/catalog/tables.duckdb")
+    assert tables.store == Path("/srv/fl/data/catalog/tables")
     assert tables.position is not None
     assert tables.position.ra == 10
 

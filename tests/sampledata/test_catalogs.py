@@ -3,16 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from firstlight_hub.describe import sample_felis
 from firstlight_sampledata.catalogs import Columns
 from firstlight_sampledata.match import healpix_cell
 from firstlight_sampledata.simulate import Simulation
-from firstlight_services.tap.schema import packaged_felis, read_felis
+from firstlight_services.tap.schema import read_felis
 
 Tables = dict[str, Columns]
 
 
 def test_columns_are_those_of_the_observatorys_schema(tables: Tables) -> None:
-    schema = read_felis(packaged_felis())
+    felis = sample_felis()
+    assert felis is not None
+    schema = read_felis(felis)
     known = {table.name: {column.name for column in table.columns} for table in schema.tables}
 
     for name, columns in tables.items():

@@ -47,7 +47,7 @@ class DataSet(_Part):
     catalog
         The folder with its tables, ``<table>.parquet`` each.
     store
-        Where the catalog service keeps them: the query engine's own file.
+        Where the catalog service keeps them: a path to which the query engine adds its ending.
     repository
         The folder of its Butler repository; none: it has no images.
     collections

@@ -21,7 +21,7 @@ from firstlight_hub.components import ComponentError, discover
 from firstlight_hub.settings import Settings, SettingsError, load_settings
 from firstlight_hub.settings.datasets import resolve_datasets
 
-__all__ = ["describe", "main"]
+__all__ = ["describe", "main", "sample_felis"]
 
 _SAMPLE_SCHEMAS = "lsst.sdm.schemas"
 _SAMPLE_FELIS = Path("archive") / "dp01_dc2.yaml"
@@ -61,7 +61,7 @@ def describe(
         if runs and component.overlay is not None:
             under = merge(under, component.overlay.under)
             over = merge(over, component.overlay.over)
-    datasets = resolve_datasets(settings.datasets, state_dir, _sample_felis())
+    datasets = resolve_datasets(settings.datasets, state_dir, sample_felis())
     return {
         "settings": dumped,
         "components": described,
@@ -118,7 +118,7 @@ def _page(component: Component) -> JsonValue:
     }
 
 
-def _sample_felis() -> Path | None:
+def sample_felis() -> Path | None:
     """Return the Felis file of Data Preview 0.1; the package is there with the catalog service."""
     try:
         package = find_spec(_SAMPLE_SCHEMAS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ import pytest
 from tornado.httpclient import HTTPResponse
 
 from firstlight_common.runtime import DataSet
+from firstlight_hub.describe import sample_felis
 from firstlight_services.tap.app import make_app
 from firstlight_services.tap.component import COMPONENT
 from firstlight_services.tap.engines import Engine
@@ -25,7 +27,6 @@ from firstlight_services.tap.engines.duckdb import DuckDBEngine, tap_schema_file
 from firstlight_services.tap.engines.duckdb.load import load
 from firstlight_services.tap.models import Catalog
 from firstlight_services.tap.policy import Limits
-from firstlight_services.tap.schema import packaged_felis
 from firstlight_services.tap.service import QueryService, plan
 from firstlight_services.tap.settings import TapSettings
 from firstlight_services.web import ServiceApplication, ServiceContext
@@ -108,10 +109,24 @@ def dp01(state: Path, parquet: Path | None = None) -> DataSet:
     return DataSet(
         label="dp01",
         title="DP0.1",
-        felis=packaged_felis() if parquet else Path("only-the-loader-reads-it.yaml"),
+        felis=sample_felis() if parquet else Path("only-the-loader-reads-it.yaml"),
         catalog=parquet,
-        store=tap_schema_file(state).with_name("dp01.duckdb"),
+        store=tap_schema_file(state).with_name("dp01"),
     )
+
+
+def write_runtime(state: Path, *datasets: DataSet) -> None:
+    """Write what ``firstlight up`` tells the loader."""
+    runtime = {
+        "state_dir": str(state),
+        "public_url": "http://127.0.0.1:8000",
+        "labs_python": "/usr/bin/python3",
+        "tutorials_dir": str(state),
+        "version": "0",
+        "datasets": [one.model_dump(mode="json") for one in datasets],
+    }
+    (state / "run").mkdir(exist_ok=True)
+    (state / "run" / "runtime.json").write_text(json.dumps(runtime))
 
 
 def copied(state: Path, to: Path) -> Path:
@@ -192,9 +207,11 @@ def settings() -> dict[str, Any]:
     return {}
 
 
-def tap_context(state: Path, hub: FakeHub, settings: dict[str, Any]) -> ServiceContext[TapSettings]:
-    """Return the context of a service with the data set."""
-    datasets = [dp01(state)]
+def tap_context(
+    state: Path, hub: FakeHub, settings: dict[str, Any], *more: DataSet
+) -> ServiceContext[TapSettings]:
+    """Return the context of a service with the data set, and perhaps more."""
+    datasets = [dp01(state), *more]
     return make_context(state, COMPONENT, TapSettings, hub, settings=settings, datasets=datasets)
 
 

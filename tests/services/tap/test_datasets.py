@@ -15,10 +15,10 @@ import pytest
 from firstlight_common.runtime import DataSet
 from firstlight_services.tap import vosi
 from firstlight_services.tap.engines.duckdb import DuckDBEngine, tap_schema_file
-from firstlight_services.tap.engines.duckdb.load import LoadError, load
+from firstlight_services.tap.engines.duckdb.load import Loaded, load, main
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.web import ServiceError
-from tests.services.tap.conftest import ask, copied, dp01, engine_of, rows_of
+from tests.services.tap.conftest import ask, copied, dp01, engine_of, rows_of, write_runtime
 
 FELIS = """
 name: dp02_test
@@ -46,7 +46,7 @@ def dp02(state: Path, **changed: object) -> DataSet:
         "title": "DP0.2",
         "felis": state / "dp02.yaml",
         "catalog": state / "parquet2",
-        "store": tap_schema_file(state).with_name("dp02.duckdb"),
+        "store": tap_schema_file(state).with_name("dp02"),
     }
     return DataSet.model_validate(known | changed)
 
@@ -69,7 +69,7 @@ def datasets(site: Path, parquet: Path) -> tuple[DataSet, DataSet]:
 
 @pytest.fixture
 def engine(site: Path, datasets: tuple[DataSet, DataSet]) -> Iterator[DuckDBEngine]:
-    assert load(datasets, tap_schema_file(site)) == ("dp02.duckdb", "tap_schema.duckdb")
+    assert load(datasets, tap_schema_file(site)).written == ("dp02.duckdb", "tap_schema.duckdb")
     engine = engine_of(site, *datasets)
     yield engine
     engine.close()
@@ -116,10 +116,10 @@ def test_no_database_can_be_written(engine: DuckDBEngine) -> None:
 def test_only_the_data_set_that_changed_is_written(
     engine: DuckDBEngine, site: Path, datasets: tuple[DataSet, DataSet]
 ) -> None:
-    assert load(datasets, tap_schema_file(site)) == ()
+    assert load(datasets, tap_schema_file(site)) == Loaded(())
     before = engine.describe()
     (site / "dp02.yaml").write_text(FELIS.replace("name: extra", "name: more"))
-    assert load(datasets, tap_schema_file(site)) == ("dp02.duckdb", "tap_schema.duckdb")
+    assert load(datasets, tap_schema_file(site)).written == ("dp02.duckdb", "tap_schema.duckdb")
     after = engine.describe()
     assert after.table("dp02_test.more") is not None
     assert after.table("dp02_test.extra") is None
@@ -129,7 +129,7 @@ def test_only_the_data_set_that_changed_is_written(
 def test_a_data_set_that_is_removed_is_listed_no_more(
     engine: DuckDBEngine, site: Path, datasets: tuple[DataSet, DataSet]
 ) -> None:
-    assert load(datasets[1:], tap_schema_file(site)) == ("tap_schema.duckdb",)
+    assert load(datasets[1:], tap_schema_file(site)).written == ("tap_schema.duckdb",)
     schemas = [one.name for one in engine.describe().schemas]
     assert schemas == ["dp02_test", "tap_schema"]
 
@@ -159,41 +159,97 @@ def test_a_database_that_the_loader_did_not_list_is_left_out(
     assert [one.name for one in engine.describe().schemas] == ["dp01_dc2_catalogs", "tap_schema"]
 
 
+KEPT = "; queries get what was loaded earlier until you fix this and start the platform again"
+LOST = "; its catalogs are unavailable until you fix this and start the platform again"
+
+
 def test_a_data_set_that_cannot_be_loaded_is_said_and_leaves_the_others(
-    site: Path, datasets: tuple[DataSet, DataSet]
+    site: Path,
+    datasets: tuple[DataSet, DataSet],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     shutil.rmtree(site / "parquet2")
     tap_schema_file(site).with_name("dp01.duckdb").unlink()
-    with pytest.raises(LoadError, match=r"^dp02: there are no Parquet files in \S*parquet2$"):
-        load(datasets, tap_schema_file(site))
+    write_runtime(site, *datasets)
+    assert main(["--state-dir", str(site)]) == 0
+    reason = f"there are no Parquet files in {site / 'parquet2'}"
+    assert capsys.readouterr().err == f"catalog: dp02: {reason}{LOST}.\n"
     engine = engine_of(site, *datasets)
     assert ask("SELECT COUNT(*) FROM object", engine.describe(), engine) == [(600,)]
+    assert engine.missing() == ("dp02",)
+    assert caplog.messages == [f"data set dp02 is unavailable: {reason}"]
     engine.close()
 
 
 def test_what_was_loaded_before_stays_if_it_cannot_be_loaded_again(
-    engine: DuckDBEngine, site: Path, datasets: tuple[DataSet, DataSet]
+    engine: DuckDBEngine,
+    site: Path,
+    datasets: tuple[DataSet, DataSet],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     (site / "dp02.yaml").unlink()
-    with pytest.raises(LoadError, match=r"^dp02: .*dp02\.yaml"):
-        load(datasets, tap_schema_file(site))
+    loaded = load(datasets, tap_schema_file(site))
+    assert loaded.written == ("tap_schema.duckdb",)
+    (failure,) = loaded.failures
+    assert failure.startswith("dp02: ")
+    assert failure.endswith(f"dp02.yaml'{KEPT}")
     assert engine.describe().table("dp02_test.extra") is not None
+    assert engine.missing() == ()
+    (warning,) = caplog.messages
+    assert warning.startswith("data set dp02 is served as loaded earlier: ")
+    # The failure is over, and with it the warning.
+    (site / "dp02.yaml").write_text(FELIS)
+    assert load(datasets, tap_schema_file(site)) == Loaded(("tap_schema.duckdb",))
+    caplog.clear()
+    engine.describe()
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("felis", "said"),
+    [
+        ("{", "cannot be read: while parsing"),
+        ("", "is not a Felis schema: TypeError: "),
+        ("description: nameless", "is not a Felis schema: KeyError: 'name'"),
+        ("name: only", "is not a Felis schema: tables: Field required"),
+        (FELIS.replace("datatype: int,", "datatype: timestamp,"), "the unknown type timestamp"),
+    ],
+)
+def test_a_felis_file_that_is_wrong_is_named(
+    site: Path, datasets: tuple[DataSet, DataSet], felis: str, said: str
+) -> None:
+    (site / "dp02.yaml").write_text(felis)
+    (failure,) = load(datasets, tap_schema_file(site)).failures
+    assert failure.startswith(f"dp02: {site / 'dp02.yaml'} ")
+    assert said in failure
+    assert failure.endswith(LOST)
+
+
+def test_a_data_set_that_was_never_loaded_is_logged(
+    site: Path, datasets: tuple[DataSet, DataSet], caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_of(site, *datasets)
+    assert engine.missing() == ("dp02",)
+    assert caplog.messages == ["data set dp02 is unavailable: it has not been loaded"]
+    engine.close()
 
 
 def test_two_data_sets_cannot_have_the_same_schema(site: Path, parquet: Path) -> None:
-    store = tap_schema_file(site).with_name("dp03.duckdb")
+    store = tap_schema_file(site).with_name("dp03")
     same = (dp02(site), dp01(site, parquet), dp02(site, label="dp03", store=store))
-    said = "dp03: the data set dp02 has the schema dp02_test already; each data set needs its own"
-    with pytest.raises(LoadError, match=said):
-        load(same, tap_schema_file(site))
-    assert not store.exists()
+    assert load(same, tap_schema_file(site)).failures == (
+        "dp03: the schema dp02_test already belongs to the data set dp02; each data set needs its "
+        f"own{LOST}",
+    )
+    assert not store.with_name("dp03.duckdb").exists()
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"store": "dp01.duckdb"}, r"dp02: the data set dp01 has the file \S*dp01.duckdb already"),
-        ({"store": "tap_schema.duckdb"}, "dp02: the service itself has the file"),
+        ({"store": "dp01"}, "/dp01.duckdb already belongs to the data set dp01"),
+        ({"store": "tap_schema"}, "/tap_schema.duckdb already belongs to the service itself"),
         ({"catalog": None}, "dp02: it has a schema, but no folder with Parquet files"),
     ],
 )
@@ -202,16 +258,17 @@ def test_settings_that_do_not_fit_are_said(
 ) -> None:
     if changed.get("store"):
         changed = {"store": str(tap_schema_file(site).with_name(changed["store"] or ""))}
-    with pytest.raises(LoadError, match=said):
-        load((dp01(site, parquet), dp02(site, **changed)), tap_schema_file(site))
+    (failure,) = load((dp01(site, parquet), dp02(site, **changed)), tap_schema_file(site)).failures
+    assert failure.startswith("dp02: ")
+    assert said in failure
 
 
 def test_a_schema_cannot_be_called_tap_schema(site: Path, parquet: Path) -> None:
     (site / "dp02.yaml").write_text(FELIS.replace("name: dp02_test", "name: TAP_Schema"))
-    with pytest.raises(LoadError, match="the service itself has the schema TAP_Schema"):
-        load((dp01(site, parquet), dp02(site)), tap_schema_file(site))
+    (failure,) = load((dp01(site, parquet), dp02(site)), tap_schema_file(site)).failures
+    assert "the schema TAP_Schema already belongs to the service itself" in failure
 
 
 def test_a_data_set_without_catalogs_is_none_of_ours(site: Path, parquet: Path) -> None:
     images = DataSet(label="images", title="Images", repository=site)
-    assert load((images, dp01(site, parquet)), tap_schema_file(site)) == ()
+    assert load((images, dp01(site, parquet)), tap_schema_file(site)) == Loaded(())

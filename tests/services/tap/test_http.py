@@ -18,7 +18,7 @@ from firstlight_common.errors import error_votable
 from firstlight_services.tap.app import make_app
 from firstlight_services.web.auth import Person, TokenChecker
 from firstlight_services.web.testing import FakeHub, fetch, serving
-from tests.services.tap.conftest import SCOPES, Tap, status_of, tap_context
+from tests.services.tap.conftest import SCOPES, Tap, copied, dp01, status_of, tap_context
 
 CONE = """SELECT TOP 100 objectId, ra, dec, mag_i, clean FROM dp01_dc2_catalogs.object
 WHERE CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.2)) = 1 AND mag_i < 24"""
@@ -268,6 +268,22 @@ async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
             for answer in (await tap.query("select 1"), await tap.get("tables")):
                 assert answer.code == 503
                 assert "not loaded" in status_of(answer.body)[1]
+        app.service.close()
+        app.checker.close()
+
+
+async def test_a_missing_data_set_is_noted_and_leaves_the_others(
+    state: Path, tmp_path: Path
+) -> None:
+    lost = dp01(state).model_copy(update={"label": "lost", "store": tmp_path / "lost"})
+    async with FakeHub().running() as hub:
+        hub.add_token("vera-token", "vera", scopes=SCOPES)
+        app = make_app(tap_context(copied(state, tmp_path), hub, {}, lost))
+        async with serving(app) as url:
+            tap = Tap(url, hub, app)
+            body = (await tap.get("availability")).body
+            assert b"<available>true</available><note>Unavailable data sets: lost.</note>" in body
+            assert (await tap.query("select top 1 ra from object")).code == 200
         app.service.close()
         app.checker.close()
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
@@ -14,34 +13,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from firstlight_common.runtime import DataSet
+from firstlight_hub.describe import sample_felis
 from firstlight_services.tap.engines.duckdb import tap_schema_file
 from firstlight_services.tap.engines.duckdb.load import LoadError, load, main
 from firstlight_services.tap.models import Catalog, Schema, Type
-from firstlight_services.tap.schema import packaged_felis, read_felis
-from tests.services.tap.conftest import copied, dp01
+from firstlight_services.tap.schema import read_felis
+from tests.services.tap.conftest import copied, dp01, write_runtime
+
+BOTH = ("dp01.duckdb", "tap_schema.duckdb")
 
 
 @pytest.fixture
 def site(parquet: Path, state: Path, tmp_path: Path) -> Path:
-    """A state directory whose database is older than its Parquet files: its schema is known."""
+    """A state directory whose database is of other Parquet files: its schema is known."""
     shutil.copytree(parquet, tmp_path / "parquet")
     copied(state, tmp_path)
-    os.utime(store_of(tmp_path), (1, 1))
     write_runtime(tmp_path, dp01(tmp_path, tmp_path / "parquet"))
     return tmp_path
-
-
-def write_runtime(state: Path, *datasets: DataSet) -> None:
-    runtime = {
-        "state_dir": str(state),
-        "public_url": "http://127.0.0.1:8000",
-        "labs_python": "/usr/bin/python3",
-        "tutorials_dir": str(state),
-        "version": "0",
-        "datasets": [one.model_dump(mode="json") for one in datasets],
-    }
-    (state / "run").mkdir(exist_ok=True)
-    (state / "run" / "runtime.json").write_text(json.dumps(runtime))
 
 
 def store_of(state: Path) -> Path:
@@ -49,7 +37,7 @@ def store_of(state: Path) -> Path:
 
 
 def load_site(state: Path) -> tuple[str, ...]:
-    return load([dp01(state, state / "parquet")], tap_schema_file(state))
+    return load([dp01(state, state / "parquet")], tap_schema_file(state)).written
 
 
 def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
@@ -60,7 +48,9 @@ def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 def test_the_catalog_is_the_observatorys_schema(catalog: Catalog) -> None:
     schema = catalog.schemas[0]
-    assert schema == read_felis(packaged_felis(), "dp01")
+    felis = sample_felis()
+    assert felis is not None
+    assert schema == read_felis(felis, "dp01")
     assert [table.name for table in schema.tables] == [
         "object", "truth_match", "position", "reference", "forced_photometry",
     ]  # fmt: skip
@@ -117,14 +107,65 @@ def test_only_their_owner_can_read_the_files(state: Path) -> None:
 
 
 def test_only_what_is_out_of_date_is_written(site: Path) -> None:
-    # The schema is as before, and so is what TAP_SCHEMA says of it.
-    assert load_site(site) == ("dp01.duckdb",)
+    assert load_site(site) == BOTH
     assert load_site(site) == ()
     tap_schema_file(site).unlink()
     assert load_site(site) == ("tap_schema.duckdb",)
     store_of(site).write_text("no database")
     assert load_site(site) == ("dp01.duckdb",)
     assert [one.name for one in tap_schema_file(site).parent.glob(".*")] == []
+
+
+def count(state: Path, table: str) -> object:
+    ((found,),) = ask(store_of(state), f"SELECT count(*) FROM dp01_dc2_catalogs.{table}")
+    return found
+
+
+def make_older(folder: Path) -> None:
+    """Make all files older than any database."""
+    for file in folder.glob("*.parquet"):
+        os.utime(file, (1, 1))
+
+
+def test_another_folder_is_noticed_even_if_its_files_are_older(site: Path) -> None:
+    load_site(site)
+    other = site / "other"
+    shutil.copytree(site / "parquet", other)
+    table = pq.read_table(other / "object.parquet")
+    pq.write_table(table.slice(0, 7), other / "object.parquet")
+    make_older(other)
+    assert load([dp01(site, other)], tap_schema_file(site)).written == BOTH
+    assert count(site, "object") == 7
+
+
+def test_a_file_that_an_older_one_replaced_is_noticed(site: Path) -> None:
+    load_site(site)
+    table = pq.read_table(site / "parquet" / "object.parquet")
+    pq.write_table(table.slice(0, 7), site / "parquet" / "object.parquet")
+    make_older(site / "parquet")
+    assert load_site(site) == BOTH
+    assert count(site, "object") == 7
+    assert load_site(site) == ()
+
+
+def test_a_file_of_the_same_size_is_noticed_by_its_time(site: Path) -> None:
+    load_site(site)
+    make_older(site / "parquet")
+    assert load_site(site) == BOTH
+
+
+def test_a_file_that_is_deleted_is_noticed(site: Path) -> None:
+    load_site(site)
+    assert count(site, "truth_match") == 200
+    (site / "parquet" / "truth_match.parquet").unlink()
+    assert load_site(site) == BOTH
+    assert count(site, "truth_match") == 0
+
+
+def test_a_link_to_the_same_folder_is_no_change(site: Path) -> None:
+    load_site(site)
+    (site / "link").symlink_to(site / "parquet")
+    assert load([dp01(site, site / "link")], tap_schema_file(site)).written == ()
 
 
 def replace_column(folder: Path, name: str, values: pa.Array) -> None:
@@ -149,16 +190,35 @@ def test_a_file_that_does_not_fit_is_named(
 ) -> None:
     before = store_of(site).read_bytes()
     replace_column(site / "parquet", name, values)
-    assert main(["--state-dir", str(site)]) == 1
+    # What an earlier run loaded can still be served.
+    assert main(["--state-dir", str(site)]) == 0
     error = capsys.readouterr().err
     assert error.startswith("catalog: dp01: object.parquet: ")
     assert said in error
+    assert error.endswith(
+        "; queries get what was loaded earlier until you fix this and start the platform again.\n"
+    )
     assert error.count("\n") == 1
     assert store_of(site).read_bytes() == before
     assert [one.name for one in store_of(site).parent.glob(".*")] == []
 
 
+def test_the_program_fails_if_no_catalog_can_be_served(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_of(site).unlink()
+    shutil.rmtree(site / "parquet")
+    assert main(["--state-dir", str(site)]) == 1
+    assert capsys.readouterr().err == (
+        f"catalog: dp01: there are no Parquet files in {site / 'parquet'}; its catalogs are "
+        "unavailable until you fix this and start the platform again.\n"
+    )
+    write_runtime(site, DataSet(label="images", title="Images", repository=site))
+    assert main(["--state-dir", str(site)]) == 0
+
+
 def test_other_files_are_named(site: Path) -> None:
+    store_of(site).unlink()
     folder = site / "parquet"
     (folder / "object.parquet").write_text("no parquet")
     with pytest.raises(LoadError, match=r"dp01: object\.parquet cannot be read"):

@@ -133,7 +133,7 @@ def _resolve(settings: DataSetSettings, state_dir: Path, sample_felis: Path | No
         title=settings.title or settings.label,
         felis=felis,
         catalog=sample / "catalog" if settings.sample else settings.catalog,
-        store=state_dir / "data" / "catalog" / f"{settings.label}.duckdb" if felis else None,
+        store=state_dir / "data" / "catalog" / settings.label if felis else None,
         repository=sample / "butler" if settings.sample else settings.repository,
         collections=settings.collections,
         position=Position(ra=settings.position.ra, dec=settings.position.dec)

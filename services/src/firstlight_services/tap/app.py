@@ -1,4 +1,7 @@
-"""The entry point of the catalog service: its routes, and what they work with."""
+"""The entry point of the catalog service: its routes, and what they work with.
+
+Only this module and `firstlight_services.tap.prepare` name the engine; so far there is one.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,6 @@ def make_app(context: web.ServiceContext[TapSettings]) -> web.ServiceApplication
 
 
 def _engine(context: web.ServiceContext[TapSettings]) -> Engine:
-    """Make the engine that ``services.tap.engine`` names; so far there is one."""
     settings = context.settings
     return DuckDBEngine(
         context.runtime.datasets,

@@ -193,9 +193,9 @@ class AvailabilityHandler(DocumentHandler):
     requires_login: ClassVar[bool] = False
 
     async def get(self) -> None:
-        """Return whether the service is available, and why not."""
-        reason = await self.service.unavailable_because()
-        self.write_xml(vosi.availability(available=not reason, note=reason))
+        """Return whether the service is available, and what is not."""
+        available, note = await self.service.availability()
+        self.write_xml(vosi.availability(available=available, note=note))
 
 
 class TapNotFoundHandler(TapHandler):

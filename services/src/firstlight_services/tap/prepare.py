@@ -1,6 +1,6 @@
 """``python -m firstlight_services.tap.prepare``: load the catalogs before the service starts.
 
-The composition root of that program: it names the engine, of which there is one so far.
+The composition root of that program: like `firstlight_services.tap.app`, it names the engine.
 """
 
 from __future__ import annotations

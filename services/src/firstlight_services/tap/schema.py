@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from firstlight_services.tap.models import Catalog, Column, Schema, Table, Type
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from felis.datamodel import Column as FelisColumn
     from felis.datamodel import Table as FelisTable
 
-__all__ = ["TAP_SCHEMA", "Row", "packaged_felis", "read_felis", "tap_schema_rows"]
+__all__ = ["TAP_SCHEMA", "Row", "read_felis", "tap_schema_rows"]
 
 Row = tuple[str | int | None, ...]
 """The cells of one row."""
@@ -33,11 +34,6 @@ _FELIS_TYPES = {
 }
 
 
-def packaged_felis() -> Path:
-    """Return the DP0.1 schema file of the package ``lsst-sdm-schemas``."""
-    return Path(str(files("lsst.sdm.schemas"))) / "archive" / "dp01_dc2.yaml"
-
-
 def read_felis(path: Path, dataset: str = "") -> Schema:
     """Read a Felis file.
 
@@ -51,18 +47,36 @@ def read_felis(path: Path, dataset: str = "") -> Schema:
     Raises
     ------
     ValueError
-        If it is not a Felis file, or has a type that the service does not know.
+        If it is not a Felis file, or has a type that the service does not know; names the file.
     """
     # Importing it takes seconds (sqlalchemy, astropy), and only the loader needs it.
     import yaml
     from felis.datamodel import Schema as FelisSchema
 
-    # Felis itself uses the YAML reader written in Python, which is six times slower.
-    raw = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-    felis = FelisSchema.model_validate(raw, context={"id_generation": True})
-    tables = [_table(felis.name, table, dataset) for table in felis.tables]
+    try:
+        # Felis itself uses the YAML reader written in Python, which is six times slower.
+        raw = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        felis = FelisSchema.model_validate(raw, context={"id_generation": True})
+        tables = [_table(felis.name, table, dataset) for table in felis.tables]
+    except ValidationError as error:
+        raise ValueError(f"{path} is not a Felis schema: {_first_problem(error)}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        # Felis looks into the file before it checks whether it has the shape of a schema.
+        words = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} is not a Felis schema: {words}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        words = " ".join(str(error).split())
+        raise ValueError(f"{path} cannot be read: {words}") from error
     tables.sort(key=lambda table: table.index)
     return Schema(felis.name, felis.description or "", tuple(tables))
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Return what is wrong, and where in the file."""
+    problem = error.errors(include_url=False)[0]
+    where = ".".join(map(str, problem["loc"]))
+    words = " ".join(problem["msg"].split())
+    return f"{where}: {words}" if where else words
 
 
 def _table(schema: str, felis: FelisTable, dataset: str) -> Table:

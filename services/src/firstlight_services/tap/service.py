@@ -175,13 +175,13 @@ class QueryService:
             self._document = (catalog, vosi.tables(catalog))
         return self._document[1]
 
-    async def unavailable_because(self) -> str:
-        """Return why queries cannot be run now; an empty string if they can."""
+    async def availability(self) -> tuple[bool, str]:
+        """Return whether queries can be run now, and a note for people, which may be empty."""
         try:
-            await self._run(self._engine.describe)
+            missing = await self._run(self._engine.missing)
         except ServiceError as error:
-            return error.message
-        return ""
+            return False, error.message
+        return True, f"Unavailable data sets: {', '.join(missing)}." if missing else ""
 
     def too_slow(self) -> ServiceError:
         """Return the error for a query that took too long."""
@@ -197,7 +197,7 @@ class QueryService:
     async def warm_up(self) -> None:
         """Build the parser and open the databases before the first query."""
         await self._run(parse, "SELECT 1")
-        await self.unavailable_because()
+        await self.availability()
 
     def close(self) -> None:
         """Stop the running queries, wait for the threads to end and close the engine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,6 @@ class TapSettings(Section):
     """Catalogs through the Table Access Protocol."""
 
     enabled: bool = Field(True, description="Whether the service runs.")
-    engine: Literal["duckdb"] = Field("duckdb", description="What executes the queries.")
     default_rows: int = Field(
         100_000,
         description="Rows in an answer when the query sets no limit. Unset: no more than "

@@ -59,6 +59,15 @@ class Engine(Protocol):
             UNAVAILABLE if the catalogs are not loaded.
         """
 
+    def missing(self) -> tuple[str, ...]:
+        """Return the labels of data sets whose tables cannot be queried now.
+
+        Raises
+        ------
+        ServiceError
+            UNAVAILABLE if the catalogs are not loaded.
+        """
+
     def emit(self, query: tree.Query, limit: int) -> str:
         """Write a query in the engine's language.
 

@@ -13,7 +13,6 @@ __all__ = [
     "FUNCTIONS",
     "GEOMETRY",
     "INSTEAD",
-    "LOWERED_FUNCTIONS",
     "Function",
     "known_names",
 ]
@@ -81,11 +80,6 @@ AGGREGATES: Mapping[str, Function] = MappingProxyType(
     }
 )
 """The set functions of ADQL 2.1, by name."""
-
-LOWERED_FUNCTIONS = frozenset(
-    {*FUNCTIONS, *AGGREGATES, "LEAST", "SIGN"} - {"MOD", "SCISQL_NANOJANSKYTOABMAG"}
-)
-"""The functions that are left in a lowered query: those that an engine has to know."""
 
 GEOMETRY = frozenset({"POINT", "CIRCLE", "CONTAINS", "INTERSECTS", "DISTANCE"})
 """The geometry of ADQL 2.1, section 4.2, that is supported."""

@@ -8,45 +8,67 @@ complete, and only those that are out of date are written.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import duckdb
 
 from firstlight_common.runtime import DataSet, load_runtime
+from firstlight_services.tap.engines.duckdb.errors import first_line
+from firstlight_services.tap.engines.duckdb.files import (
+    database_file,
+    parquet_files,
+    replacing,
+    source_of,
+    tap_schema_file,
+)
 from firstlight_services.tap.engines.duckdb.metadata import (
+    Failure,
     Metadata,
+    read_failures,
+    read_file,
     read_metadata,
+    write_failures,
     write_metadata,
 )
-from firstlight_services.tap.engines.duckdb.parquet import LoadError, first_line, write_table
+from firstlight_services.tap.engines.duckdb.parquet import LoadError, write_schema
 from firstlight_services.tap.engines.duckdb.spelling import (
     TAP_SCHEMA_DATABASE,
     database_name,
-    identifier,
     string,
     table_name,
 )
-from firstlight_services.tap.engines.duckdb.store import tap_schema_file
 from firstlight_services.tap.models import Catalog, Schema
 from firstlight_services.tap.schema import TAP_SCHEMA, Row, read_felis, tap_schema_rows
 
-__all__ = ["LoadError", "load", "main"]
+__all__ = ["LoadError", "Loaded", "load", "main"]
 
 _QUIET_SECONDS = 2.0
 
 _Say = Callable[[str], None]
 
 
-def load(
-    datasets: Sequence[DataSet], tap_schema: Path, *, say: _Say = lambda _: None
-) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one run of the loader did.
+
+    Attributes
+    ----------
+    written
+        The names of the files that were written.
+    failures
+        A line for each data set that could not be loaded; a sentence without its full stop.
+    """
+
+    written: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+
+def load(datasets: Sequence[DataSet], tap_schema: Path, *, say: _Say = lambda _: None) -> Loaded:
     """Write the databases that are out of date.
 
     Parameters
@@ -60,23 +82,24 @@ def load(
 
     Returns
     -------
-    tuple of str
-        The names of the files that were written.
+    Loaded
+        What was written, and what could not be loaded. Such a data set leaves the others available,
+        and of itself what an earlier run loaded.
 
     Raises
     ------
     LoadError
-        If a data set cannot be loaded. The others are loaded all the same, and of this one what an
-        earlier run loaded stays.
+        If no data set can be served, although there are some with catalogs.
     """
     site = _Site(tap_schema, say)
     for dataset in datasets:
         if dataset.felis is not None and dataset.store is not None:
-            site.add(dataset, dataset.felis, dataset.store)
+            site.add(dataset, dataset.felis, database_file(dataset.store))
     site.describe()
-    if site.problems:
-        raise LoadError("; ".join(site.problems))
-    return tuple(site.written)
+    failures = tuple(map(site.told, site.failures))
+    if failures and not site.loaded:
+        raise LoadError("\n".join(failures))
+    return Loaded(tuple(site.written), failures)
 
 
 class _Site:
@@ -84,18 +107,20 @@ class _Site:
 
     Attributes
     ----------
-    problems
-        Why data sets could not be loaded.
+    failures
+        The data sets that could not be loaded.
+    loaded
+        The data sets that can be served: now, or earlier, and not replaced.
     written
         The names of the files that were written.
     """
 
     def __init__(self, tap_schema: Path, say: _Say) -> None:
-        self.problems: list[str] = []
+        self.failures: list[Failure] = []
+        self.loaded: list[Metadata] = []
         self.written: list[str] = []
         self._tap_schema = tap_schema
         self._say = say
-        self._loaded: list[Metadata] = []
         # By the names of schemas and the paths of files.
         self._owners = dict.fromkeys(("tap_schema", str(tap_schema)), "the service itself")
 
@@ -105,25 +130,33 @@ class _Site:
         try:
             self._claim(dataset, str(store), f"the file {store}")
             before = _loaded_before(store, dataset)
-            self._loaded.append(self._load(dataset, felis, store, before))
+            self.loaded.append(self._load(dataset, felis, store, before))
         except (LoadError, duckdb.Error, OSError, ValueError) as error:
-            self.problems.append(f"{dataset.label}: {first_line(error)}")
+            self.failures.append(Failure(dataset.label, first_line(error)))
             if before is not None and self._has_schema(dataset, before):
-                self._loaded.append(before)
+                self.loaded.append(before)
+
+    def told(self, failure: Failure) -> str:
+        """Return the line for the operator about a data set that could not be loaded."""
+        kept = any(one.dataset == failure.dataset for one in self.loaded)
+        now = "queries get what was loaded earlier" if kept else "its catalogs are unavailable"
+        then = "until you fix this and start the platform again"
+        return f"{failure.dataset}: {failure.reason}; {now} {then}"
 
     def describe(self) -> None:
-        """Write the service's own database, unless it lists these data sets already."""
-        if _read(self._tap_schema, TAP_SCHEMA_DATABASE) == self._loaded:
+        """Write the service's own database, unless it says the same already."""
+        if _read_site(self._tap_schema) == (self.loaded, self.failures):
             return
-        schemas = (Schema.from_json(one.schema) for one in self._loaded)
+        schemas = (Schema.from_json(one.schema) for one in self.loaded)
         catalog = Catalog((*schemas, TAP_SCHEMA))
-        with _replacing(self._tap_schema, TAP_SCHEMA_DATABASE) as database:
+        with replacing(self._tap_schema, TAP_SCHEMA_DATABASE) as database:
             self._say("writing tap_schema")
-            _write_schema(database, TAP_SCHEMA, {})
+            write_schema(database, TAP_SCHEMA, {}, lambda _: None)
             for name, rows in tap_schema_rows(catalog):
                 table = next(one for one in TAP_SCHEMA.tables if one.name == name)
                 _insert(database, table_name(table), rows)
-            write_metadata(database, TAP_SCHEMA_DATABASE, self._loaded)
+            write_metadata(database, TAP_SCHEMA_DATABASE, self.loaded)
+            write_failures(database, TAP_SCHEMA_DATABASE, self.failures)
         self.written.append(self._tap_schema.name)
 
     def _load(
@@ -131,7 +164,9 @@ class _Site:
     ) -> Metadata:
         if dataset.catalog is None:
             raise LoadError("it has a schema, but no folder with Parquet files")
-        files = sorted(dataset.catalog.glob("*.parquet"))
+        # Before they are read: a file that is replaced meanwhile is noticed by the next run.
+        source = source_of(dataset.catalog)
+        files = parquet_files(dataset.catalog)
         if not files:
             raise LoadError(f"there are no Parquet files in {dataset.catalog}")
         digest = sha256(felis.read_bytes()).hexdigest()
@@ -142,7 +177,7 @@ class _Site:
             self._say("reading the schema")
             schema, before = read_felis(felis, dataset.label), None
         self._claim(dataset, schema.name.lower(), f"the schema {schema.name}")
-        if before is not None and store.stat().st_mtime > max(one.stat().st_mtime for one in files):
+        if before is not None and before.source == source:
             self._say(f"{store.name} is up to date")
             return before
         known = {table.name: table for table in schema.tables}
@@ -151,11 +186,11 @@ class _Site:
                 raise LoadError(
                     f"{file.name} is not a table of {schema.name}, which has {', '.join(known)}"
                 )
-        metadata = Metadata(dataset.label, digest, schema.to_json())
+        metadata = Metadata(dataset.label, digest, source, schema.to_json())
         name = database_name(dataset.label)
-        with _replacing(store, name) as database:
+        with replacing(store, name) as database:
             self._say(f"writing {schema.name}")
-            _write_schema(database, schema, {file.stem: file for file in files}, self._say)
+            write_schema(database, schema, {file.stem: file for file in files}, self._say)
             write_metadata(database, name, [metadata])
         self.written.append(store.name)
         return metadata
@@ -179,63 +214,18 @@ class _Site:
 
 def _loaded_before(store: Path, dataset: DataSet) -> Metadata | None:
     """Return what an earlier run left in a data set's database."""
-    found = _read(store, database_name(dataset.label))
+    name = database_name(dataset.label)
+    found = read_file(store, name, read_metadata)
     return found[0] if found and found[0].dataset == dataset.label else None
 
 
-def _read(path: Path, name: str) -> list[Metadata] | None:
-    """Return what a database says about itself; None if it is missing or not of this loader."""
-    if not path.exists():
-        return None
-    try:
-        with duckdb.connect() as database:
-            attached = f"ATTACH {string(str(path))} AS {identifier(name)} (READ_ONLY)"
-            database.execute(attached)
-            return read_metadata(database, name)
-    except duckdb.Error:
-        return None
-
-
-@contextmanager
-def _replacing(out: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection to a new database of this name, which becomes the file in the end."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    spilled = temporary.with_name(f"{temporary.name}.tmp")
-    try:
-        with duckdb.connect() as database:
-            # The service runs as the same user; nobody else has to read it.
-            previous = os.umask(0o077)
-            try:
-                database.execute(f"ATTACH {string(str(temporary))} AS {identifier(name)}")
-            finally:
-                os.umask(previous)
-            database.execute(f"SET temp_directory = {string(str(spilled))}")
-            # Parquet's statistics omit NaN, from which DuckDB concludes that nothing is NaN.
-            database.execute("SET disabled_optimizers = 'statistics_propagation'")
-            database.execute("BEGIN")
-            yield database
-            database.execute("COMMIT")
-            database.execute(f"CHECKPOINT {identifier(name)}")
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
-        temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
-        shutil.rmtree(spilled, ignore_errors=True)
-
-
-def _write_schema(
-    database: duckdb.DuckDBPyConnection,
-    schema: Schema,
-    files: Mapping[str, Path],
-    say: _Say = lambda _: None,
-) -> None:
-    """Write the tables of a schema; those without a file are empty."""
-    for table in schema.tables:
-        name = f"{identifier(database_name(table.dataset))}.{identifier(schema.name)}"
-        database.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
-        say(f"writing {table.full_name}")
-        write_table(database, table, files.get(table.name))
+def _read_site(tap_schema: Path) -> tuple[list[Metadata], list[Failure]] | None:
+    """Return what the service's own database says about the data sets."""
+    return read_file(
+        tap_schema,
+        TAP_SCHEMA_DATABASE,
+        lambda database, name: (read_metadata(database, name), read_failures(database, name)),
+    )
 
 
 def _insert(database: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
@@ -263,14 +253,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"catalog: {line}\n")
 
     try:
-        load(load_runtime(state_dir).datasets, tap_schema_file(state_dir), say=say)
+        datasets = load_runtime(state_dir).datasets
+        failures, code = load(datasets, tap_schema_file(state_dir), say=say).failures, 0
     except KeyboardInterrupt:
         sys.stderr.write("catalog: interrupted; the next start will load it.\n")
         return 130
-    except (LoadError, ValueError, OSError, duckdb.Error) as error:
-        sys.stderr.write(f"catalog: {first_line(error)}.\n")
-        return 1
-    return 0
+    except LoadError as error:
+        failures, code = tuple(str(error).splitlines()), 1
+    except (ValueError, OSError, duckdb.Error) as error:
+        failures, code = (first_line(error),), 1
+    sys.stderr.writelines(f"catalog: {failure}.\n" for failure in failures)
+    return code
 
 
 if __name__ == "__main__":

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import duckdb
 
-from firstlight_services.tap.engines.duckdb.spelling import TYPES, identifier, string, table_name
-from firstlight_services.tap.models import Column, Table, Type
+from firstlight_services.tap.engines.duckdb.errors import first_line
+from firstlight_services.tap.engines.duckdb.spelling import (
+    TYPES,
+    database_name,
+    identifier,
+    string,
+    table_name,
+)
+from firstlight_services.tap.models import Column, Schema, Table, Type
 
-__all__ = ["LoadError", "first_line", "write_table"]
+__all__ = ["LoadError", "write_schema"]
 
 _STRIPE = 0.1
 """Degrees: rows are sorted by stripes of declination and, in each, by right ascension."""
@@ -27,26 +35,45 @@ _ALLOWED = {
 
 
 class LoadError(Exception):
-    """A data set that cannot be loaded; the text is a sentence without its full stop."""
+    """A data set that cannot be loaded; the text is a sentence without its full stop.
+
+    If no data set can be served, the text has one such line for each.
+    """
 
 
-def write_table(database: duckdb.DuckDBPyConnection, table: Table, file: Path | None) -> None:
-    """Write a table.
+def write_schema(
+    database: duckdb.DuckDBPyConnection,
+    schema: Schema,
+    files: Mapping[str, Path],
+    say: Callable[[str], None],
+) -> None:
+    """Write the tables of a schema.
 
     Parameters
     ----------
     database
         A connection with the data set's database attached.
-    table
-        The table; columns that the file does not have are NULL.
-    file
-        Its Parquet file; the table is empty if there is none.
+    schema
+        The schema.
+    files
+        The Parquet files, by the names of tables; a table without one is empty.
+    say
+        Called with each step.
 
     Raises
     ------
     LoadError
-        If the file does not fit the table.
+        If a file does not fit its table.
     """
+    for table in schema.tables:
+        name = f"{identifier(database_name(table.dataset))}.{identifier(schema.name)}"
+        database.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+        say(f"writing {table.full_name}")
+        _write_table(database, table, files.get(table.name))
+
+
+def _write_table(database: duckdb.DuckDBPyConnection, table: Table, file: Path | None) -> None:
+    """Write a table; columns that the file does not have are NULL."""
     name = table_name(table)
     if file is None:
         columns = ", ".join(f"{identifier(c.name)} {TYPES[c.type]}" for c in table.columns)
@@ -66,11 +93,6 @@ def write_table(database: duckdb.DuckDBPyConnection, table: Table, file: Path | 
         database.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM {source}{order}")  # noqa: S608
     except duckdb.Error as error:
         raise LoadError(f"{file.name} cannot be loaded: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text."""
-    return str(error).partition("\n")[0]
 
 
 def _check(

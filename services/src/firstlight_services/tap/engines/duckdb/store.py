@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,54 +13,34 @@ import pyarrow as pa
 
 from firstlight_common.runtime import DataSet
 from firstlight_services.tap.engines.duckdb.emit import emit
-from firstlight_services.tap.engines.duckdb.metadata import Metadata, read_metadata
+from firstlight_services.tap.engines.duckdb.errors import explained, first_line
+from firstlight_services.tap.engines.duckdb.files import database_file
+from firstlight_services.tap.engines.duckdb.metadata import (
+    Failure,
+    Metadata,
+    read_failures,
+    read_metadata,
+)
 from firstlight_services.tap.engines.duckdb.spelling import (
     TAP_SCHEMA_DATABASE,
     database_name,
     identifier,
     string,
 )
-from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.models import Catalog, Schema
 from firstlight_services.tap.query import tree
 from firstlight_services.tap.schema import TAP_SCHEMA
 from firstlight_services.web.errors import Kind, ServiceError
 
-__all__ = ["DuckDBCursor", "DuckDBEngine", "tap_schema_file"]
+__all__ = ["DuckDBCursor", "DuckDBEngine"]
 
 _log = logging.getLogger(__name__)
 
 _CELLS = 400_000
 _VECTOR = 2048
 
-_REFUSALS = {
-    "Out of Memory Error": (
-        "too_much_memory",
-        "The query needs more memory than a query may use.",
-        "Ask for fewer columns or a smaller region, or leave out ORDER BY.",
-    ),
-    "Out of Range Error": ("out_of_range", "A number in the query's result is too large.", ""),
-    "Conversion Error": ("out_of_range", "A value in the query does not fit its type.", ""),
-    "Invalid Input Error": (
-        "bad_value",
-        "The query cannot be run with the values it meets.",
-        "For example, a subquery used as a value may return only one row.",
-    ),
-    "Parser Error: Maximum tree depth": (
-        "too_deep",
-        "The expressions of this query are nested too deeply.",
-        "",
-    ),
-}
-"""Errors caused by the query, by the beginning of DuckDB's message, which is shown to nobody."""
-
 _File = tuple[int, int]
 """What tells a file from one that replaced it."""
-
-
-def tap_schema_file(state_dir: Path) -> Path:
-    """Return the path of the service's own database, with TAP_SCHEMA and the list of data sets."""
-    return state_dir / "data" / "catalog" / f"{TAP_SCHEMA_DATABASE}.duckdb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +49,7 @@ class _Open:
 
     database: duckdb.DuckDBPyConnection
     catalog: Catalog
+    missing: tuple[str, ...]
     files: tuple[_File | None, ...]
 
 
@@ -80,7 +61,7 @@ class DuckDBEngine:
     datasets
         The site's data sets; those with a schema and a store have tables.
     tap_schema
-        The service's own database, at `tap_schema_file`.
+        The service's own database, at `files.tap_schema_file`.
     threads, memory
         What all queries together may use; memory in bytes.
 
@@ -92,7 +73,9 @@ class DuckDBEngine:
     def __init__(
         self, datasets: Sequence[DataSet], tap_schema: Path, *, threads: int, memory: int
     ) -> None:
-        self._stores = {one.label: one.store for one in datasets if one.felis and one.store}
+        self._stores = {
+            one.label: database_file(one.store) for one in datasets if one.felis and one.store
+        }
         self._tap_schema = tap_schema
         self._settings = (
             f"threads = {threads:d}",
@@ -120,6 +103,17 @@ class DuckDBEngine:
         """
         with self._lock:
             return self._current().catalog
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the labels of data sets whose tables are not available now.
+
+        Raises
+        ------
+        ServiceError
+            UNAVAILABLE if no data set is loaded.
+        """
+        with self._lock:
+            return self._current().missing
 
     def emit(self, query: tree.Query, limit: int) -> str:
         """Return a query as SQL; see `firstlight_services.tap.engines.Engine.emit`."""
@@ -176,18 +170,35 @@ class DuckDBEngine:
         try:
             database = duckdb.connect(str(self._tap_schema), read_only=True)
             known = read_metadata(database, TAP_SCHEMA_DATABASE)
-            schemas = [Schema.from_json(one.schema) for one in known if self._attach(database, one)]
-            if self._stores and not schemas:
+            loaded = [one for one in known if self._attach(database, one)]
+            attached = {one.dataset for one in loaded}
+            self._warn(read_failures(database, TAP_SCHEMA_DATABASE), known, attached)
+            missing = tuple(label for label in self._stores if label not in attached)
+            if self._stores and not loaded:
                 raise _not_loaded()
             # After attaching, which some of the settings forbid.
             for setting in self._settings:
                 database.execute(f"SET GLOBAL {setting}")
-            return _Open(database, Catalog((*schemas, TAP_SCHEMA)), files)
+            schemas = (Schema.from_json(one.schema) for one in loaded)
+            return _Open(database, Catalog((*schemas, TAP_SCHEMA)), missing, files)
         except (duckdb.Error, ValueError, ServiceError) as error:
             if database is not None:
                 database.close()
-            _log.warning("cannot open %s: %s", self._tap_schema, _first_line(error))
+            _log.warning("cannot open %s: %s", self._tap_schema, first_line(error))
             raise _not_loaded() from error
+
+    def _warn(
+        self, failures: Sequence[Failure], known: Sequence[Metadata], attached: Set[str]
+    ) -> None:
+        """Log which data sets the loader could not load; `_attach` logs what it cannot attach."""
+        failed = {one.dataset: one.reason for one in failures}
+        listed = {one.dataset for one in known}
+        for label in self._stores:
+            if label in failed and label in attached:
+                _log.warning("data set %s is served as loaded earlier: %s", label, failed[label])
+            elif label in failed or label not in listed:
+                reason = failed.get(label, "it has not been loaded")
+                _log.warning("data set %s is unavailable: %s", label, reason)
 
     def _attach(self, database: duckdb.DuckDBPyConnection, known: Metadata) -> bool:
         """Attach a data set's database; return whether it is what the loader listed."""
@@ -199,7 +210,7 @@ class DuckDBEngine:
             database.execute(f"ATTACH {string(str(store))} AS {identifier(name)} (READ_ONLY)")
             found = read_metadata(database, name)
         except duckdb.Error as error:
-            _log.warning("data set %s is unavailable: %s", known.dataset, _first_line(error))
+            _log.warning("data set %s is unavailable: %s", known.dataset, first_line(error))
             return False
         if found != [known]:
             _log.warning("data set %s is unavailable: %s is outdated", known.dataset, store)
@@ -223,7 +234,7 @@ class DuckDBCursor:
         try:
             self._reader = self._connection.sql(statement).to_arrow_reader(rows)
         except duckdb.Error as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
     def next(self) -> pa.RecordBatch | None:
         """Return the next rows, or None after the last.
@@ -240,7 +251,7 @@ class DuckDBCursor:
         except StopIteration:
             return None
         except (duckdb.Error, OSError, pa.ArrowException) as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
     def interrupt(self) -> None:
         """Stop what is running; may be called from any thread."""
@@ -262,19 +273,6 @@ def _identity(path: Path) -> _File | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def _explained(error: Exception) -> Exception:
-    """Return our error for DuckDB's; one not caused by the query stays as it is, for the log."""
-    message = str(error)
-    for beginning, (code, sentence, hint) in _REFUSALS.items():
-        if message.startswith(beginning):
-            return QueryError(code, sentence, hint=hint)
-    return error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _not_loaded() -> ServiceError:
