@@ -200,3 +200,16 @@ def test_any_words_are_planned_or_refused(catalog: Catalog, words: list[str]) ->
             plan(query, None, catalog, LIMITS, emit)
         except QueryError:
             continue
+
+
+@pytest.mark.parametrize("depth", [12, 40])
+def test_distances_of_distances_are_refused_before_they_grow(catalog: Catalog, depth: int) -> None:
+    inner = "DISTANCE(POINT('ICRS', 1, " * depth + "dec" + "), POINT('ICRS', 1, 1))" * depth
+    # What is written doubles with each level: without a limit, this would not end.
+    assert refusal(f"select {inner} from object", catalog).code == "too_deep"
+
+
+def test_a_distance_of_a_distance_is_fine(catalog: Catalog) -> None:
+    inner = "DISTANCE(POINT('ICRS', 1, dec), POINT('ICRS', 1, 1))"
+    text = f"select DISTANCE(POINT('ICRS', 1, {inner}), POINT('ICRS', 1, 1)) from object"
+    assert plan(text, None, catalog, LIMITS, emit).statement

@@ -55,6 +55,8 @@ FUNCTIONS: Mapping[str, str] = {
 
 # DuckDB expands NULLIF to CASE, its argument twice; a ladder of them would double each time.
 _MOST_GUARDS = 8
+# Characters. DuckDB needs seconds and gigabytes for much longer ones, whatever its memory limit.
+_LONGEST_EXPRESSION = 50_000
 
 
 def emit(query: tree.Query, limit: int | None = None) -> str:
@@ -170,7 +172,15 @@ class _Emitter:
 
     @_write.register
     def _(self, value: tree.Arithmetic) -> str:
-        return f"({self._write(value.left)} {value.operator} {self._write(value.right)})"
+        written = f"({self._write(value.left)} {value.operator} {self._write(value.right)})"
+        # A distance has its declinations twice, so distances of distances double at each level.
+        if len(written) > _LONGEST_EXPRESSION:
+            raise QueryError(
+                "too_deep",
+                "An expression of this query is too long.",
+                hint="Leave out distances of distances, or write a shorter sum.",
+            )
+        return written
 
     @_write.register
     def _(self, value: tree.Divide) -> str:

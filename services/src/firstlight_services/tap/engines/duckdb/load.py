@@ -84,7 +84,7 @@ def load(datasets: Sequence[DataSet], tap_schema: Path, *, say: _Say = lambda _:
     -------
     Loaded
         What was written, and what could not be loaded. Such a data set leaves the others available,
-        and of itself what an earlier run loaded.
+        and of its own what an earlier run loaded.
 
     Raises
     ------
