@@ -123,6 +123,7 @@ def write_runtime(state: Path, *datasets: DataSet) -> None:
         "labs_python": "/usr/bin/python3",
         "tutorials_dir": str(state),
         "version": "0",
+        "components": [],
         "datasets": [one.model_dump(mode="json") for one in datasets],
     }
     (state / "run").mkdir(exist_ok=True)
