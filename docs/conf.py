@@ -25,6 +25,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "First Light"
 html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 nitpicky = True
 # Types of other projects, and names in numpydoc's sections, lead nowhere; links between pages
 # (`myst`, `doc`, `ref`) have to be right.

@@ -11,7 +11,8 @@ esac
 cd "$(dirname "$0")/.."
 stamps=.tools/stamps
 running=.tools/running
-mkdir -p "$stamps" "$running"
+started=.tools/started
+mkdir -p "$stamps" "$running" "$started"
 
 terminal=; green=; red=; dim=; off=
 if [ -t 1 ]; then terminal=yes; fi
@@ -33,6 +34,11 @@ rm -f "$running"/*
 step() {
   name=$1; product=$2; stamp=$3; shift 3
   [ -e "$product" ] && [ "$(cat "$stamps/$name" 2>/dev/null || true)" = "$stamp" ] && return 0
+  # What was interrupted may be half there: it is not continued, but made again from nothing.
+  interrupted=
+  [ ! -e "$started/$name" ] || interrupted=yes
+  rm -f "$stamps/$name"
+  : >"$started/$name"
   began=$(date +%s)
   log=.tools/$name.log
   : >"$log"
@@ -41,6 +47,7 @@ step() {
   if "$@" >"$log" 2>&1; then
     rm -f "$running/$name"
     printf '%s' "$stamp" >"$stamps/$name"
+    rm -f "$started/$name"
     printf '%s%s✓%s %s %s%ss%s\n' "$clear" "$green" "$off" "$name" "$dim" "$(($(date +%s) - began))" "$off"
   else
     rm -f "$running/$name"
@@ -118,6 +125,7 @@ fi
 # --- the environments, in parallel
 environment() { # FOLDER LOCK PACKAGE…; `set -e` is off in what `if` calls
   folder=$1; lock=$2; shift 2
+  if [ "$interrupted" ]; then rm -rf "$folder"; fi
   "$uv" venv --quiet --allow-existing --python "$python" "$folder" &&
     "$uv" pip sync --python "$folder/bin/python" --require-hashes "$lock" || return
   editable=

@@ -12,11 +12,18 @@ import pytest
 from pydantic import JsonValue
 
 from firstlight_common.components import Component, HubService, Overlay
+from firstlight_common.section import Section
 from firstlight_hub.components import ComponentError, discover
 from firstlight_hub.components.check import check
 from firstlight_hub.describe import describe
 from firstlight_hub.settings import load_settings, parse_settings
 from tests.runtimes import PORTS, runtime_of
+
+
+class Needy(Section):
+    """Settings without a default."""
+
+    key: str
 
 
 def component(name: str, path: str = "", *more: str) -> Component:
@@ -148,6 +155,11 @@ datasets:
         ({"environment": {"A": "{urls[nobody]}"}}, "placeholder that does not exist"),
         ({"path": "", "health": "{url}{path}healthz"}, "is not a URL"),
         ({"settings": dict}, "not a subclass of"),
+        ({"settings": Needy}, "need a valid default for each key"),
+        ({"command": "true"}, "a tuple of strings"),
+        ({"runs": "sometimes"}, "not always, enabled or demo"),
+        ({"path": "/api/tap/odd/"}, "is inside that of tap"),
+        ({"path": "/with space/"}, "must begin and end with a slash"),
     ],
 )
 def test_a_description_that_cannot_be_used_is_refused(

@@ -170,7 +170,8 @@ def _wait(
 def _does_not_start(state: State, name: str) -> OperatorError:
     return OperatorError(
         f"The component {name} does not start. The end of its log:\n" + tail(state, name, 15),
-        f"The whole log: firstlight logs {name} --state-dir {state.root}",
+        f"The whole log: firstlight logs {name} --state-dir {state.root}. To start without it, if "
+        f"it has such a setting: services.{name}.enabled: false.",
     )
 
 

@@ -9,6 +9,7 @@ from traitlets.config import Config
 
 from firstlight_common.runtime import load_runtime
 from firstlight_hub.app import FirstLightHub
+from firstlight_hub.components.builtin import HUB
 from firstlight_hub.configure import configure
 from firstlight_hub.logs import keep_secrets_out
 from firstlight_hub.settings.extra import run_extra_files
@@ -24,7 +25,8 @@ c: Config = get_config()  # type: ignore[name-defined]  # noqa: F821
 _state = Path(os.environ["FIRSTLIGHT_STATE_DIR"])
 _runtime = load_runtime(_state)
 _settings = load_settings_of(_state)
-configure(c, _settings, _runtime, read_secrets(_state))
+_names = {*HUB.secret_files, *(service.token_secret for service in _runtime.services())}
+configure(c, _settings, _runtime, read_secrets(_state, _names))
 keep_secrets_out()
 
 # What this machine can do is found out here, once, and shown to administrators.

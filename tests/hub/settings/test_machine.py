@@ -118,3 +118,23 @@ def test_usage_speaks_of_the_command_that_people_type(
         main(["check", "--confg", "x"])
     assert caught.value.code == 2
     assert "usage: firstlight config" in capsys.readouterr().err
+
+
+def test_files_of_data_sets_are_looked_for(tmp_path: Path) -> None:
+    text = (
+        "datasets:\n  - label: a\n    felis: a.yaml\n    catalog: tables\n    repository: images\n"
+    )
+    found = problems(tmp_path, text)
+    assert [(one.line, one.key) for one in found] == [
+        (3, "datasets[0].felis"),
+        (4, "datasets[0].catalog"),
+        (5, "datasets[0].repository"),
+    ]
+    assert all("does not exist" in one.message for one in found)
+    (tmp_path / "a.yaml").write_text("name: a\n")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "images").mkdir()
+    assert "no Parquet files" in problems(tmp_path, text)[0].message
+    (tmp_path / "tables" / "t.parquet").write_text("x")
+    (tmp_path / "images" / "butler.yaml").write_text("x")
+    assert problems(tmp_path, text) == ()

@@ -65,11 +65,12 @@ def test_a_secret_that_cannot_be_had_is_an_error(tmp_path: Path, name: str) -> N
         read_secret(tmp_path, name)
 
 
-def test_all_secrets_are_read_by_name(tmp_path: Path) -> None:
+def test_secrets_are_read_by_name_and_other_files_ignored(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
-    for name in ("crypt_key", "service_tap"):
+    for name in ("crypt_key", "service_tap", "Not a secret of ours"):
         (tmp_path / "secrets" / name).write_text(f"{name}!\n")
-    assert read_secrets(tmp_path) == {"crypt_key": "crypt_key!", "service_tap": "service_tap!"}
+    names = ("crypt_key", "service_tap")
+    assert read_secrets(tmp_path, names) == {name: f"{name}!" for name in names}
 
 
 def test_the_resolved_settings_are_read_back(tmp_path: Path) -> None:

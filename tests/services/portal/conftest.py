@@ -38,6 +38,7 @@ SKY = Component(name="sky", title="Sky maps", path="/sky/", command=())
 UNTITLED = Component(name="helper", path="/helper/", command=())
 
 SAMPLE = DataSet(
+    sample=True,
     label="dp01",
     title="The sample",
     felis=Path("dp01.yaml"),

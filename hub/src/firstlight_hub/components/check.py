@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import product
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from firstlight_common import paths
 from firstlight_common.components import Component
@@ -48,26 +49,48 @@ def check(components: Iterable[Component]) -> None:
 def _problems(component: Component, known: tuple[Component, ...]) -> Iterator[str]:
     if not _NAME.fullmatch(component.name) or component.name in _RESERVED:
         yield "its name must be lower-case letters, digits and hyphens, and not reserved"
+    if component.runs not in ("always", "enabled", "demo"):
+        yield f"it runs {component.runs!r}, which is not always, enabled or demo"
+    for secret in (*component.secrets.values(), *component.secret_files):
+        if not _SECRET.fullmatch(secret):
+            yield f"{secret!r} cannot be the name of a secret"
+    yield from _path_problems(component)
+    yield from _service_problems(component, known)
+    yield from _settings_problems(component)
+    if component.command and isinstance(component.command, tuple):
+        yield from _placeholder_problems(component, known)
+    else:
+        yield "it has no command, a tuple of strings"
+
+
+def _path_problems(component: Component) -> Iterator[str]:
     for path in (component.path, *component.more_paths):
         if path and not _PATH.fullmatch(path):
             yield f"its path {path!r} must begin and end with a slash"
         elif path.startswith(paths.HUB) and component.name != HUB.name:
             yield f"its path {path} belongs to the hub"
+
+
+def _service_problems(component: Component, known: tuple[Component, ...]) -> Iterator[str]:
     service = component.hub_service
-    if service is not None and not component.path:
+    if service is None:
+        return
+    if not component.path:
         yield "a service of the hub needs a path"
     services = {one.name for one in known if one.hub_service is not None}
-    for name in service.acts_at if service else ():
+    for name in service.acts_at:
         if name not in services:
             yield f"it acts at {name!r}, which is not an installed service"
-    for secret in (*component.secrets.values(), *component.secret_files):
-        if not _SECRET.fullmatch(secret):
-            yield f"{secret!r} cannot be the name of a secret"
+
+
+def _settings_problems(component: Component) -> Iterator[str]:
     if not _is_section(component.settings):
         yield "its settings are not a subclass of firstlight_common.section.Section"
-    if not component.command:
-        yield "it has no command"
-    yield from _placeholder_problems(component, known)
+    elif component.settings is not None:
+        try:
+            component.settings()
+        except ValidationError as error:
+            yield f"its settings need a valid default for each key: {error.errors()[0]['loc']}"
 
 
 def _is_section(settings: object) -> bool:
@@ -131,6 +154,12 @@ def _conflicts(components: tuple[Component, ...]) -> Iterator[str]:
         names.add(component.name)
         for path in {component.path, *component.more_paths} - {""}:
             owners[path].append(component.name)
+    for inner, outer in product(owners, owners):
+        if outer not in {"/", inner} and inner.startswith(outer):
+            yield (
+                f"The path of {owners[inner][0]}, {inner}, is inside that of {owners[outer][0]}, "
+                f"{outer}."
+            )
     for path, those in owners.items():
         if len(those) > 1:
             yield f"The components {' and '.join(those)} both want the path {path}."

@@ -41,9 +41,14 @@ def _load(point: EntryPoint) -> Component:
             f"The component {point.name} of {package} cannot be loaded from {point.value}: "
             f"{type(error).__name__}: {error}. Fix or uninstall {package}."
         ) from error
-    if not isinstance(found, Component) or found.name != point.name:
+    if not isinstance(found, Component):
         raise ComponentError(
-            f"{point.value} of {package} is not the description of a component named "
-            f"{point.name}. Fix or uninstall {package}."
+            f"{point.value} of {package} is not the description of a component. "
+            f"Fix or uninstall {package}."
+        )
+    if found.name != point.name:
+        raise ComponentError(
+            f"The entry point {point.name} of {package} describes a component named {found.name}; "
+            f"both names must be the same. Fix or uninstall {package}."
         )
     return found

@@ -74,7 +74,7 @@ class DataSetSettings(Section):
             )
         if self.sample:
             return self._with_the_samples_defaults()
-        if not (self.catalog or self.repository):
+        if not (self.catalog or self.felis or self.repository):
             raise misfit(
                 f'The data set "{self.label}" has neither catalogs nor images.',
                 "catalog",

@@ -56,6 +56,7 @@ def check_machine(
     yield from _secret(settings, environment)
     yield from _logo(settings)
     yield from _address(settings)
+    yield from _datasets(settings)
     yield from _extra(folder)
 
 
@@ -113,6 +114,42 @@ def _address(settings: Settings) -> Iterator[MachineProblem]:
                 "bind: 127.0.0.1",
                 at="network.bind",
             )
+
+
+def _datasets(settings: Settings) -> Iterator[MachineProblem]:
+    for position, dataset in enumerate(settings.datasets):
+        wanted = {
+            "felis": (dataset.felis, _unreadable),
+            "catalog": (dataset.catalog, _without_tables),
+            "repository": (dataset.repository, _without_butler),
+        }
+        for key, (path, problem_of) in wanted.items():
+            if path is not None and (reason := problem_of(path)):
+                yield MachineProblem(
+                    f"datasets[{position}].{key}",
+                    f'The {key} of the data set "{dataset.label}", {path}, {reason}.',
+                    "Check the path, and that the account that runs the platform can read it.",
+                    at=f"datasets.{position}.{key}",
+                )
+
+
+def _without_tables(folder: Path) -> str:
+    """Return why a folder cannot be a catalog; an empty string if it can."""
+    try:
+        found = any(path.suffix == ".parquet" for path in folder.iterdir())
+    except FileNotFoundError:
+        return "does not exist"
+    except NotADirectoryError:
+        return "is not a folder"
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or type(error).__name__).lower()}"
+    return "" if found else "has no Parquet files, `<table>.parquet` for each table"
+
+
+def _without_butler(folder: Path) -> str:
+    """Return why a folder cannot be a Butler repository; an empty string if it can."""
+    reason = _unreadable(folder / "butler.yaml")
+    return f"is not a Butler repository: its butler.yaml {reason}" if reason else ""
 
 
 def _extra(folder: Path) -> Iterator[MachineProblem]:

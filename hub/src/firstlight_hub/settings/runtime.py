@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from firstlight_common.secrets import read_secret
@@ -17,7 +18,6 @@ def load_settings_of(state_dir: Path) -> Settings:
     return settings_model().model_validate_json(text)
 
 
-def read_secrets(state_dir: Path) -> dict[str, str]:
-    """Return all secrets of this run, by name."""
-    paths = sorted((state_dir / "secrets").iterdir())
-    return {path.name: read_secret(state_dir, path.name) for path in paths if path.is_file()}
+def read_secrets(state_dir: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return secrets of this run, by name."""
+    return {name: read_secret(state_dir, name) for name in names}

@@ -41,7 +41,8 @@ class LandingHandler(PageHandler):
         self.render_page(
             LandingPage(
                 state=await self.service.board.state(),
-                picture=picture.is_file(),
+                picture=any(one.sample for one in self.context.runtime.datasets)
+                and picture.is_file(),
                 provider=self.context.shared.identity.provider,
             )
         )
