@@ -24,7 +24,7 @@ PAGES = {
     "landing": ("nobody", "/", "Test Observatory"),
     "login": ("nobody", "/nb/hub/login", "Log in"),
     "logged-out": ("nobody", "/nb/hub/logout", "Log in"),
-    "pretend-github": ("nobody", "/nb/hub/oauth_login", "Log in as whom"),
+    "pretend-github": ("nobody", "/nb/hub/oauth_login", "Who do you want to log in as"),
     "no-such-address": ("nobody", "/nothing/here", "There is nothing here"),
     "home": ("mira-member", "/nb/hub/home", "Hello"),
     "sizes": ("theo-teammate", "/nb/hub/spawn", "Start your lab"),
