@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from firstlight_cli.components import Description, Places, fill
+from firstlight_cli.components import Description, Programs, describe_places, fill
 from firstlight_common.runtime import Runtime
 from firstlight_hub.components import discover
 from firstlight_hub.describe import describe
@@ -29,21 +29,14 @@ def runtime_of(
     described = Description.model_validate(
         describe(discover(), parse_settings(yaml), state_dir, demo=demo)
     )
-    urls = {name: f"http://127.0.0.1:{number}" for name, number in PORTS.items()}
-    front = described.front
-    places = Places(
+    places = describe_places(
+        described,
+        state_dir,
+        Programs("/opt/platform/bin/python", "/usr/bin/node", "/opt/proxy"),
         ports=PORTS,
-        urls=urls,
-        public_url=public_url,
-        public_port=port,
-        entrance=f"http://127.0.0.1:{port}",
-        front=urls[front.name],
-        front_path=front.path,
         bind=bind,
-        state_dir=str(state_dir),
-        python="/opt/platform/bin/python",
-        node="/usr/bin/node",
-        proxy="/opt/proxy",
+        public_port=port,
+        public_url=public_url,
     )
     return Runtime(
         state_dir=state_dir,

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from firstlight_cli.errors import OperatorError
-from firstlight_cli.paths import Installation, State
+from firstlight_cli.paths import Installation
+from firstlight_common.places import Places
 from firstlight_common.runtime import DataSet, RuntimeComponent
 
-__all__ = ["Description", "Places", "describe_places", "fill", "find_node"]
+__all__ = ["Description", "Programs", "describe_places", "fill", "find_node"]
 
 
 class Template(BaseModel):
@@ -45,51 +47,37 @@ class Description(BaseModel):
 
 
 @dataclass(frozen=True)
-class Places:
-    """What placeholders stand for; see `firstlight_common.components.Component`."""
+class Programs:
+    """The programs that a run starts components with."""
 
-    ports: Mapping[str, int]
-    urls: Mapping[str, str]
-    public_url: str
-    public_port: int
-    entrance: str
-    front: str
-    front_path: str
-    bind: str
-    state_dir: str
     python: str
     node: str
     proxy: str
 
-    def fill(self, value: JsonValue, own: Mapping[str, str | int]) -> JsonValue:
-        """Return a value with the placeholders in all of its strings filled in."""
-        match value:
-            case str():
-                return value.format(**asdict(self), **own)
-            case list():
-                return [self.fill(item, own) for item in value]
-            case dict():
-                return {key: self.fill(item, own) for key, item in value.items()}
-        return value
+    @classmethod
+    def find(cls) -> Programs:
+        """Return this installation's.
+
+        Raises
+        ------
+        OperatorError
+            If Node.js is missing.
+        """
+        installation = Installation.find()
+        return cls(sys.executable, find_node(installation), str(installation.proxy))
 
 
 def describe_places(
     description: Description,
-    state: State,
+    state_dir: Path,
+    programs: Programs,
     *,
     ports: Mapping[str, int],
     bind: str,
     public_port: int,
     public_url: str,
 ) -> Places:
-    """Return what the placeholders of a description stand for in this run.
-
-    Raises
-    ------
-    OperatorError
-        If Node.js is missing.
-    """
-    installation = Installation.find()
+    """Return what the placeholders of a description stand for in this run."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
     front = description.front
@@ -102,10 +90,10 @@ def describe_places(
         front=urls[front.name],
         front_path=front.path,
         bind=bind,
-        state_dir=str(state.root),
-        python=sys.executable,
-        node=find_node(installation),
-        proxy=str(installation.proxy),
+        state_dir=str(state_dir),
+        python=programs.python,
+        node=programs.node,
+        proxy=programs.proxy,
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from firstlight_cli.components import Description, Places, describe_places, fill
+from firstlight_cli.components import Description, Programs, describe_places, fill
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import Installation, State, write_private
 from firstlight_cli.ports import choose_ports, is_free, why_taken
 from firstlight_cli.version import VERSION
+from firstlight_common.places import Places
 from firstlight_common.runtime import Runtime, load_runtime
 
 __all__ = ["Plan", "ask_hub_settings", "read_runtime", "settings_for", "write_plan"]
@@ -140,7 +141,13 @@ def write_plan(
         taken=port,
     )
     places = describe_places(
-        description, state, ports=ports, bind=address, public_port=port, public_url=public_url
+        description,
+        state.root,
+        Programs.find(),
+        ports=ports,
+        bind=address,
+        public_port=port,
+        public_url=public_url,
     )
     runtime = Runtime(
         state_dir=state.root,
@@ -177,7 +184,8 @@ def settings_for(plan: Plan) -> Settings:
         return description.settings
     places = describe_places(
         description,
-        state,
+        state.root,
+        Programs.find(),
         ports={component.name: component.port for component in runtime.components},
         bind=runtime.bind,
         public_port=runtime.port,

@@ -100,7 +100,7 @@ def test_switching_isolation_off_is_said_to_administrators() -> None:
 def test_all_homes_and_the_platforms_files_are_hidden() -> None:
     hidden = hidden_directories(
         state_dir=Path("/srv/fl"),
-        needed=[Path("/root/.pyenv/versions/3.13"), Path("/opt/labs")],
+        needed=[Path("/root/python/versions/3.13"), Path("/opt/labs")],
         closed={Path("/root")},
         home_of_operator=None,
         scratch=1000,
@@ -126,6 +126,6 @@ def test_without_accounts_of_their_own_labs_do_not_see_the_operators_home() -> N
 def test_what_is_needed_is_shown_again_only_where_it_was_hidden() -> None:
     hidden = [Hidden("/root"), Hidden("/home")]
     home = Shown("/srv/fl/homes/vera", "/home/vera", writable=True)
-    shown = shown_paths(hidden, [Path("/root/.pyenv/v"), Path("/usr"), Path("/rootless")], [home])
+    shown = shown_paths(hidden, [Path("/root/python/v"), Path("/usr"), Path("/rootless")], [home])
 
-    assert shown == (Shown("/root/.pyenv/v", "/root/.pyenv/v"), home)
+    assert shown == (Shown("/root/python/v", "/root/python/v"), home)

@@ -11,6 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from firstlight_common import paths
 from firstlight_common.components import Component
+from firstlight_common.places import Places
 from firstlight_common.section import Section
 from firstlight_hub.components.builtin import HUB
 
@@ -99,50 +100,38 @@ def _is_section(settings: object) -> bool:
 
 
 def _placeholder_problems(component: Component, known: tuple[Component, ...]) -> Iterator[str]:
-    """Fill in every string once, to find placeholders that do not exist."""
+    """Fill in every value once, to find placeholders that do not exist."""
     url = "http://127.0.0.1:1"
-    names = {one.name for one in known}
-    places = dict.fromkeys(
-        (
-            *("public_url", "public_port", "entrance", "front", "front_path"),
-            *("bind", "state_dir", "python", "node", "proxy"),
-        ),
-        "x",
+    names = [one.name for one in known]
+    places = Places(
+        ports=dict.fromkeys(names, 1),
+        urls=dict.fromkeys(names, url),
+        public_url=url,
+        public_port=1,
+        entrance=url,
+        front=url,
+        front_path="/",
+        bind="127.0.0.1",
+        state_dir="/var",
+        python="python",
+        node="node",
+        proxy="proxy",
     )
-    own = {"port": "1", "url": url, "path": component.path, "entrance": url, "front_path": "/"}
+    own: dict[str, str | int] = {"port": 1, "url": url, "path": component.path}
     overlay = component.overlay
-    texts = [
-        *component.command,
-        *component.prepare,
-        *component.environment.values(),
-        *(_strings(dict(overlay.under)) if overlay else ()),
-        *(_strings(dict(overlay.over)) if overlay else ()),
+    values: list[tuple[JsonValue, dict[str, str | int]]] = [
+        *((text, own) for text in (*component.command, *component.prepare)),
+        *((text, own) for text in (*component.environment.values(), component.health)),
+        *(((dict(overlay.under), {}), (dict(overlay.over), {})) if overlay else ()),
     ]
-    tables = {"ports": dict.fromkeys(names, "1"), "urls": dict.fromkeys(names, url)}
-    for text in texts:
+    for value, those in values:
         try:
-            text.format(**{**places, **own}, **tables)
+            filled = places.fill(value, those)
         except (KeyError, IndexError, ValueError, AttributeError):
-            yield f"{text!r} has a placeholder that does not exist"
-    try:
-        health = component.health.format(**{**places, **own}, **tables)
-    except (KeyError, IndexError, ValueError, AttributeError):
-        yield f"its health address {component.health!r} has a placeholder that does not exist"
-    else:
-        if not re.match(r"http://[^/]+/", health):
-            yield f"its health address {component.health!r} is not a URL; has it no path?"
-
-
-def _strings(value: JsonValue) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case list():
-            for item in value:
-                yield from _strings(item)
-        case dict():
-            for item in value.values():
-                yield from _strings(item)
+            yield f"{value!r} has a placeholder that does not exist"
+            continue
+        if value == component.health and not re.match(r"http://[^/]+/", str(filled)):
+            yield f"its health address {value!r} is not a URL; has it no path?"
 
 
 def _conflicts(components: tuple[Component, ...]) -> Iterator[str]:
