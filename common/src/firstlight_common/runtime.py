@@ -13,15 +13,21 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 __all__ = [
+    "CLIENT_PREFIX",
     "DataSet",
     "Position",
     "Runtime",
     "RuntimeComponent",
     "RuntimePage",
+    "client_id",
     "load_runtime",
     "sample_folder",
     "token_secret",
 ]
+
+
+CLIENT_PREFIX = "service-"
+"""How the OAuth client ids of our services begin; JupyterHub requires it."""
 
 
 class _Part(BaseModel):
@@ -203,6 +209,11 @@ class Runtime(_Part):
     def has(self, name: str) -> bool:
         """Return whether a component runs."""
         return any(component.name == name for component in self.running())
+
+
+def client_id(component: str) -> str:
+    """Return a component's OAuth client id at the hub."""
+    return f"{CLIENT_PREFIX}{component}"
 
 
 def sample_folder(state_dir: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from firstlight_common import paths
+from firstlight_common.runtime import client_id
 from firstlight_hub import pages
 from firstlight_hub.auth import configure_authenticator, start_rechecks
 from firstlight_hub.components.builtin import HUB, PROXY
@@ -115,7 +116,7 @@ def _services(c: Config, runtime: Runtime, secrets: Mapping[str, str]) -> None:
         {
             "name": service.name,
             "api_token": secrets[service.token_secret],
-            "oauth_client_id": f"service-{service.name}",
+            "oauth_client_id": client_id(service.name),
             "oauth_redirect_uri": f"{runtime.public_url}{service.path}oauth_callback",
             # These are components of the same platform: no "do you agree" page.
             "oauth_no_confirm": True,

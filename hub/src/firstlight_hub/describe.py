@@ -16,7 +16,7 @@ from pydantic import BaseModel, JsonValue
 from firstlight_common import paths
 from firstlight_common.components import Component
 from firstlight_common.merge import merge
-from firstlight_common.runtime import token_secret
+from firstlight_common.runtime import client_id, token_secret
 from firstlight_hub.components import ComponentError, discover
 from firstlight_hub.settings import Settings, SettingsError, load_settings
 from firstlight_hub.settings.datasets import resolve_datasets
@@ -79,7 +79,7 @@ def _described(component: Component, *, enabled: bool, runs: bool) -> dict[str, 
         environment |= {
             "JUPYTERHUB_API_URL": f"{{urls[hub]}}{paths.HUB}hub/api",
             "JUPYTERHUB_BASE_URL": paths.HUB,
-            "JUPYTERHUB_CLIENT_ID": f"service-{component.name}",
+            "JUPYTERHUB_CLIENT_ID": client_id(component.name),
             "JUPYTERHUB_SERVICE_NAME": component.name,
             "JUPYTERHUB_SERVICE_PREFIX": component.path,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jupyterhub.handlers.login import LogoutHandler as HubLogoutHandler
 
+from firstlight_common.runtime import CLIENT_PREFIX
 from firstlight_hub.protocols import HubUser
 
 __all__ = ["LogoutHandler"]
@@ -25,7 +26,7 @@ class LogoutHandler(HubLogoutHandler):
         if user is None:
             return
         for token in list(user.orm_user.api_tokens):
-            if (token.client_id or "").startswith("service-"):
+            if (token.client_id or "").startswith(CLIENT_PREFIX):
                 self.db.delete(token)
         self.db.commit()
 

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from firstlight_common import paths
+from firstlight_common.runtime import client_id
 from firstlight_common.section import Section
 from firstlight_services.web import Kind, ServiceContext, ServiceError
 
@@ -85,7 +86,7 @@ class HubLogin:
         port = urlsplit(context.public_url).port
         suffix = f"-{port}" if port else ""
         self.cookie_name = f"firstlight-portal{suffix}"
-        self._client_id = f"service-{context.name}"
+        self._client_id = client_id(context.name)
         needed = {context.name, *context.component.acts_at}
         self._scopes = [one.scope for one in context.runtime.services() if one.name in needed]
 
