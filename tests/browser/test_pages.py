@@ -85,12 +85,38 @@ def test_the_cone_search_finds_something_as_it_stands(
     form.find_element(By.CSS_SELECTOR, "button").click()
     wait(browser).until(lambda b: b.find_elements(By.ID, "adql"))
     browser.save_screenshot(str(ARTIFACTS / f"page-cone-{screen}.png"))
-    assert browser.find_elements(By.CSS_SELECTOR, ".fl-scroll tbody tr")
     assert "TOP" not in browser.find_element(By.ID, "adql").text
+    distances = nearest_first(browser)
+    assert len(distances) > 10
+    assert distances == sorted(distances)
+    assert distances[0] < distances[-1] <= 0.02
+    if screen == "wide":
+        assert len(columns_in_view(browser)) > 6
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width <= SCREENS[screen][0]
     broken = broken_rules(browser, [])
     assert not broken, json.dumps(broken, indent=1)
+
+
+def nearest_first(browser: Chrome) -> list[float]:
+    """Return the distances of a cone search's rows, in degrees, as they are shown."""
+    heads = [head.text for head in browser.find_elements(By.CSS_SELECTOR, ".fl-scroll thead th")]
+    column = heads.index("distance [deg]") + 1
+    cells = browser.find_elements(By.CSS_SELECTOR, f".fl-scroll tbody td:nth-child({column})")
+    return [float(cell.text) for cell in cells]
+
+
+def columns_in_view(browser: Chrome) -> list[str]:
+    """Return the columns of the result that can be seen whole without scrolling sideways."""
+    names: list[str] = browser.execute_script(
+        """
+        const right = document.querySelector(".fl-scroll").getBoundingClientRect().right;
+        return [...document.querySelectorAll(".fl-scroll thead th")]
+          .filter((head) => head.getBoundingClientRect().right <= right)
+          .map((head) => head.textContent);
+        """
+    )
+    return names
 
 
 def test_the_way_to_a_lab_can_be_gone_by_keyboard(

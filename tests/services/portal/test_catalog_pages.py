@@ -239,7 +239,9 @@ async def test_a_cone_search_shows_rows_and_how_to_take_them_along(site: Any) ->
     assert adql is not None
     assert python is not None
     assert site.catalog.queries == [adql.text]
-    assert adql.text.startswith("SELECT objectId,\n       ra,\n       dec,\n       mag_i\n")
+    assert adql.text.startswith("SELECT objectId,\n       DISTANCE(")
+    assert " AS distance,\n       ra,\n       dec,\n       mag_i\n" in adql.text
+    assert adql.text.endswith("ORDER BY distance")
     assert adql.text in python.text
 
 

@@ -73,10 +73,13 @@ def test_a_table_without_positions_has_none() -> None:
 
 def test_a_cone_becomes_adql() -> None:
     assert cone_adql(Cone("s.object", 61.9, -36.4, 0.02), TABLE) == (
-        "SELECT id,\n       ra,\n       dec\n"
+        "SELECT id,\n"
+        "       DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', 61.9, -36.4)) AS distance,\n"
+        "       ra,\n       dec\n"
         "FROM s.object\n"
         "WHERE CONTAINS(POINT('ICRS', ra, dec),\n"
-        "               CIRCLE('ICRS', 61.9, -36.4, 0.02)) = 1"
+        "               CIRCLE('ICRS', 61.9, -36.4, 0.02)) = 1\n"
+        "ORDER BY distance"
     )
 
 
@@ -84,8 +87,17 @@ def test_a_wide_table_shows_its_first_columns_when_none_is_principal() -> None:
     columns = (RA, DEC, *(Column(f"c{n}") for n in range(50)))
     adql = cone_adql(Cone("t", 1.0, 1.0, 0.1), Table("t", "", columns, ("ra", "dec")))
 
-    names = ["c0", "ra", "dec", "c1", "c2", "c3", "c4", "c5", "c6", "c7"]
-    assert adql.startswith(f"SELECT {',\n       '.join(names)}\nFROM")
+    names = ["ra", "dec", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"]
+    assert adql.startswith("SELECT c0,\n       DISTANCE(")
+    assert f"AS distance,\n       {',\n       '.join(names)}\nFROM" in adql
+
+
+def test_the_distance_does_not_hide_a_column_of_its_name() -> None:
+    columns = (RA, DEC, Column("Distance"))
+    adql = cone_adql(Cone("t", 1.0, 1.0, 0.1), Table("t", "", columns, ("ra", "dec")))
+
+    assert "AS distance_from_centre" in adql
+    assert adql.endswith("ORDER BY distance_from_centre")
 
 
 @pytest.mark.parametrize("name", ["t; DROP TABLE x", "t--", "a.b.c.d", "t'"])

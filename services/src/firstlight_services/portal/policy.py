@@ -32,7 +32,8 @@ MAX_ROWS = 100
 
 _MAX_RADIUS = 1.0
 _FIRST_RADIUS = "0.02"
-_SHOWN_COLUMNS = 10
+_SHOWN_COLUMNS = 12
+_DISTANCE = ("distance", "distance_from_centre")
 _NAME_PAIRS = (("ra", "dec"), ("coord_ra", "coord_dec"), ("ra_truth", "dec_truth"))
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}")
 
@@ -130,7 +131,7 @@ def read_cone(table: str, ra: str, dec: str, radius: str) -> Cone:
 
 
 def cone_adql(cone: Cone, table: Table) -> str:
-    """Return the ADQL of a cone search for the table's principal columns.
+    """Return the ADQL of a cone search for the table's principal columns, nearest rows first.
 
     Raises
     ------
@@ -151,18 +152,23 @@ def cone_adql(cone: Cone, table: Table) -> str:
         )
     ra, dec = table.position
     first = [c.name for c in table.columns if c.principal] or [c.name for c in table.columns]
-    chosen = [name for name in first if name not in (ra, dec)][: _SHOWN_COLUMNS - 2]
-    names = [*chosen[:1], ra, dec, *chosen[1:]]
-    for name in (table.name, *names):
+    chosen = [name for name in first if name not in (ra, dec)][: _SHOWN_COLUMNS - 3]
+    for name in (table.name, ra, dec, *chosen):
         if not _IDENTIFIER.fullmatch(name):
             raise ServiceError(
                 "bad_name", f"{name!r} is not a valid name.", hint="", kind=Kind.INVALID
             )
+    taken = {column.name.lower() for column in table.columns}
+    distance = next(name for name in _DISTANCE if name not in taken)
+    point = f"POINT('ICRS', {ra}, {dec})"
+    centre = f"'ICRS', {cone.ra!r}, {cone.dec!r}"
+    names = [*chosen[:1], f"DISTANCE({point}, POINT({centre})) AS {distance}", ra, dec, *chosen[1:]]
     return (
         f"SELECT {',\n       '.join(names)}\n"
         f"FROM {table.name}\n"
-        f"WHERE CONTAINS(POINT('ICRS', {ra}, {dec}),\n"
-        f"               CIRCLE('ICRS', {cone.ra!r}, {cone.dec!r}, {cone.radius!r})) = 1"
+        f"WHERE CONTAINS({point},\n"
+        f"               CIRCLE({centre}, {cone.radius!r})) = 1\n"
+        f"ORDER BY {distance}"
     )
 
 
