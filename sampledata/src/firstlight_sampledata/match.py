@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight_sampledata.catalogs import Columns, object_ids
+from firstlight_sampledata.catalogs import Columns, object_ids, patch_names
 from firstlight_sampledata.field import ZERO_POINT
 from firstlight_sampledata.simulate import PIXEL_SCALE, Simulation
 from firstlight_sampledata.truth import GALAXY, STAR
@@ -92,11 +92,11 @@ def _truth(simulation: Simulation) -> Columns:
         "ra": ra,
         "dec": dec,
         "redshift": sky.redshift.astype(np.float32),
-        "is_variable": np.zeros(len(sky), dtype=np.int32),
+        "is_variable": sky.is_variable.astype(np.int32),
         "is_pointsource": star.astype(np.int32),
         "mag_r": sky.r.astype(np.float32),
-        "tract": np.full(len(sky), field.tract_id, dtype=np.int64),
-        "patch": np.full(len(sky), field.patch.name),
+        "tract": np.full(len(sky), field.tract.id, dtype=np.int64),
+        "patch": patch_names(field, sky.x, sky.y),
         "cosmodc2_hp": np.where(star, -1, cell),
         "cosmodc2_id": np.where(star, -1, number),
         "truth_type": np.where(star, STAR, GALAXY),

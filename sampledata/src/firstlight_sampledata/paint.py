@@ -11,18 +11,26 @@ from numpy.typing import NDArray
 __all__ = ["SHOWPIECES", "Arc", "Showpiece", "Spiral", "brightness"]
 
 Array = NDArray[np.float64]
-_BANDS = ("g", "r", "i")
+_BANDS = ("u", "g", "r", "i", "z", "y")
 
 
 def _light(g_r: float, r_i: float) -> dict[str, float]:
     """Return the fluxes relative to band i for given colours."""
-    return {"g": 10 ** (-0.4 * (g_r + r_i)), "r": 10 ** (-0.4 * r_i), "i": 1.0}
+    from_i = {
+        "u": 1.9 * g_r + r_i + 0.2,
+        "g": g_r + r_i,
+        "r": r_i,
+        "i": 0.0,
+        "z": -0.5 * r_i,
+        "y": -0.7 * r_i,
+    }
+    return {band: 10 ** (-0.4 * colour) for band, colour in from_i.items()}
 
 
 _OLD = _light(0.82, 0.40)
 _DISC = _light(0.55, 0.27)
 _YOUNG = _light(-0.02, -0.02)
-_HYDROGEN = {"g": 0.45, "r": 1.0, "i": 0.30}
+_HYDROGEN = {"u": 0.35, "g": 0.45, "r": 1.0, "i": 0.30, "z": 0.25, "y": 0.15}
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Spiral(Showpiece):
                 -(np.abs(along / self.bar) ** 4) - (across / (0.26 * self.bar)) ** 2
             )
         knots, glow = self._clusters(along, across, rng)
-        dust = {"g": 0.62, "r": 0.46, "i": 0.34}
+        dust = {"u": 0.72, "g": 0.62, "r": 0.46, "i": 0.34, "z": 0.27, "y": 0.23}
         return {
             band: bulge * _OLD[band] * (1 - 0.3 * dust[band] * lane)
             + disc
