@@ -129,6 +129,10 @@ class Spiral(Showpiece):
     def _clusters(self, along: Array, across: Array, rng: Generator) -> tuple[Array, Array]:
         """Place young clusters and hydrogen clouds at random along the arms."""
         knots, glow = np.zeros_like(along), np.zeros_like(along)
+        steps = np.array([np.diff(along[:2, :2], axis=k)[0, 0] for k in (0, 1)])
+        steps = np.array([steps, [np.diff(across[:2, :2], axis=k)[0, 0] for k in (0, 1)]])
+        to_pixels = np.linalg.inv(steps)
+        corner = np.array([along[0, 0], across[0, 0]])
         for number in range(150):
             arm = rng.integers(self.arms)
             radius = self.scale * rng.uniform(0.75, 3.9)
@@ -137,12 +141,17 @@ class Spiral(Showpiece):
             x, y = radius * np.cos(theta), radius * np.sin(theta)
             width = rng.uniform(0.16, 0.60) * (self.scale / 4.0) ** 0.5
             power = rng.lognormal(0, 0.9) * np.exp(-radius / (1.6 * self.scale)) * 0.0030
-            square = (along - x) ** 2 + (across - y) ** 2
+            middle = to_pixels @ (np.array([x, y]) - corner)
+            # Each is drawn only where there is anything of it.
+            reach = 5 * width * np.hypot(to_pixels[:, 0], to_pixels[:, 1])
+            low, high = np.maximum(middle - reach, 0).astype(int), middle + reach + 2
+            window = slice(low[0], max(int(high[0]), 0)), slice(low[1], max(int(high[1]), 0))
+            square = (along[window] - x) ** 2 + (across[window] - y) ** 2
             blob = power / (2 * np.pi * width**2) * np.exp(-0.5 * square / width**2)
             if number % 4:
-                knots += blob
+                knots[window] += blob
             else:
-                glow += 0.8 * blob
+                glow[window] += 0.8 * blob
         return knots, glow
 
 

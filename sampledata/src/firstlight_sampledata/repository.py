@@ -46,9 +46,11 @@ def write_repository(root: Path, simulation: Simulation) -> None:
     butler = Butler.from_config(str(root), writeable=True)
     try:
         _register(butler)
-        for element, records in dimension_records(simulation.field):
-            butler.registry.insertDimensionData(element, *records)
-        _put(butler, simulation)
+        # One transaction, because each commit waits for the disk.
+        with butler.transaction():
+            for element, records in dimension_records(simulation.field):
+                butler.registry.insertDimensionData(element, *records)
+            _put(butler, simulation)
     finally:
         butler.close()
 

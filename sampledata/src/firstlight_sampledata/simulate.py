@@ -31,6 +31,8 @@ _COADD_TIME = {
     "y": 4800.0,
 }
 _VISIT_TIME = 30.0
+_UNSEEN = 2.0
+"""Sources this much fainter than the depth of one exposure are not drawn in it, magnitudes."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _coadds(field: Field, sky: Sky, rng: np.random.Generator) -> dict[str, Expos
 
 def _calexps(field: Field, sky: Sky, rng: np.random.Generator) -> tuple[Calexp, ...]:
     side = field.detector_side
-    constant, variable = sky.only(~sky.is_variable), sky.only(sky.is_variable)
+    variable = sky.only(sky.is_variable)
     drawn: dict[tuple[float, ...], NDArray[np.float64]] = {}
     calexps = []
     for visit in field.visits:
@@ -101,10 +103,12 @@ def _calexps(field: Field, sky: Sky, rng: np.random.Generator) -> tuple[Calexp, 
         for detector in visit.detectors:
             painting = Painting(Box(0, 0, side, side), visit.wcs(detector, side), visit.angle)
             view = (visit.ra, visit.dec, visit.angle, detector)
+            depth = band.depth - visit.depth_lost
             if view not in drawn:
+                seen = sky.magnitude(band.name) < depth + _UNSEEN
+                constant = sky.only(seen & ~sky.is_variable)
                 drawn[view] = draw(constant, painting, field.tract.wcs, (band.name,))[band.name]
             now = draw(variable.at(visit.mjd), painting, field.tract.wcs, (band.name,))[band.name]
-            depth = band.depth - visit.depth_lost
             exposure = expose(drawn[view] + now, painting, band, psf, depth, rng)
             exposure.metadata.update(
                 VISIT=visit.id, DETECTOR=detector, EXPTIME=_VISIT_TIME, MJD=visit.mjd
