@@ -165,9 +165,9 @@ def _cluster(field: Field, rng: Generator) -> Sky:
     radius = np.minimum(radius, rng.uniform(0.12, 0.22, count) * size)
     turn = rng.uniform(0, 2 * np.pi, count)
     x = field.box.x0 + 0.70 * size + radius * np.cos(turn) * 1.25
-    y = field.box.y0 + 0.67 * size + radius * np.sin(turn) * 0.8
+    y = field.box.y0 + 0.575 * size + radius * np.sin(turn) * 0.8
     i = _powerlaw(rng, count, 18.7, 23.4, 0.24)
-    x[0], y[0], i[0] = field.box.x0 + 0.70 * size, field.box.y0 + 0.67 * size, 16.7
+    x[0], y[0], i[0] = field.box.x0 + 0.70 * size, field.box.y0 + 0.575 * size, 16.7
     x[1], y[1], i[1] = x[0] + 42, y[0] - 17, 18.1
     g_r = 1.42 - 0.02 * (i - 19) + rng.normal(0, 0.03, count)
     r_i = 0.55 - 0.01 * (i - 19) + rng.normal(0, 0.02, count)
