@@ -27,6 +27,8 @@ POINT_LIKE = 0.94
 _HALF = 13
 """Half the side of the stamps used to measure shapes, pixels."""
 _WIDE = 75
+_RIVAL = 0.6
+"""Neighbours with at least this fraction of an object's light may have distorted its shape."""
 _BRIGHT = 30.0
 """Signal-to-noise ratio from which a galaxy's light is measured in an aperture of its own."""
 
@@ -244,12 +246,12 @@ def _model_flux(
 def _astray(
     x: Array, y: Array, moments: tuple[Array, Array, Array], flux: Array
 ) -> NDArray[np.bool_]:
-    """Return which ellipses contain a brighter peak within two sigma, so are contaminated by it.
+    """Return which ellipses contain a rival peak within two sigma, so are contaminated by it.
 
     Notes
     -----
-    Nothing is deblended, so the moments of a faint object may drift towards a bright neighbour, and
-    its model flux with them.
+    Nothing is deblended, so the moments of a faint object may drift towards its neighbours, and its
+    model flux with them.
     """
     det = moments[0] * moments[1] - moments[2] ** 2
     a, b, c = moments[1] / det, moments[0] / det, moments[2] / det
@@ -258,7 +260,9 @@ def _astray(
         some = slice(start, start + 256)
         dx, dy = x - x[some, None], y - y[some, None]
         square = a[some, None] * dx**2 + b[some, None] * dy**2 - 2 * c[some, None] * dx * dy
-        astray[some] = ((square < 2.0**2) & (flux > flux[some, None])).any(1)
+        rival = flux > _RIVAL * flux[some, None]
+        rival[np.arange(len(rival)), np.arange(len(x))[some]] = False
+        astray[some] = ((square < 2.0**2) & rival).any(1)
     return astray
 
 
