@@ -153,7 +153,7 @@ class Field:
 
     @cached_property
     def patches(self) -> tuple[PatchInfo, ...]:
-        """The patches whose inner regions the field touches; its centre is near a corner of four."""
+        """The patches whose inner regions the field touches; four meet near its centre."""
         x = [self.box.x0, self.box.x1 - 1]
         y = [self.box.y0, self.box.y1 - 1]
         first, last = self.tract.patches_at(x, y)

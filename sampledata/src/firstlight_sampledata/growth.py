@@ -129,7 +129,9 @@ class Aperture:
         return float(np.sqrt(pixels[self._window.ring < self._rings].sum()))
 
 
-def apertures(image: NDArray[np.floating], sources: Sources, sky: float, noise: float) -> list[Aperture]:
+def apertures(
+    image: NDArray[np.floating], sources: Sources, sky: float, noise: float
+) -> list[Aperture]:
     """Return the apertures of all resolved galaxies, except the knots of larger ones.
 
     Parameters
