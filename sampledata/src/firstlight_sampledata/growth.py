@@ -213,9 +213,7 @@ def _window(
     span = np.arange(-half, half + 1)
     x, y = sources.x[index], sources.y[index]
     rows, columns = round(float(y)) + span, round(float(x)) + span
-    hidden = ~(
-        ((rows >= 0) & (rows < shape[0]))[:, None] & ((columns >= 0) & (columns < shape[1]))
-    )
+    hidden = ~(((rows >= 0) & (rows < shape[0]))[:, None] & ((columns >= 0) & (columns < shape[1])))
     for other in _neighbours(sources, index, half):
         radius = float(reach[other])
         if sources.flux[other] < sources.flux[index]:

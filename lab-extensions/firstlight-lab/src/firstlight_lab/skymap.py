@@ -259,4 +259,4 @@ class SkyMap:
         self, ra: ArrayLike, dec: ArrayLike, degrees: bool = False
     ) -> NDArray[np.int64]:
         """Return the number of the tract at each position, in radians unless stated otherwise."""
-        return self.find_tracts(ra, dec) if degrees else self.find_tracts(*np.degrees([ra, dec]))
+        return self.find_tracts(*((ra, dec) if degrees else (np.degrees(ra), np.degrees(dec))))
