@@ -128,7 +128,7 @@ SAMPLES = {
     "newcomer": NEWCOMER,
     "file": "matrix.txt",
     "query": "LANG=ADQL&QUERY=SELECT+TOP+1+*+FROM+dp01_dc2_catalogs.object",
-    "cone": "table=dp01_dc2_catalogs.object&ra=56.655&dec=-36.436&radius=0.01",
+    "cone": "table=dp01_dc2_catalogs.object&ra=62.0&dec=-37.0&radius=0.01",
 }
 
 BODIES = {

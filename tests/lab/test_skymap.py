@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,70 @@ def test_tract_3828_is_where_data_challenge_2_has_it() -> None:
     )
 
 
-@given(st.integers(1, sum(DC2.ring_sizes)))
+@pytest.mark.parametrize(
+    ("position", "tract", "patch"),
+    [
+        # As published in tutorials of Data Preview 0.2 for the same sky map.
+        ((62.0, -37.0), 3831, 10),
+        ((55.7467, -32.2862), 4431, 17),
+        ((56.65, -36.4463), 3828, 24),
+    ],
+)
+def test_positions_in_public_tutorials_have_the_numbers_published_there(
+    position: tuple[float, float], tract: int, patch: int
+) -> None:
+    coord = SkyCoord(*position, unit="deg")
+    found = DC2.findTract(coord)
+
+    assert (found.getId(), found.findPatch(coord).getSequentialIndex()) == (tract, patch)
+    assert DC2.findTractIdArray(*np.radians(position)) == [tract]
+
+
+def test_two_patches_overlap_at_the_tutorials_position_as_published() -> None:
+    """There are 12 coadds in six bands."""
+    tract = DC2.tract(3831)
+    x, y = tract.wcs.all_world2pix(62.0, -37.0, 0)
+    outer = [tract.patch(number).outer for number in range(49)]
+
+    over = [n for n, box in enumerate(outer) if box.x0 <= x < box.x1 and box.y0 <= y < box.y1]
+
+    assert over == [3, 10]
+
+
+def test_the_reference_pixel_is_at_the_tracts_centre() -> None:
+    wcs = DC2.tract(3831).wcs.wcs
+
+    assert wcs.crval.tolist() == [DC2.tract(3831).ra, DC2.tract(3831).dec]
+    assert wcs.crpix.tolist() == [14000, 14000]
+
+
+@given(st.lists(st.tuples(st.floats(-400, 800), st.floats(-90, 90)), min_size=1))
+def test_every_position_is_on_the_tract_that_is_found(sky: list[tuple[float, float]]) -> None:
+    ra, dec = np.array(sky).T
+
+    numbers = DC2.find_tracts(ra, dec)
+
+    for number, position in zip(numbers, sky, strict=True):
+        assert DC2.find_tract(*position).id == number
+        assert DC2.tract(int(number)).find_patches(*position) >= 0
+
+
+def test_arrays_of_positions_are_found_in_one_call() -> None:
+    tract = DC2.tract(3831)
+
+    assert DC2.find_tracts([62.0, 62.0, 10.0], [-37.0, -90.0, 90.0]).tolist() == [
+        3831,
+        0,
+        len(DC2) - 1,
+    ]
+    assert tract.find_patches([62.0, 62.13, 242.13], [-37.0, -36.45, 36.45]).tolist() == [
+        10,
+        24,
+        -1,
+    ]
+
+
+@given(st.integers(0, len(DC2) - 1))
 def test_the_middle_of_a_tract_is_found_on_that_tract(number: int) -> None:
     tract = DC2.tract(number)
 
@@ -47,10 +111,15 @@ def test_patches_overlap_by_their_borders_and_end_at_the_tracts_edge() -> None:
     assert corner.outer.width == 4100
 
 
-@pytest.mark.parametrize("number", [0, sum(DC2.ring_sizes) + 1])
+@pytest.mark.parametrize("number", [-1, len(DC2)])
 def test_a_tract_that_is_not_there_is_named(number: int) -> None:
     with pytest.raises(LookupError, match=f"no tract {number}"):
         DC2.tract(number)
+
+
+def test_a_patch_that_is_not_there_is_named() -> None:
+    with pytest.raises(LookupError, match="no patch 49"):
+        DC2.tract(3831).patch(49)
 
 
 def test_a_position_off_the_tract_is_refused() -> None:

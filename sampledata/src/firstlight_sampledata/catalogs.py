@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight_sampledata.field import ZERO_POINT
-from firstlight_sampledata.measure import BandFluxes
+from firstlight_sampledata.field import ZERO_POINT, Field
+from firstlight_sampledata.measure import POINT_LIKE, BandFluxes
 from firstlight_sampledata.psf import Psf
 from firstlight_sampledata.simulate import PIXEL_SCALE, Simulation
 
-__all__ = ["REFERENCE_BAND", "Columns", "measured_tables", "object_ids"]
+__all__ = ["REFERENCE_BAND", "Columns", "measured_tables", "object_ids", "patch_names"]
 
 Array = NDArray[np.float64]
 Columns = dict[str, NDArray[np.generic]]
@@ -28,8 +28,6 @@ REFERENCE_BAND = "i"
 
 _NANOJANSKY = 10 ** (0.4 * (31.4 - ZERO_POINT))
 """Flux of one count, in nJy."""
-_POINT_LIKE = 0.94
-"""Objects whose point-source flux is below this fraction of their model flux are extended."""
 _ISOLATED = 0.05
 """An object is clean if its neighbours contribute less than this fraction of the light there."""
 
@@ -37,19 +35,31 @@ _ISOLATED = 0.05
 def measured_tables(simulation: Simulation) -> dict[str, Columns]:
     """Return the tables that contain measurements, by name."""
     ids, position = object_ids(simulation), _positions(simulation)
-    return {
+    tables = {
         "position": _position(simulation, ids, position),
         "reference": _reference(simulation, ids, position),
         "forced_photometry": _forced_photometry(simulation, ids, position),
         "object": _object(simulation, ids, position),
     }
+    order = np.argsort(ids)
+    return {
+        table: {name: values[order] for name, values in columns.items()}
+        for table, columns in tables.items()
+    }
 
 
 def object_ids(simulation: Simulation) -> NDArray[np.int64]:
     """Return the object ids, with tract and patch in the upper bits, as in DC2."""
-    patch = simulation.field.patch
-    coadd = ((simulation.field.tract_id << 5) + patch.x << 5) + patch.y
-    return (coadd << 32) + 1 + np.arange(len(simulation.measured), dtype=np.int64)
+    tract, measured = simulation.field.tract, simulation.measured
+    row, column = np.divmod(tract.patches_at(measured.x, measured.y), tract.sky_map.patches)
+    coadd = ((tract.id << 5) + column << 5) + row
+    return (coadd << 32) + 1 + np.arange(len(measured), dtype=np.int64)
+
+
+def patch_names(field: Field, x: Array, y: Array) -> NDArray[np.str_]:
+    """Return the name of the patch at each pixel position."""
+    names = [field.tract.patch(number).name for number in range(field.tract.sky_map.patches**2)]
+    return np.array(names)[field.tract.patches_at(x, y)]
 
 
 def _positions(simulation: Simulation) -> tuple[Array, Array]:
@@ -63,9 +73,6 @@ def _position(
     simulation: Simulation, ids: NDArray[np.int64], position: tuple[Array, Array]
 ) -> Columns:
     measured = simulation.measured
-    inner = simulation.field.patch.inner
-    in_patch = (measured.x >= inner.x0 - 0.5) & (measured.x < inner.x1 - 0.5)
-    in_patch &= (measured.y >= inner.y0 - 0.5) & (measured.y < inner.y1 - 0.5)
     everywhere = np.ones(len(measured), dtype=bool)
     columns: Columns = {
         "objectId": ids,
@@ -74,8 +81,9 @@ def _position(
         # Nothing is deblended: each peak is a separate object.
         "parent": np.zeros(len(measured), dtype=np.int64),
         "deblend_nChild": np.zeros(len(measured), dtype=np.int32),
-        "detect_isPrimary": in_patch,
-        "detect_isPatchInner": in_patch,
+        # Each object is listed once, under the patch in whose inner region it is.
+        "detect_isPrimary": everywhere,
+        "detect_isPatchInner": everywhere,
         "detect_isTractInner": everywhere,
         "extinction_bv": np.zeros(len(measured)),
     }
@@ -166,8 +174,8 @@ def _object(
         "parentObjectId": np.zeros(count, dtype=np.int64),
         "ra": position[0],
         "dec": position[1],
-        "tract": np.full(count, field.tract_id, dtype=np.int64),
-        "patch": np.full(count, field.patch.name),
+        "tract": np.full(count, field.tract.id, dtype=np.int64),
+        "patch": patch_names(field, measured.x, measured.y),
         "x": measured.x,
         "y": measured.y,
         "xErr": measured.xy_err.astype(np.float32),
@@ -231,7 +239,7 @@ def _good(simulation: Simulation) -> NDArray[np.bool_]:
 
 def _extendedness(fluxes: BandFluxes, flag: NDArray[np.bool_]) -> Array:
     """Return 0 for stars, 1 for galaxies, and NaN (NULL) for objects without a measured shape."""
-    value = np.where(fluxes.psf < _POINT_LIKE * fluxes.model, 1.0, 0.0)
+    value = np.where(fluxes.psf < POINT_LIKE * fluxes.model, 1.0, 0.0)
     return np.where(flag, np.nan, value)
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from firstlight_lab.camera import Camera
 from firstlight_lab.geometry import Box
-from firstlight_lab.skymap import SkyMap
 from firstlight_sampledata.field import INSTRUMENT, SKYMAP, Field, Visit
 
 __all__ = ["dimension_records", "region_of"]
@@ -35,7 +34,8 @@ def dimension_records(field: Field) -> Iterator[tuple[str, Records]]:
     sample data has a record, as have all its patches.
     """
     yield from _instrument_records()
-    yield "day_obs", [_day_obs(visit) for visit in field.visits]
+    nights = {visit.day_obs: visit for visit in field.visits}
+    yield "day_obs", [_day_obs(visit) for visit in nights.values()]
     yield from _sky_map_records(field)
     yield from _visit_records(field)
 
@@ -96,7 +96,8 @@ def _instrument_records() -> Iterator[tuple[str, Records]]:
 
 
 def _sky_map_records(field: Field) -> Iterator[tuple[str, Records]]:
-    sky_map, tract = SkyMap(SKYMAP), field.tract
+    tract = field.tract
+    sky_map = tract.sky_map
     patches = sky_map.patches
     yield (
         "skymap",
@@ -104,15 +105,14 @@ def _sky_map_records(field: Field) -> Iterator[tuple[str, Records]]:
             {
                 "name": SKYMAP,
                 "hash": hashlib.sha1(repr(sky_map).encode(), usedforsecurity=False).digest(),
-                "tract_max": sum(sky_map.ring_sizes) + 2,
+                "tract_max": len(sky_map),
                 "patch_nx_max": patches,
                 "patch_ny_max": patches,
             }
         ],
     )
-    whole = Box(0, 0, patches * sky_map.patch_inner, patches * sky_map.patch_inner)
     key = {"skymap": SKYMAP, "tract": tract.id}
-    yield "tract", [{"skymap": SKYMAP, "id": tract.id, "region": region_of(tract.wcs, whole)}]
+    yield "tract", [{"skymap": SKYMAP, "id": tract.id, "region": region_of(tract.wcs, tract.bbox)}]
     yield (
         "patch",
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight_sampledata.catalogs import Columns, object_ids
+from firstlight_sampledata.catalogs import Columns, object_ids, patch_names
 from firstlight_sampledata.field import ZERO_POINT
 from firstlight_sampledata.simulate import PIXEL_SCALE, Simulation
 from firstlight_sampledata.truth import GALAXY, STAR
@@ -62,15 +62,21 @@ def _match(
     sky, measured = simulation.sky, simulation.measured
     with np.errstate(divide="ignore", invalid="ignore"):
         magnitude = ZERO_POINT - 2.5 * np.log10(np.clip(measured.bands["r"].model, 1e-9, None))
+    order = np.argsort(sky.x)
+    reach = _RADIUS / PIXEL_SCALE
+    first, last = (np.searchsorted(sky.x[order], measured.x + step) for step in (-reach, reach))
     found = []
     for number, (x, y) in enumerate(zip(measured.x, measured.y, strict=True)):
-        distance = PIXEL_SCALE * np.hypot(sky.x - x, sky.y - y)
-        near = np.flatnonzero(distance < _RADIUS)
-        near = near[np.argsort(distance[near], kind="stable")]
-        agree = near[np.abs(sky.r[near] - magnitude[number]) < _MAGNITUDES]
+        # Only the sources in a strip along y can be near enough.
+        strip = np.sort(order[first[number] : last[number]])
+        distance = PIXEL_SCALE * np.hypot(sky.x[strip] - x, sky.y[strip] - y)
+        by_distance = np.argsort(distance, kind="stable")
+        by_distance = by_distance[distance[by_distance] < _RADIUS]
+        near, distance = strip[by_distance], distance[by_distance]
+        agree = np.flatnonzero(np.abs(sky.r[near] - magnitude[number]) < _MAGNITUDES)
         if len(near):
-            best = agree[0] if len(agree) else near[0]
-            found.append((number, best, bool(len(agree)), best == near[0], distance[best]))
+            best = agree[0] if len(agree) else 0
+            found.append((number, near[best], bool(len(agree)), best == 0, distance[best]))
     objects, sources, good, nearest, separation = (np.array(v) for v in zip(*found, strict=True))
     return objects, sources, good, nearest, separation
 
@@ -92,11 +98,11 @@ def _truth(simulation: Simulation) -> Columns:
         "ra": ra,
         "dec": dec,
         "redshift": sky.redshift.astype(np.float32),
-        "is_variable": np.zeros(len(sky), dtype=np.int32),
+        "is_variable": sky.is_variable.astype(np.int32),
         "is_pointsource": star.astype(np.int32),
         "mag_r": sky.r.astype(np.float32),
-        "tract": np.full(len(sky), field.tract_id, dtype=np.int64),
-        "patch": np.full(len(sky), field.patch.name),
+        "tract": np.full(len(sky), field.tract.id, dtype=np.int64),
+        "patch": patch_names(field, sky.x, sky.y),
         "cosmodc2_hp": np.where(star, -1, cell),
         "cosmodc2_id": np.where(star, -1, number),
         "truth_type": np.where(star, STAR, GALAXY),

@@ -2,32 +2,35 @@
 
 A simplified version of the Rubin pipelines' algorithms, under their names: peaks in a
 matched-filtered image, ``SdssCentroid``, adaptive moments (``SdssShape``; Bernstein & Jarvis 2002,
-AJ 123, 583), and point-source and model fluxes, with shapes measured in one band and fluxes forced
-in the others. Nothing in this module uses the truth.
+AJ 123, 583), and point-source and model fluxes, with shapes and apertures measured in one band and
+fluxes forced in the others. Nothing in this module uses the truth.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight_lab.images import MASK_PLANES, ExposureF
-from firstlight_sampledata.psf import Psf, transfer
+from firstlight_lab.images import ExposureF
+from firstlight_sampledata.detect import THRESHOLD, Peaks, detect, sky_level, sky_variance
+from firstlight_sampledata.growth import Sources, apertures
+from firstlight_sampledata.psf import Psf
 
-__all__ = ["BandFluxes", "Measured", "mark_detected", "measure", "psf_moment"]
+__all__ = ["POINT_LIKE", "BandFluxes", "Measured", "measure", "psf_moment"]
 
 Array = NDArray[np.float64]
 
-_THRESHOLD = 5.0
+POINT_LIKE = 0.94
+"""Objects whose point-source flux is below this fraction of their model flux are extended."""
 _HALF = 13
 """Half the side of the stamps used to measure shapes, pixels."""
 _WIDE = 75
-_CENTROID_LIMIT = 0.004
-"""Best accuracy of a position, pixels: even for bright sources, peaks are not quite parabolas."""
+_RIVAL = 0.6
+"""Neighbours with at least this fraction of an object's light may have distorted its shape."""
+_BRIGHT = 30.0
+"""Signal-to-noise ratio from which a galaxy's light is measured in an aperture of its own."""
 
 
 @dataclass(frozen=True)
@@ -62,59 +65,10 @@ class Measured:
         return len(self.x)
 
 
-def _detect(exposures: dict[str, ExposureF]) -> tuple[Array, Array, Array]:
-    """Find peaks in the combined significance of all bands.
-
-    Returns
-    -------
-    x, y
-        Positions of the peaks in array coordinates, to a fraction of a pixel.
-    error
-        Uncertainty of a position along each axis, pixels.
-
-    Notes
-    -----
-    A peak must stand out from its wider surroundings, so that the body of a large galaxy is one
-    object. Its knots may still be detected separately, as happens in real catalogs.
-    """
-    total, norm, fwhm = _filtered(exposures)
-    significance = total / np.sqrt(norm)
-    wide = _smooth(significance, np.ones(1), np.array([(2.2 * fwhm) ** 2]), "edge")
-    contrast = significance - wide
-    peak = significance > _THRESHOLD
-    for step in product((-2, -1, 0, 1, 2), repeat=2):
-        peak &= significance >= np.roll(significance, step, (0, 1))
-    peak &= contrast > np.maximum(0.35 * _THRESHOLD, 0.22 * wide)
-    peak[:3], peak[-3:], peak[:, :3], peak[:, -3:] = False, False, False, False
-    rows, columns = np.nonzero(peak)
-    dx, bend_x = _vertex(significance, rows, columns, (0, 1))
-    dy, bend_y = _vertex(significance, rows, columns, (1, 0))
-    bend = np.clip(np.minimum(bend_x, bend_y), 0.02, None)
-    height = significance[rows, columns]
-    # Noise of the slope over the curvature; the sky noise of the filtered image has unit variance.
-    error = (0.42 / fwhm * 2.0) / (bend * height)
-    error *= np.sqrt(_excess(exposures, rows, columns))
-    return columns + dx, rows + dy, np.hypot(error, _CENTROID_LIMIT)
-
-
-def _excess(
-    exposures: dict[str, ExposureF], rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> Array:
-    """Return the variance at given pixels over that of the sky, in the band where it is highest."""
-    planes = [exposure.variance.array for exposure in exposures.values()]
-    excess: Array = np.max(
-        [plane[rows, columns] / _sky_variance(plane) for plane in planes], axis=0
-    )
-    return excess
-
-
-def _sky_variance(variance: NDArray[np.float32]) -> float:
-    return float(np.median(variance[::4, ::4]))
-
-
 def measure(exposures: dict[str, ExposureF]) -> Measured:
     """Detect objects in all bands, measure shapes in i, and measure fluxes in each band."""
-    x, y, error = _detect(exposures)
+    peaks = detect(exposures)
+    x, y = peaks.x, peaks.y
     reference = exposures["i"]
     psf = Psf(reference.psf_fwhm)
     pixels = reference.image.array.astype(np.float64)
@@ -132,12 +86,13 @@ def measure(exposures: dict[str, ExposureF]) -> Measured:
     bands = {
         name: _forced(exposure, x, y, (xx, yy, xy), psf) for name, exposure in exposures.items()
     }
+    _measure_whole(exposures, bands, peaks, np.sqrt(np.maximum(xx, yy)), ~flag)
     side = pixels.shape
     edge = (x < 20) | (y < 20) | (x > side[1] - 21) | (y > side[0] - 21)
     return Measured(
         x=x + box.x0,
         y=y + box.y0,
-        xy_err=error,
+        xy_err=peaks.error,
         xx=xx,
         yy=yy,
         xy=xy,
@@ -145,54 +100,37 @@ def measure(exposures: dict[str, ExposureF]) -> Measured:
         edge=edge,
         blended=_crowding(x, y, bands["i"].model),
         bands=bands,
-        detected={name: fluxes.psf > _THRESHOLD * fluxes.psf_err for name, fluxes in bands.items()},
+        detected={name: fluxes.psf > THRESHOLD * fluxes.psf_err for name, fluxes in bands.items()},
     )
 
 
-def mark_detected(exposure: ExposureF) -> None:
-    """Set the DETECTED bit where the filtered image exceeds the threshold."""
-    total, norm, _ = _filtered({"only": exposure})
-    above = total / np.sqrt(norm) > _THRESHOLD
-    exposure.mask.array[above] |= 1 << MASK_PLANES["DETECTED"]
-
-
-def _filtered(exposures: dict[str, ExposureF]) -> tuple[Array, float, float]:
-    """Return the matched-filtered sum over bands, its variance, and the mean FWHM."""
-    total = np.zeros(next(iter(exposures.values())).image.array.shape)
-    norm, widths = 0.0, []
-    for exposure in exposures.values():
-        psf = Psf(exposure.psf_fwhm)
-        noise = _sky_variance(exposure.variance.array)
-        pixels = exposure.image.array.astype(np.float64)
-        total = total + _smooth(pixels, psf.weights, psf.variances, "constant") / noise
-        norm += 1 / psf.effective_area / noise
-        widths.append(psf.fwhm)
-    return total, norm, float(np.mean(widths))
-
-
-def _smooth(
-    image: Array, weights: Array, variances: Array, beyond: Literal["constant", "edge"]
-) -> Array:
-    """Convolve with a sum of Gaussians; the image is zero beyond its edges, or extended."""
-    padded = np.pad(image, 32, mode=beyond)
-    seen = np.fft.rfft2(padded) * transfer(padded.shape, weights, variances)
-    smooth: Array = np.fft.irfft2(seen, padded.shape)
-    return smooth[32:-32, 32:-32]
-
-
-def _vertex(
-    image: Array, rows: NDArray[np.int64], columns: NDArray[np.int64], step: tuple[int, int]
-) -> tuple[Array, Array]:
-    """Return the vertex and curvature of the parabola through the logarithms of three pixels.
-
-    The logarithm of a Gaussian is a parabola. A parabola through the pixel values themselves would
-    bias positions towards pixel centres.
-    """
-    before = np.log(np.clip(image[rows - step[0], columns - step[1]], 0.1, None))
-    here = np.log(np.clip(image[rows, columns], 0.1, None))
-    after = np.log(np.clip(image[rows + step[0], columns + step[1]], 0.1, None))
-    bend = np.clip(2 * here - before - after, 1e-3, None)
-    return np.clip(0.5 * (after - before) / bend, -0.7, 0.7), bend
+def _measure_whole(
+    exposures: dict[str, ExposureF],
+    bands: dict[str, BandFluxes],
+    peaks: Peaks,
+    width: Array,
+    shaped: NDArray[np.bool_],
+) -> None:
+    """Replace the model fluxes of bright galaxies by those in apertures found in band i."""
+    reference, fluxes = exposures["i"], bands["i"]
+    pixels = reference.image.array
+    resolved = shaped & (fluxes.psf < POINT_LIKE * fluxes.model)
+    sources = Sources(
+        x=peaks.x,
+        y=peaks.y,
+        flux=fluxes.model,
+        width=width,
+        height=pixels[np.rint(peaks.y).astype(int), np.rint(peaks.x).astype(int)].astype(float),
+        contrast=peaks.contrast,
+        resolved=resolved & (fluxes.model > _BRIGHT * fluxes.model_err),
+    )
+    noise = float(np.sqrt(sky_variance(reference)))
+    found = apertures(pixels, sources, sky_level(reference), noise)
+    for name, exposure in exposures.items():
+        sky = sky_level(exposure)
+        for aperture in found:
+            bands[name].model[aperture.index] = aperture.flux(exposure.image.array, sky)
+            bands[name].model_err[aperture.index] = aperture.error(exposure.variance.array)
 
 
 def _stamps(image: Array, x: Array, y: Array, half: int) -> tuple[Array, Array, Array]:
@@ -308,12 +246,12 @@ def _model_flux(
 def _astray(
     x: Array, y: Array, moments: tuple[Array, Array, Array], flux: Array
 ) -> NDArray[np.bool_]:
-    """Return which ellipses contain a brighter peak within two sigma, so are contaminated by it.
+    """Return which ellipses contain a rival peak within two sigma, so are contaminated by it.
 
     Notes
     -----
-    Nothing is deblended, so the moments of a faint object may drift towards a bright neighbour, and
-    its model flux with them.
+    Nothing is deblended, so the moments of a faint object may drift towards its neighbours, and its
+    model flux with them.
     """
     det = moments[0] * moments[1] - moments[2] ** 2
     a, b, c = moments[1] / det, moments[0] / det, moments[2] / det
@@ -322,7 +260,9 @@ def _astray(
         some = slice(start, start + 256)
         dx, dy = x - x[some, None], y - y[some, None]
         square = a[some, None] * dx**2 + b[some, None] * dy**2 - 2 * c[some, None] * dx * dy
-        astray[some] = ((square < 2.0**2) & (flux > flux[some, None])).any(1)
+        rival = flux > _RIVAL * flux[some, None]
+        rival[np.arange(len(rival)), np.arange(len(x))[some]] = False
+        astray[some] = ((square < 2.0**2) & rival).any(1)
     return astray
 
 

@@ -11,18 +11,26 @@ from numpy.typing import NDArray
 __all__ = ["SHOWPIECES", "Arc", "Showpiece", "Spiral", "brightness"]
 
 Array = NDArray[np.float64]
-_BANDS = ("g", "r", "i")
+_BANDS = ("u", "g", "r", "i", "z", "y")
 
 
 def _light(g_r: float, r_i: float) -> dict[str, float]:
     """Return the fluxes relative to band i for given colours."""
-    return {"g": 10 ** (-0.4 * (g_r + r_i)), "r": 10 ** (-0.4 * r_i), "i": 1.0}
+    from_i = {
+        "u": 1.9 * g_r + r_i + 0.2,
+        "g": g_r + r_i,
+        "r": r_i,
+        "i": 0.0,
+        "z": -0.5 * r_i,
+        "y": -0.7 * r_i,
+    }
+    return {band: 10 ** (-0.4 * colour) for band, colour in from_i.items()}
 
 
 _OLD = _light(0.82, 0.40)
 _DISC = _light(0.55, 0.27)
 _YOUNG = _light(-0.02, -0.02)
-_HYDROGEN = {"g": 0.45, "r": 1.0, "i": 0.30}
+_HYDROGEN = {"u": 0.35, "g": 0.45, "r": 1.0, "i": 0.30, "z": 0.25, "y": 0.15}
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Spiral(Showpiece):
                 -(np.abs(along / self.bar) ** 4) - (across / (0.26 * self.bar)) ** 2
             )
         knots, glow = self._clusters(along, across, rng)
-        dust = {"g": 0.62, "r": 0.46, "i": 0.34}
+        dust = {"u": 0.72, "g": 0.62, "r": 0.46, "i": 0.34, "z": 0.27, "y": 0.23}
         return {
             band: bulge * _OLD[band] * (1 - 0.3 * dust[band] * lane)
             + disc
@@ -121,6 +129,10 @@ class Spiral(Showpiece):
     def _clusters(self, along: Array, across: Array, rng: Generator) -> tuple[Array, Array]:
         """Place young clusters and hydrogen clouds at random along the arms."""
         knots, glow = np.zeros_like(along), np.zeros_like(along)
+        steps = np.array([np.diff(along[:2, :2], axis=k)[0, 0] for k in (0, 1)])
+        steps = np.array([steps, [np.diff(across[:2, :2], axis=k)[0, 0] for k in (0, 1)]])
+        to_pixels = np.linalg.inv(steps)
+        corner = np.array([along[0, 0], across[0, 0]])
         for number in range(150):
             arm = rng.integers(self.arms)
             radius = self.scale * rng.uniform(0.75, 3.9)
@@ -129,12 +141,17 @@ class Spiral(Showpiece):
             x, y = radius * np.cos(theta), radius * np.sin(theta)
             width = rng.uniform(0.16, 0.60) * (self.scale / 4.0) ** 0.5
             power = rng.lognormal(0, 0.9) * np.exp(-radius / (1.6 * self.scale)) * 0.0030
-            square = (along - x) ** 2 + (across - y) ** 2
+            middle = to_pixels @ (np.array([x, y]) - corner)
+            # Each is drawn only where there is anything of it.
+            reach = 5 * width * np.hypot(to_pixels[:, 0], to_pixels[:, 1])
+            low, high = np.maximum(middle - reach, 0).astype(int), middle + reach + 2
+            window = slice(low[0], max(int(high[0]), 0)), slice(low[1], max(int(high[1]), 0))
+            square = (along[window] - x) ** 2 + (across[window] - y) ** 2
             blob = power / (2 * np.pi * width**2) * np.exp(-0.5 * square / width**2)
             if number % 4:
-                knots += blob
+                knots[window] += blob
             else:
-                glow += 0.8 * blob
+                glow[window] += 0.8 * blob
         return knots, glow
 
 
@@ -172,15 +189,15 @@ class Arc(Showpiece):
 
 
 SHOWPIECES: tuple[Showpiece, ...] = (
-    Spiral((0.285, 0.625), 15.15, 0.021, 40.0, 5.8, 2, 17.0, 33.0, 24.0),
+    Spiral((0.285, 0.545), 15.15, 0.021, 40.0, 5.8, 2, 17.0, 33.0, 24.0),
     Spiral((0.62, 0.225), 16.3, 0.034, 30.0, 3.5, 3, -19.0, 58.0, -35.0),
     Spiral((0.145, 0.17), 17.2, 0.052, 24.0, 2.3, 2, 16.0, 22.0, 70.0, bar=2.0, bulge=0.12),
     Spiral((0.88, 0.42), 17.3, 0.061, 24.0, 2.7, 2, 15.0, 80.0, 118.0, bulge=0.2),
     Spiral((0.43, 0.90), 18.0, 0.083, 16.0, 1.5, 2, -18.0, 40.0, 140.0),
     Spiral((0.40, 0.36), 18.5, 0.11, 13.0, 1.25, 2, 20.0, 52.0, 10.0),
-    Arc((0.70, 0.67), 20.8, 1.62, 14.0, 9.6, 205.0, 58.0),
-    Arc((0.70, 0.67), 22.1, 1.62, 14.0, 10.4, 38.0, 22.0),
-    Arc((0.70, 0.67), 22.4, 2.31, 18.0, 13.4, 118.0, 24.0, 0.22),
+    Arc((0.70, 0.575), 20.8, 1.62, 14.0, 9.6, 205.0, 58.0),
+    Arc((0.70, 0.575), 22.1, 1.62, 14.0, 10.4, 38.0, 22.0),
+    Arc((0.70, 0.575), 22.4, 2.31, 18.0, 13.4, 118.0, 24.0, 0.22),
 )
 """The galaxies and arcs that are painted one by one."""
 

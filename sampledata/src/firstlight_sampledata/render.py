@@ -119,7 +119,7 @@ def _parts(sky: Sky, index: int, angle: float) -> list[list[tuple[float, float, 
 def _share(sky: Sky, index: int, band: str, part: int) -> float:
     """Return the fraction of the light in a band that comes from the disc (0) or bulge (1)."""
     fraction = float(sky.fraction[index])
-    redder = {"g": 0.75, "r": 0.92}.get(band, 1.0)
+    redder = {"u": 0.6, "g": 0.75, "r": 0.92}.get(band, 1.0)
     bulge = fraction * redder if fraction < 0.5 else fraction
     return bulge if part else 1 - bulge
 

@@ -46,9 +46,11 @@ def write_repository(root: Path, simulation: Simulation) -> None:
     butler = Butler.from_config(str(root), writeable=True)
     try:
         _register(butler)
-        for element, records in dimension_records(simulation.field):
-            butler.registry.insertDimensionData(element, *records)
-        _put(butler, simulation)
+        # One transaction, because each commit waits for the disk.
+        with butler.transaction():
+            for element, records in dimension_records(simulation.field):
+                butler.registry.insertDimensionData(element, *records)
+            _put(butler, simulation)
     finally:
         butler.close()
 
@@ -77,10 +79,8 @@ def _put(butler: Butler, simulation: Simulation) -> None:
         }
         butler.put(calexp.exposure, "calexp", data_id, run=_CALEXP)
     for band, coadd in simulation.coadds.items():
-        data_id = {
-            "skymap": SKYMAP,
-            "tract": field.tract_id,
-            "patch": field.patch_id,
-            "band": band,
-        }
-        butler.put(coadd, "deepCoadd", data_id, run=_COADD_GRIZY)
+        run = _COADD_U if band == "u" else _COADD_GRIZY
+        for patch in field.patches:
+            data_id = {"skymap": SKYMAP, "tract": field.tract.id, "patch": patch.id, "band": band}
+            part = coadd[patch.outer.clipped_to(coadd.bbox)]
+            butler.put(part, "deepCoadd", data_id, run=run)

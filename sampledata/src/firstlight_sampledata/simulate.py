@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from firstlight_lab.geometry import Box
 from firstlight_lab.images import ExposureF
+from firstlight_sampledata.detect import mark_detected
 from firstlight_sampledata.field import BANDS, Field, Visit
-from firstlight_sampledata.measure import Measured, mark_detected, measure
+from firstlight_sampledata.measure import Measured, measure
 from firstlight_sampledata.psf import Psf
 from firstlight_sampledata.render import Painting, draw, expose
 from firstlight_sampledata.truth import Sky, make_sky
@@ -20,8 +22,17 @@ __all__ = ["PIXEL_SCALE", "Calexp", "Simulation", "simulate"]
 PIXEL_SCALE = 0.2
 """Arcseconds per pixel."""
 
-_COADD_TIME = {"g": 2400.0, "r": 5520.0, "i": 5520.0}
+_COADD_TIME = {
+    "u": 1680.0,
+    "g": 2400.0,
+    "r": 5520.0,
+    "i": 5520.0,
+    "z": 4800.0,
+    "y": 4800.0,
+}
 _VISIT_TIME = 30.0
+_UNSEEN = 2.0
+"""Sources this much fainter than the depth of one exposure are not drawn in it, magnitudes."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Simulation:
     Attributes
     ----------
     coadds
-        Deep coadds by band.
+        Deep coadds of the whole field by band.
     """
 
     field: Field
@@ -84,15 +95,24 @@ def _coadds(field: Field, sky: Sky, rng: np.random.Generator) -> dict[str, Expos
 
 def _calexps(field: Field, sky: Sky, rng: np.random.Generator) -> tuple[Calexp, ...]:
     side = field.detector_side
+    variable = sky.only(sky.is_variable)
+    drawn: dict[tuple[float, ...], NDArray[np.float64]] = {}
     calexps = []
     for visit in field.visits:
         band, psf = visit.band, Psf(visit.seeing / PIXEL_SCALE)
         for detector in visit.detectors:
             painting = Painting(Box(0, 0, side, side), visit.wcs(detector, side), visit.angle)
-            canvas = draw(sky, painting, field.tract.wcs, (band.name,))
+            view = (visit.ra, visit.dec, visit.angle, detector)
             depth = band.depth - visit.depth_lost
-            exposure = expose(canvas[band.name], painting, band, psf, depth, rng)
-            exposure.metadata.update(VISIT=visit.id, DETECTOR=detector, EXPTIME=_VISIT_TIME)
+            if view not in drawn:
+                seen = sky.magnitude(band.name) < depth + _UNSEEN
+                constant = sky.only(seen & ~sky.is_variable)
+                drawn[view] = draw(constant, painting, field.tract.wcs, (band.name,))[band.name]
+            now = draw(variable.at(visit.mjd), painting, field.tract.wcs, (band.name,))[band.name]
+            exposure = expose(drawn[view] + now, painting, band, psf, depth, rng)
+            exposure.metadata.update(
+                VISIT=visit.id, DETECTOR=detector, EXPTIME=_VISIT_TIME, MJD=visit.mjd
+            )
             mark_detected(exposure)
             calexps.append(Calexp(visit, detector, exposure))
     return tuple(calexps)

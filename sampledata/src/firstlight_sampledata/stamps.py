@@ -19,7 +19,7 @@ DEFAULT_SEED = 3828
 PRODUCTS = ("butler", "catalog", "preview.png")
 """The products, as paths relative to the output folder."""
 
-_FORMAT = 2
+_FORMAT = 3
 """Version of the data; increase it when they change."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -17,6 +17,9 @@ GALAXY, STAR = 1, 2
 """The kinds of sources."""
 
 Array = NDArray[np.float64]
+
+_VARIABLES = 8
+"""Number of variable stars."""
 
 
 @dataclass
@@ -41,6 +44,9 @@ class Sky:
         Shape of the disc; the angle is from x to y in radians.
     painted
         Number of the showpiece that this source is, or -1.
+    amplitude, period, phase
+        Variability of the flux in all bands: half its range over its mean, days, and radians.
+        Magnitudes are those of the mean flux. The amplitude is zero for constant sources.
     """
 
     x: Array
@@ -59,6 +65,9 @@ class Sky:
     axis_ratio: Array
     angle: Array
     painted: NDArray[np.int64]
+    amplitude: Array
+    period: Array
+    phase: Array
 
     def __len__(self) -> int:
         return len(self.x)
@@ -75,6 +84,22 @@ class Sky:
         }
         return magnitudes[band]
 
+    @property
+    def is_variable(self) -> NDArray[np.bool_]:
+        """Which sources vary."""
+        return self.amplitude > 0
+
+    def only(self, rows: NDArray[np.bool_]) -> Sky:
+        """Return the sky with only the given sources."""
+        return Sky(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def at(self, mjd: float) -> Sky:
+        """Return the sky with the magnitudes at one time."""
+        turn = 2 * np.pi * mjd / self.period + self.phase
+        change = -2.5 * np.log10(1 + self.amplitude * np.sin(turn))
+        bands = ("u", "g", "r", "i", "z", "y_mag")
+        return replace(self, **{band: getattr(self, band) + change for band in bands})
+
     @classmethod
     def joined(cls, parts: list[Sky]) -> Sky:
         """Return one sky with the sources of all parts."""
@@ -85,7 +110,9 @@ class Sky:
 
 def make_sky(field: Field, rng: Generator) -> Sky:
     """Draw all sources of a field, from the cluster to the faintest galaxies."""
-    parts = [_field_galaxies(field, rng), _stars(field, rng), _cluster(field, rng)]
+    stars = _stars(field, rng)
+    parts = [_field_galaxies(field, rng), stars, _cluster(field, rng)]
+    _make_variable(stars, field, rng)
     return Sky.joined([*parts, _showpieces(field)] if field.showpieces else parts)
 
 
@@ -138,9 +165,9 @@ def _cluster(field: Field, rng: Generator) -> Sky:
     radius = np.minimum(radius, rng.uniform(0.12, 0.22, count) * size)
     turn = rng.uniform(0, 2 * np.pi, count)
     x = field.box.x0 + 0.70 * size + radius * np.cos(turn) * 1.25
-    y = field.box.y0 + 0.67 * size + radius * np.sin(turn) * 0.8
+    y = field.box.y0 + 0.575 * size + radius * np.sin(turn) * 0.8
     i = _powerlaw(rng, count, 18.7, 23.4, 0.24)
-    x[0], y[0], i[0] = field.box.x0 + 0.70 * size, field.box.y0 + 0.67 * size, 16.7
+    x[0], y[0], i[0] = field.box.x0 + 0.70 * size, field.box.y0 + 0.575 * size, 16.7
     x[1], y[1], i[1] = x[0] + 42, y[0] - 17, 18.1
     g_r = 1.42 - 0.02 * (i - 19) + rng.normal(0, 0.03, count)
     r_i = 0.55 - 0.01 * (i - 19) + rng.normal(0, 0.02, count)
@@ -222,7 +249,22 @@ def _galaxies(
         axis_ratio=axis_ratio,
         angle=angle,
         painted=np.full(count, -1),
+        amplitude=np.zeros(count),
+        period=np.ones(count),
+        phase=np.zeros(count),
     )
+
+
+def _make_variable(stars: Sky, field: Field, rng: Generator) -> None:
+    """Let the bright stars that are nearest to the centre vary: every visit shows them."""
+    box = field.box
+    distance = np.hypot(stars.x - box.x0 - box.width / 2, stars.y - box.y0 - box.height / 2)
+    bright = (stars.r > 17.5) & (stars.r < 20.5)
+    chosen = np.argsort(np.where(bright, distance, np.inf), kind="stable")[:_VARIABLES]
+    chosen = chosen[bright[chosen]]
+    stars.amplitude[chosen] = rng.uniform(0.15, 0.45, len(chosen))
+    stars.period[chosen] = 10 ** rng.uniform(-0.3, 1.7, len(chosen))
+    stars.phase[chosen] = rng.uniform(0, 2 * np.pi, len(chosen))
 
 
 def _stars(field: Field, rng: Generator) -> Sky:
@@ -256,4 +298,7 @@ def _stars(field: Field, rng: Generator) -> Sky:
         axis_ratio=np.ones(count),
         angle=zero,
         painted=np.full(count, -1),
+        amplitude=np.zeros(count),
+        period=np.ones(count),
+        phase=np.zeros(count),
     )

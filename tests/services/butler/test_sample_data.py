@@ -36,7 +36,7 @@ def test_has_images_named_as_in_dp01(sample: Repository) -> None:
     assert set(found["calexp"].dimensions) == {"instrument", "detector", "visit"}
     assert set(found["deepCoadd"].dimensions) == {"band", "skymap", "tract", "patch"}
     assert found["calexp"].storage_class == found["deepCoadd"].storage_class == "ExposureF"
-    assert found["deepCoadd"].datasets == 3
+    assert found["deepCoadd"].datasets == 4 * 6
     assert found["calexp"].datasets > 0
 
 

@@ -42,7 +42,7 @@ SAMPLE = DataSet(
     label="dp01",
     title="The sample",
     felis=Path("dp01.yaml"),
-    position=Position(ra=56.655, dec=-36.436),
+    position=Position(ra=62.0, dec=-37.0),
 )
 SCOPES = ("access:services!service=portal", "access:services!service=tap")
 

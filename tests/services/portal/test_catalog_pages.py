@@ -185,7 +185,7 @@ async def test_the_search_starts_where_the_first_data_set_has_something(site: An
     browser = await site.log_in()
     page = _page(await browser.get("/portal/app"))
 
-    assert _typed(page) == {"ra": "56.655", "dec": "-36.436", "radius": "0.02"}
+    assert _typed(page) == {"ra": "62.0", "dec": "-37.0", "radius": "0.02"}
 
 
 class TestTwoDataSets:

@@ -104,7 +104,7 @@ class DataSetSettings(Section):
 
 _SAMPLE_TITLE = "Data Preview 0.1: simulated images and catalogs"
 _SAMPLE_RUNS = ("2.2i/runs/DP0.1",)
-_SAMPLE_POSITION = SkyPosition(ra=56.655, dec=-36.436)
+_SAMPLE_POSITION = SkyPosition(ra=62.0, dec=-37.0)
 
 SAMPLE = DataSetSettings(label="dp01", sample=True)
 """The default: a simulated field in the tables and collections of Data Preview 0.1."""
