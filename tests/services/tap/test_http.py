@@ -263,7 +263,7 @@ async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
         app = make_app(tap_context(tmp_path, hub, {}))
         async with serving(app) as url:
             tap = Tap(url, hub, app)
-            assert b"<available>false</available>" in (await tap.get("availability")).body
+            assert b"<vosi:available>false</vosi:available>" in (await tap.get("availability")).body
             assert (await tap.get("capabilities")).code == 200
             for answer in (await tap.query("select 1"), await tap.get("tables")):
                 assert answer.code == 503
@@ -282,7 +282,8 @@ async def test_a_missing_data_set_is_noted_and_leaves_the_others(
         async with serving(app) as url:
             tap = Tap(url, hub, app)
             body = (await tap.get("availability")).body
-            assert b"<available>true</available><note>Unavailable data sets: lost.</note>" in body
+            assert b"<vosi:available>true</vosi:available>" in body
+            assert b"<vosi:note>Unavailable data sets: lost.</vosi:note>" in body
             assert (await tap.query("select top 1 ra from object")).code == 200
         app.service.close()
         app.checker.close()

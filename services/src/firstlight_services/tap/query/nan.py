@@ -75,6 +75,9 @@ class NanGuards:
                 return self._combined(left, right)
             case tree.Divide(left=left, right=right) if _is_ordinary(right):
                 return self.may_be_nan(left)
+            case tree.Divide(left=left, right=right):
+                # By zero it is NULL already, so that of integers nothing is left to guard.
+                return left.type in _FLOATING or right.type in _FLOATING
         return True
 
     def _combined(self, left: tree.Value, right: tree.Value) -> bool:

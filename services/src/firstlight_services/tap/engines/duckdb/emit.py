@@ -58,8 +58,11 @@ _MOST_NODES = 100_000
 """What DuckDB may have to plan: it needs a second or two for so many values.
 
 DuckDB expands NULLIF to CASE, its argument twice, so that a ladder of them doubles with each level;
-and a distance has its coordinates twice, so distances of distances double as well.
+and a distance has its coordinates four times, so distances of distances grow as well.
 """
+
+_MOST_TIMES = 2**8
+"""How often DuckDB may expand a value: for ladders, its planning time grows faster than that."""
 
 
 def emit(query: tree.Query, limit: int | None = None) -> str:
@@ -144,7 +147,7 @@ class _Emitter:
     def _write(self, value: tree.Value) -> str:
         checkpoint()
         self._nodes += self._times
-        if self._nodes > _MOST_NODES:
+        if self._nodes > _MOST_NODES or self._times > _MOST_TIMES:
             raise QueryError(
                 "too_deep",
                 "The expressions of this query are nested too deeply, or too many.",
