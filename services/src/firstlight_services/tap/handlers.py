@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import ClassVar
 
 from tornado.iostream import StreamClosedError
@@ -164,17 +163,18 @@ class SyncHandler(TapHandler):
             raise self.service.too_slow() from None
 
     async def _break_off(self, answer: Answer, error: ServiceError) -> None:
-        ending = answer.broken(_words(error, self.reference))
+        """Say at the end of a result that it fails now, unless the client does not read it."""
         stream = getattr(self.request.connection, "stream", None)
-        unread = stream is not None and stream.writing()
-        if not unread:
-            self.write(ending)
-            if answer.complete_when_broken:
-                return
-            # It is on its way before the connection ends, which says that the result is cut.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORDS_SECONDS):
-                    await self.flush()
+        try:
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await self.flush()
+                self.write(answer.broken(_words(error, self.reference)))
+                if answer.complete_when_broken:
+                    return
+                # It is on its way before the connection ends, which says that the result is cut.
+                await self.flush()
+        except TimeoutError:
+            _log.info("%s: the client does not read", self.reference)
         if stream is not None:
             stream.close()
 

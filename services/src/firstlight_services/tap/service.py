@@ -28,6 +28,7 @@ __all__ = ["Answer", "Plan", "QueryRequest", "QueryService", "plan"]
 _log = logging.getLogger(__name__)
 
 _INTERRUPT_SECONDS = 0.05
+_SHORT = 2_000
 _GIVE_UP_SECONDS = 5.0
 _QUICK_WORKERS = 2
 _PLANNING_WORKERS = 2
@@ -383,7 +384,9 @@ class Answer:
 
     def _first(self) -> bytes:
         self._cursor.start(self._plan.statement, len(self._plan.fields))
-        return self._writer.head() + self._more()
+        data = self._writer.head() + self._more()
+        # A short result is complete by now, which can be said before it is sent.
+        return data if self._ended or self._rows >= _SHORT else data + self._more()
 
     def _more(self) -> bytes:
         batch = self._cursor.next()

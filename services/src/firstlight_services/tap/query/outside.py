@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from firstlight_services.tap.coverage import Cap
@@ -64,11 +65,7 @@ def outside(query: tree.Query) -> Outside | None:
             position, coverage = source.table.position, source.table.coverage
             if position is None or coverage is None or not coverage.patches:
                 continue
-            known = [
-                one
-                for condition in conditions
-                if (one := _on_position(condition, source.id, position)) is not None
-            ]
+            known = _on_position(conditions, _Axes(source.id, *position))
             if known and all(any(one.excludes(cell) for one in known) for cell in coverage.cells):
                 center = next((one.center for one in known if one.center), None)
                 return Outside(source.table, _text(source.table, position, center))
@@ -123,47 +120,78 @@ def _conditions(query: tree.Query) -> Iterator[tree.Value]:
             yield one
 
 
-def _on_position(
-    value: tree.Value, source: str, position: tuple[str, str]
-) -> _Condition | None:
-    def axis(one: tree.Value) -> str:
-        if isinstance(one, tree.ColumnRef) and one.source == source and one.column in position:
-            return ("ra", "dec")[position.index(one.column)]
-        return ""
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """The columns with the position of a source."""
 
+    source: str
+    ra: str
+    dec: str
+
+    def axis(self, value: tree.Value) -> str:
+        """Return ``ra`` or ``dec`` if a value is such a column, otherwise an empty string."""
+        if not isinstance(value, tree.ColumnRef) or value.source != self.source:
+            return ""
+        return {self.ra: "ra", self.dec: "dec"}.get(value.column, "")
+
+    def has(self, point: tree.Point) -> bool:
+        """Return whether a point is the position of the source's rows."""
+        return (self.axis(point.ra), self.axis(point.dec)) == ("ra", "dec")
+
+
+def _on_position(conditions: Iterable[tree.Value], axes: _Axes) -> list[_Condition]:
+    """Return what the conditions say of a source's position: circles, and a range for each axis."""
+    circles = []
+    ranges: dict[str, list[tuple[float, float]]] = {}
+    for value in conditions:
+        circle = _circle(value, axes)
+        if circle is not None:
+            circles.append(_within(circle))
+        axis, low, high = _limits(value, axes)
+        if axis:
+            ranges.setdefault(axis, []).append((low, high))
+    return circles + [
+        _range(axis, max(low for low, _ in limits), min(high for _, high in limits))
+        for axis, limits in ranges.items()
+    ]
+
+
+def _circle(value: tree.Value, axes: _Axes) -> Cap | None:
+    """Return the circle with constant centre and radius that a condition is about."""
+    center: tree.Point | None = None
+    radius: float | None = None
     match value:
-        case tree.Within(point=point, circle=circle):
-            if (axis(point.ra), axis(point.dec)) == ("ra", "dec"):
-                return _within(circle.center, _number(circle.radius))
+        case tree.Within(point=point, circle=circle) if axes.has(point):
+            center, radius = circle.center, _number(circle.radius)
         case tree.Comparison(operator="<" | "<=", left=tree.Distance(left=left, right=right)):
-            for point, center in ((left, right), (right, left)):
-                if (axis(point.ra), axis(point.dec)) == ("ra", "dec"):
-                    return _within(center, _number(value.right))
-        case tree.Between(operand=operand, low=low, high=high) if axis(operand):
-            return _range(axis(operand), _number(low), _number(high))
-        case tree.Comparison(operator=operator, left=left, right=right) if axis(left):
-            limit = _number(right)
-            if limit is not None:
-                low = limit if operator in (">", ">=", "=") else None
-                high = limit if operator in ("<", "<=", "=") else None
-                return _range(axis(left), low, high)
-    return None
-
-
-def _within(center: tree.Point, radius: float | None) -> _Condition | None:
+            center = right if axes.has(left) else left if axes.has(right) else None
+            radius = _number(value.right)
+    if center is None or radius is None or radius < 0:
+        return None
     ra, dec = _number(center.ra), _number(center.dec)
-    if ra is None or dec is None or radius is None or radius < 0:
-        return None
-    circle = Cap(ra, dec, radius)
-    return _Condition(lambda cell: not circle.meets(cell), (ra, dec))
+    return None if ra is None or dec is None else Cap(ra, dec, radius)
 
 
-def _range(axis: str, low: float | None, high: float | None) -> _Condition | None:
-    if low is None and high is None:
-        return None
-    first = -1e9 if low is None else low
-    last = 1e9 if high is None else high
+def _limits(value: tree.Value, axes: _Axes) -> tuple[str, float, float]:
+    """Return the axis that a condition limits, and the limits."""
+    low: float | None = None
+    high: float | None = None
+    axis = ""
+    match value:
+        case tree.Between(operand=operand):
+            axis, low, high = axes.axis(operand), _number(value.low), _number(value.high)
+        case tree.Comparison(operator=operator, left=left, right=right):
+            axis, limit = axes.axis(left), _number(right)
+            low = limit if operator in (">", ">=", "=") else None
+            high = limit if operator in ("<", "<=", "=") else None
+    return axis, -math.inf if low is None else low, math.inf if high is None else high
 
+
+def _within(circle: Cap) -> _Condition:
+    return _Condition(lambda cell: not circle.meets(cell), (circle.ra, circle.dec))
+
+
+def _range(axis: str, first: float, last: float) -> _Condition:
     def excludes(cell: Cap) -> bool:
         limits = cone.bounds(cell.ra, cell.dec, cell.radius)
         # Without ranges the cell contains a pole, and every right ascension.
