@@ -47,7 +47,7 @@ class Service:
     url: str
     process: asyncio.subprocess.Process
 
-    async def get(self, path: str, token: str = "vera-token") -> HTTPResponse:  # noqa: S107
+    async def get(self, path: str, token: str = "vera-token") -> HTTPResponse:
         return await self._send(HTTPRequest(f"{self.url}/api/tap/{path}", headers=_headers(token)))
 
     async def query(self, adql: str, token: str) -> HTTPResponse:

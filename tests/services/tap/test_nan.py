@@ -37,9 +37,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DuckDBEngine
     pq.write_table(pa.table(table), folder / "object.parquet")
     load([dp01(state, folder)], tap_schema_file(state))
     engine = engine_of(state, threads=2)
-    rows = [
-        {name: _known(float(cells[name][at])) for name in COLUMNS} for at in range(len(count))
-    ]
+    rows = [{name: _known(float(cells[name][at])) for name in COLUMNS} for at in range(len(count))]
     yield engine, rows
     engine.close()
 
@@ -176,9 +174,7 @@ def _same(found: Cell, expected: Cell) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_an_expression_has_the_models_value(
-    seed: int, odd: tuple[DuckDBEngine, list[Row]]
-) -> None:
+def test_an_expression_has_the_models_value(seed: int, odd: tuple[DuckDBEngine, list[Row]]) -> None:
     engine, rows = odd
     catalog = engine.describe()
     model = Model(seed)
@@ -223,7 +219,9 @@ def test_an_expression_is_grouped_and_sorted_as_the_model_does(
         assert _same(low, min(known, default=None)), text
         assert _same(high, max(known, default=None)), text
         for direction in ("", " DESC"):
-            found = ask(f"SELECT {text} AS x FROM object ORDER BY {text}{direction}", catalog, engine)
+            found = ask(
+                f"SELECT {text} AS x FROM object ORDER BY {text}{direction}", catalog, engine
+            )
             expected = sorted(known, key=cmp_to_key(_order), reverse=bool(direction))
             expected += [None] * (len(values) - len(known))
             assert all(map(_same, (x for (x,) in found), expected)), text

@@ -214,7 +214,9 @@ def test_strings_that_are_not_as_the_schema_says_are_described_as_they_are(
 def test_strings_of_the_catalog_arrive_whole(form: str, kinds: DuckDBEngine) -> None:
     body, _ = document("SELECT foreign, note FROM t WHERE small = 1", kinds, form)
     if form in ("csv", "tsv"):
-        assert body.decode().splitlines()[1] == ("größer ≤ 1″\t𝄞" if form == "tsv" else "größer ≤ 1″,𝄞")
+        assert body.decode().splitlines()[1] == (
+            "größer ≤ 1″\t𝄞" if form == "tsv" else "größer ≤ 1″,𝄞"
+        )
         return
     (table,) = votable.parse(io.BytesIO(body), verify="exception").iter_tables()
     assert [str(one) for one in table.array.data[0]] == ["größer ≤ 1″", "𝄞"]

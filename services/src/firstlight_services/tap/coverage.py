@@ -123,9 +123,7 @@ def covering(cells: Sequence[Cell], height: float) -> Coverage:
         rows = sum(one.rows for one in group)
         patches.append((rows, Patch(_around(caps), fullest.cap(height))))
     patches.sort(key=lambda one: -one[0])
-    return Coverage(
-        tuple(patch for _, patch in patches), tuple(one.cap(height) for one in cells)
-    )
+    return Coverage(tuple(patch for _, patch in patches), tuple(one.cap(height) for one in cells))
 
 
 def _connected(cells: Sequence[Cell]) -> list[list[Cell]]:

@@ -31,5 +31,5 @@ def without_preamble(content_type: str, body: bytes) -> bytes:
     delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
     if body.startswith(delimiter):
         return body
-    preamble, found, rest = body.partition(b"\r\n" + delimiter)
-    return delimiter + rest if found else body
+    start = body.find(b"\r\n" + delimiter)
+    return body if start < 0 else body[start + 2 :]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -242,15 +242,16 @@ class QueryService:
     def _stop_threads(self) -> bool:
         for pool in (self._quick, self._planning, self._pool):
             pool.shutdown(wait=False, cancel_futures=True)
-        for stop in self._plans.values():
+        for stop in tuple(self._plans.values()):
             stop.set()
         give_up = time.monotonic() + _GIVE_UP_SECONDS
-        # Repeatedly: an interrupt between two statements has no effect.
-        while wait((*self._running, *self._plans), timeout=_INTERRUPT_SECONDS).not_done:
+        while self._running or self._plans:
             if time.monotonic() > give_up:
                 _log.warning("a query did not stop within %.0f s", _GIVE_UP_SECONDS)
                 return False
+            # Repeatedly: an interrupt between two statements has no effect.
             self._engine.interrupt()
+            time.sleep(_INTERRUPT_SECONDS)
         self._quick.shutdown()
         return True
 

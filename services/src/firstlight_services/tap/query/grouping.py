@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.query import tree
 from firstlight_services.tap.query.identity import Identities

@@ -21,7 +21,21 @@ __all__ = ["NanGuards"]
 _FLOATING = (Type.FLOAT, Type.DOUBLE)
 
 _PASSES = frozenset(
-    "ABS ATAN ATAN2 CEILING DEGREES FLOOR LEAST PI RADIANS RAND ROUND SIGN TRUNCATE".split()
+    [
+        "ABS",
+        "ATAN",
+        "ATAN2",
+        "CEILING",
+        "DEGREES",
+        "FLOOR",
+        "LEAST",
+        "PI",
+        "RADIANS",
+        "RAND",
+        "ROUND",
+        "SIGN",
+        "TRUNCATE",
+    ]
 )
 """Functions that return NaN only if they are given it."""
 

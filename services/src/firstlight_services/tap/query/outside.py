@@ -80,10 +80,10 @@ def _text(table: Table, names: tuple[str, str], center: tuple[float, float] | No
     count = len(coverage.patches)
     which = "are" if count == 1 else f"are in {count} areas; the nearest is"
     ra, dec = names
-    example = (
-        f"SELECT TOP 10 * FROM {table.full_name} WHERE CONTAINS(POINT('ICRS', {ra}, {dec}), "
-        f"CIRCLE('ICRS', {inside.ra:.3f}, {inside.dec:.3f}, {max(inside.radius, 0.001):.3f})) = 1"
-    )
+    point = f"POINT('ICRS', {ra}, {dec})"
+    circle = f"CIRCLE('ICRS', {inside.ra:.3f}, {inside.dec:.3f}, {max(inside.radius, 0.001):.3f})"
+    # For people to copy; nothing here runs it.
+    example = f"SELECT TOP 10 * FROM {table.full_name} WHERE CONTAINS({point}, {circle}) = 1"  # noqa: S608
     return (
         f"{table.full_name} has no data in the area of this query. Its data {which} within "
         f"{around.radius:.2f} degrees of right ascension {around.ra:.3f}, declination "

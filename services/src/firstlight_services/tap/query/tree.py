@@ -13,6 +13,7 @@ from firstlight_services.tap.adql.ast import Position
 from firstlight_services.tap.models import Field, Table, Type
 
 __all__ = [
+    "NODES",
     "Arithmetic",
     "Between",
     "Call",
@@ -31,7 +32,6 @@ __all__ = [
     "JoinSource",
     "Like",
     "Logical",
-    "NODES",
     "NanToNull",
     "Negation",
     "Not",

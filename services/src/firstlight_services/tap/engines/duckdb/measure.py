@@ -16,7 +16,7 @@ _FINEST = 1 / 16
 """Degrees: the height of the smallest cells."""
 
 _MOST_CELLS = 3_000
-"""Cells of a table; a larger area has larger ones. Cells of 4 degrees, 2,600, cover the whole sky."""
+"""Cells of a table; a larger area has larger ones. 2,600 cells of 4 degrees cover the whole sky."""
 
 
 def measured(database: duckdb.DuckDBPyConnection, table: Table) -> Table:
@@ -37,7 +37,9 @@ def _measured_columns(database: duckdb.DuckDBPyConnection, table: Table) -> tupl
     if not texts:
         return table.columns
     names = [identifier(one.name) for one in texts]
-    asked = ", ".join(f"max(length({one})), bool_or(strlen({one}) <> length({one}))" for one in names)
+    asked = ", ".join(
+        f"max(length({one})), bool_or(strlen({one}) <> length({one}))" for one in names
+    )
     found = database.execute(f"SELECT {asked} FROM {table_name(table)}").fetchone() or ()  # noqa: S608 (quoted)
     known = {
         one.name: _described(one, length or 0, bool(other))
