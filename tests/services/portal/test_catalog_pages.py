@@ -228,6 +228,23 @@ async def test_every_field_has_its_label(site: Any) -> None:
     assert {field["id"] for field in page.select("input, select")} == labelled
 
 
+OUTSIDE = """<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
+ <RESOURCE type="results"><INFO name="QUERY_STATUS" value="OK"/>
+ <INFO name="coverage" value="outside">No data here. Its data are at 12.5 &amp; -3.</INFO>
+ <TABLE><FIELD name="ra" datatype="double" unit="deg"/><DATA><TABLEDATA></TABLEDATA></DATA></TABLE>
+ </RESOURCE></VOTABLE>"""
+
+
+async def test_a_search_outside_the_data_shows_where_they_are(site: Any) -> None:
+    browser = await site.log_in()
+    site.catalog.answer = (200, OUTSIDE)
+    words = _page(await browser.get(CONE)).select_one("[role=status]").get_text()
+    assert words == "Nothing in this circle. No data here. Its data are at 12.5 & -3."
+    site.catalog.answer = (200, OUTSIDE.replace('"outside"', '"inside"'))
+    words = _page(await browser.get(CONE)).select_one("[role=status]").get_text()
+    assert words == "Nothing in this circle. Try a larger radius or another position."
+
+
 async def test_a_cone_search_shows_rows_and_how_to_take_them_along(site: Any) -> None:
     browser = await site.log_in()
     page = _page(await browser.get(CONE))

@@ -174,7 +174,8 @@ def test_a_data_set_that_cannot_be_loaded_is_said_and_leaves_the_others(
     write_runtime(site, *datasets)
     assert main(["--state-dir", str(site)]) == 0
     reason = f"there are no Parquet files in {site / 'parquet2'}"
-    assert capsys.readouterr().err == f"catalog: dp02: {reason}{LOST}.\n"
+    # If it takes long, it also says what it does.
+    assert capsys.readouterr().err.endswith(f"catalog: dp02: {reason}{LOST}.\n")
     engine = engine_of(site, *datasets)
     assert ask("SELECT COUNT(*) FROM object", engine.describe(), engine) == [(600,)]
     assert engine.missing() == ("dp02",)

@@ -46,7 +46,7 @@ async def test_names_of_parameters_have_no_case(tap: Tap) -> None:
     answer = await tap.query_in_address(
         request="doQuery", Lang="adql-2.0", query="select 1 from object", maxRec="2", format="csv"
     )
-    assert (answer.code, answer.body) == (200, b"value\r\n1\r\n1\r\n")
+    assert (answer.code, answer.body[:13]) == (200, b"value\r\n1\r\n1\r\n")
     assert answer.headers["Content-Type"] == "text/csv;header=present"
 
 
@@ -200,7 +200,14 @@ async def test_a_wrong_method_is_told_the_right_ones(
     assert answer.headers["Allow"] == allowed
 
 
-async def send_multipart(tap: Tap, parts: dict[str, str], file: bytes = b"") -> HTTPResponse:
+async def send_multipart(
+    tap: Tap,
+    parts: dict[str, str],
+    file: bytes = b"",
+    *,
+    before: str = "",
+    boundary: str = "edge",
+) -> HTTPResponse:
     lines = [
         f'--edge\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in parts.items()
@@ -217,9 +224,9 @@ async def send_multipart(tap: Tap, parts: dict[str, str], file: bytes = b"") -> 
             method="POST",
             headers={
                 "Authorization": "Bearer vera-token",
-                "Content-Type": "multipart/form-data; boundary=edge",
+                "Content-Type": f"multipart/form-data; boundary={boundary}",
             },
-            body="".join([*lines, "--edge--\r\n"]),
+            body="".join([before, *lines, "--edge--\r\n"]),
             raise_error=False,
         )
     finally:
@@ -230,6 +237,74 @@ async def test_a_form_may_come_in_parts(tap: Tap) -> None:
     parts = {"LANG": "ADQL", "QUERY": "select 'größe'", "RESPONSEFORMAT": "csv"}
     answer = await send_multipart(tap, parts)
     assert (answer.code, answer.body.decode()) == (200, "value\r\ngröße\r\n")
+
+
+@pytest.mark.parametrize("boundary", ["edge", '"edge"'])
+@pytest.mark.parametrize("before", ["", "\r\n", "\r\n\r\n", "a preamble\r\nof two lines\r\n"])
+async def test_a_form_in_parts_may_have_a_preamble(tap: Tap, before: str, boundary: str) -> None:
+    # STILTS and TOPCAT begin with an empty line.
+    parts = {"LANG": "ADQL", "QUERY": "select '\r\n--edgy größe'", "RESPONSEFORMAT": "tsv"}
+    answer = await send_multipart(tap, parts, before=before, boundary=boundary)
+    assert (answer.code, answer.body.decode()) == (200, 'value\r\n"\r\n--edgy größe"\r\n')
+
+
+async def test_a_form_without_parts_is_refused(tap: Tap) -> None:
+    answer = await send_multipart(tap, {}, boundary="another")
+    assert (answer.code, status_of(answer.body)[0]) == (400, "ERROR")
+
+
+@pytest.mark.parametrize(
+    ("adql", "maxrec", "status"),
+    [
+        ("select tract from object", "5", "OVERFLOW"),
+        ("select tract from object", "0", "OVERFLOW"),
+        ("select top 5 tract from object", "5", "OK"),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "tsv", "votable"])
+async def test_csv_that_was_cut_says_so_twice(
+    tap: Tap, adql: str, maxrec: str, status: str, form: str
+) -> None:
+    answer = await tap.query(adql, MAXREC=maxrec, FORMAT=form)
+    assert answer.headers["X-Query-Status"] == status
+    if form != "votable":
+        header, *lines = answer.body.decode().splitlines()
+        cut = [line for line in lines if line.startswith("#")]
+        assert header == "tract"
+        assert len(lines) - len(cut) == int(maxrec)
+        assert bool(cut) == (status == "OVERFLOW")
+        assert all(line.startswith("# OVERFLOW: ") for line in cut)
+
+
+async def test_readers_of_csv_skip_the_comment(tap: Tap) -> None:
+    from astropy.io import ascii as readers
+
+    body = (await tap.query("select tract, ra from object", MAXREC="5", FORMAT="csv")).body
+    table = readers.read(body.decode(), format="csv", comment="#")
+    assert (table.colnames, len(table)) == (["tract", "ra"], 5)
+
+
+@pytest.mark.parametrize("form", ["votable", "votable/td", "csv", "tsv"])
+async def test_text_beyond_ascii_arrives(tap: Tap, form: str) -> None:
+    words = "größer ≤ 1″ 𝄞"
+    adql = f"select top 1 '{words}' as \"Größe ⊙\" from object where 'ä' || 'ß' = 'äß'"
+    answer = await tap.query(adql, FORMAT=form)
+    assert answer.code == 200
+    if "votable" in form:
+        (table,) = votable.parse(io.BytesIO(answer.body)).iter_tables()
+        assert table.fields[0].datatype == "unicodeChar"
+        found = [table.fields[0].name, *(str(one) for one in table.array.data[table.fields[0].ID])]
+    else:
+        found = answer.body.decode().splitlines()
+    assert found == ["Größe ⊙", words]
+
+
+async def test_an_error_quotes_text_beyond_ascii(tap: Tap) -> None:
+    answer = await tap.query('select "Größe" from object')
+    assert 'There is no column "Größe" in object.' in status_of(answer.body)[1]
+    assert (await tap.get("tables/Gr%C3%B6%C3%9Fe")).code == 404
+    unquoted = status_of((await tap.query("select größe from object")).body)
+    assert unquoted[0] == "ERROR"
 
 
 async def test_an_upload_is_refused_clearly(tap: Tap) -> None:
@@ -263,7 +338,7 @@ async def test_without_a_catalog_the_service_says_so(tmp_path: Path) -> None:
         app = make_app(tap_context(tmp_path, hub, {}))
         async with serving(app) as url:
             tap = Tap(url, hub, app)
-            assert b"<available>false</available>" in (await tap.get("availability")).body
+            assert b"<vosi:available>false</vosi:available>" in (await tap.get("availability")).body
             assert (await tap.get("capabilities")).code == 200
             for answer in (await tap.query("select 1"), await tap.get("tables")):
                 assert answer.code == 503
@@ -282,7 +357,8 @@ async def test_a_missing_data_set_is_noted_and_leaves_the_others(
         async with serving(app) as url:
             tap = Tap(url, hub, app)
             body = (await tap.get("availability")).body
-            assert b"<available>true</available><note>Unavailable data sets: lost.</note>" in body
+            assert b"<vosi:available>true</vosi:available>" in body
+            assert b"<vosi:note>Unavailable data sets: lost.</vosi:note>" in body
             assert (await tap.query("select top 1 ra from object")).code == 200
         app.service.close()
         app.checker.close()
@@ -290,7 +366,7 @@ async def test_a_missing_data_set_is_noted_and_leaves_the_others(
 
 async def wait_until(idle: Any) -> float:
     start = time.monotonic()
-    while not idle() and time.monotonic() - start < 5:  # noqa: ASYNC110 (there is no event)
+    while not idle() and time.monotonic() - start < 30:  # noqa: ASYNC110 (there is no event)
         await asyncio.sleep(0.01)
     return time.monotonic() - start
 
@@ -302,29 +378,39 @@ def at_work(tap: Tap) -> int:
 class TestTimeout:
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
-        return {"services": {"tap": {"timeout": 0.4, "max_rows": 10**9, "default_rows": 10**9}}}
+        return {"services": {"tap": {"timeout": 2, "max_rows": 10**9, "default_rows": 10**9}}}
 
     async def test_a_query_that_takes_too_long_is_stopped(self, tap: Tap) -> None:
-        start = time.monotonic()
         answer = await tap.query(SLOW)
         assert answer.code == 504
-        assert time.monotonic() - start < 2
-        assert "longer than 0.4 seconds" in status_of(answer.body)[1]
+        assert "longer than 2 seconds" in status_of(answer.body)[1]
         assert at_work(tap) == 0
         assert (await tap.query("select top 1 ra from object")).code == 200
 
     async def test_an_answer_cut_by_time_says_so_at_its_end(self, tap: Tap) -> None:
-        answer = await tap.query(LONG)
-        assert answer.code == 200
-        *_, last = ElementTree.fromstring(answer.body).iter(f"{VOTABLE}INFO")
+        received = await received_of(tap, LONG, "votable")
+        assert b"200 OK" in received[:20]
+        # The rows are left out; what is before and after them is a whole document.
+        document = b"<INFO" + received.rpartition(b"<INFO")[2].partition(b"</INFO>")[0] + b"</INFO>"
+        last = ElementTree.fromstring(document)
         assert last.get("value") == "ERROR"
         assert "was stopped" in (last.text or "")
-        assert await wait_until(lambda: at_work(tap) == 0) < 2
+        assert received.endswith(b"</VOTABLE>\n\r\n0\r\n\r\n")
+        assert await wait_until(lambda: at_work(tap) == 0) < 20
 
     async def test_csv_cut_by_time_is_a_broken_connection(self, tap: Tap) -> None:
         with pytest.raises(HTTPStreamClosedError):
             await tap.query(LONG, FORMAT="csv")
-        assert await wait_until(lambda: at_work(tap) == 0) < 2
+        assert await wait_until(lambda: at_work(tap) == 0) < 20
+
+    @pytest.mark.parametrize("form", ["csv", "tsv"])
+    async def test_csv_cut_by_time_says_so_in_its_last_line(self, tap: Tap, form: str) -> None:
+        received = await received_of(tap, LONG, form)
+        assert b"X-Query-Status: STREAMING" in received
+        *_, last = [line for line in bytes(received).split(b"\r\n") if line.startswith(b"#")]
+        assert last.startswith(b"# ERROR: The query took longer than 2 seconds and was stopped.")
+        # Not as a whole answer ends: nobody takes it for one.
+        assert not received.endswith(b"0\r\n\r\n")
 
 
 class TestSlowReaders:
@@ -336,19 +422,34 @@ class TestSlowReaders:
         self, tap: Tap, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def never(_: Any) -> None:
-            assert await wait_until(lambda: at_work(tap) == 1) < 2
-            assert await wait_until(lambda: at_work(tap) == 0) < 2
+            assert await wait_until(lambda: at_work(tap) == 1) < 5
+            assert await wait_until(lambda: at_work(tap) == 0) < 20
 
         await leave_after(tap, LONG, never)
         # It is the client's doing: nobody has to look into it.
         assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
-async def leave_after(tap: Tap, adql: str, until: Any) -> None:
+async def received_of(tap: Tap, adql: str, form: str) -> bytes:
+    """Return the beginning and the end of what the service sends until the connection rests."""
+    received = bytearray()
+
+    async def until_it_ends(reader: asyncio.StreamReader) -> None:
+        while piece := await reader.read(1 << 20):
+            received.extend(piece)
+            del received[1000:-2000]
+            if received.endswith(b"0\r\n\r\n"):
+                return
+
+    await leave_after(tap, adql, until_it_ends, form=form)
+    return bytes(received)
+
+
+async def leave_after(tap: Tap, adql: str, until: Any, *, form: str = "votable") -> None:
     """Send a query and go away once `until` is true, without waiting for the answer."""
     host, port = tap.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    body = f"QUERY={adql.replace(' ', '+')}".encode()
+    body = f"FORMAT={form}&QUERY={adql.replace(' ', '+')}".encode()
     head = (
         f"POST /api/tap/sync HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer vera-token\r\n"
         f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -374,7 +475,7 @@ async def test_short_work_does_not_wait_for_long_queries(tap: Tap) -> None:
     assert time.monotonic() - start < 2
     leave.set()
     await asyncio.gather(*running)
-    assert await wait_until(lambda: at_work(tap) == 0) < 2
+    assert await wait_until(lambda: at_work(tap) == 0) < 20
 
 
 async def test_a_service_that_stops_does_not_wait_for_queries(tap: Tap) -> None:
@@ -419,7 +520,7 @@ async def test_a_client_that_goes_away_stops_its_query(
         await asyncio.sleep(0.1)
 
     await leave_after(tap, SLOW.replace(" + ", " - "), started)
-    assert await wait_until(lambda: at_work(tap) == 0) < 2
+    assert await wait_until(lambda: at_work(tap) == 0) < 20
     assert (await tap.query("select top 1 ra from object")).code == 200
     gc.collect()
     assert not [one for one in caplog.records if one.levelname == "ERROR"]
@@ -436,7 +537,7 @@ class TestLongAnswers:
             assert at_work(tap) == 1
 
         await leave_after(tap, LONG, first_bytes)
-        assert await wait_until(lambda: at_work(tap) == 0) < 2
+        assert await wait_until(lambda: at_work(tap) == 0) < 20
 
     async def test_many_ask_at_once(self, tap: Tap) -> None:
         answers = await asyncio.gather(*(tap.query(CONE) for _ in range(12)))

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -50,7 +51,10 @@ def test_the_catalog_is_the_observatorys_schema(catalog: Catalog) -> None:
     schema = catalog.schemas[0]
     felis = sample_felis()
     assert felis is not None
-    assert schema == read_felis(felis, "dp01")
+    described = read_felis(felis, "dp01")
+    # Only where the data are comes from the data.
+    without = tuple(replace(one, coverage=None) for one in schema.tables)
+    assert replace(schema, tables=without) == described
     assert [table.name for table in schema.tables] == [
         "object", "truth_match", "position", "reference", "forced_photometry",
     ]  # fmt: skip

@@ -53,3 +53,22 @@ async def test_tables_are_served_whole_and_one_by_one(tap: Tap) -> None:
 @pytest.mark.parametrize("name", ["tables", "schemas", "columns", "keys", "key_columns"])
 async def test_tap_schema_can_be_asked(tap: Tap, name: str) -> None:
     assert (await tap.query(f"select * from TAP_SCHEMA.{name}")).code == 200
+
+
+AVAILABILITY = "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}"
+
+
+@pytest.mark.parametrize("note", ["", "Unavailable: <größe> & more."])
+@pytest.mark.parametrize("available", [True, False])
+def test_the_availability_is_as_its_schema_says(available: bool, note: str) -> None:
+    root = ElementTree.fromstring(vosi.availability(available=available, note=note))
+    # VOSI 1.1, section 2.2: elementFormDefault is "qualified"; one xs:boolean `available`, then
+    # optional times, then any number of notes; no attributes.
+    assert root.tag == f"{AVAILABILITY}availability"
+    assert not root.attrib
+    first, *others = root
+    assert (first.tag, first.text) == (f"{AVAILABILITY}available", str(available).lower())
+    assert [(one.tag, one.text) for one in others] == (
+        [(f"{AVAILABILITY}note", note)] if note else []
+    )
+    assert not any(one.attrib or len(one) for one in root)

@@ -153,7 +153,9 @@ def read_votable(document: bytes, status: int) -> Rows:
         for row in cells[:MAX_ROWS]
     )
     numeric = tuple(f.datatype not in ("char", "unicodeChar", "boolean") for f in table.fields)
-    return Rows(columns, rows, numeric, truncated=len(cells) >= MAX_ROWS)
+    where, note = infos.get("coverage", ("", ""))
+    note = note.strip() if where == "outside" else ""
+    return Rows(columns, rows, numeric, truncated=len(cells) >= MAX_ROWS, note=note)
 
 
 def _cell(value: bytes | str | SupportsFloat, unit: str) -> str:

@@ -93,9 +93,12 @@ class Rows:
         For each column, whether it holds numbers.
     truncated
         Whether there are more rows.
+    note
+        What the service says about a search outside the area with data; else empty.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[bool, ...]
     truncated: bool
+    note: str = ""

@@ -6,6 +6,7 @@ Only this module and `firstlight_services.tap.prepare` name the engine; so far t
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -73,7 +74,12 @@ def _engine(context: web.ServiceContext[TapSettings]) -> Engine:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the service."""
     state_dir = web.parse_state_dir(argv, COMPONENT.name)
-    web.run_service(make_app(web.load_context(state_dir, COMPONENT.name, TapSettings)))
+    app = make_app(web.load_context(state_dir, COMPONENT.name, TapSettings))
+    web.run_service(app)
+    if not app.service.close():
+        # Python waits for threads when it exits, but the engine plans a query for as long as it
+        # takes. Nothing is lost: the databases are read-only.
+        os._exit(0)
 
 
 @asynccontextmanager

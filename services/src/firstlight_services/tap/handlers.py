@@ -13,11 +13,13 @@ from firstlight_common.errors import error_votable
 from firstlight_services.tap import vosi
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.formats import choose
+from firstlight_services.tap.multipart import without_preamble
 from firstlight_services.tap.policy import read_maxrec
 from firstlight_services.tap.service import Answer, QueryRequest, QueryService
 from firstlight_services.web import Kind, ServiceError, ServiceHandler, from_exception
 
 __all__ = [
+    "STATUS_HEADER",
     "AvailabilityHandler",
     "CapabilitiesHandler",
     "SyncHandler",
@@ -30,6 +32,11 @@ _log = logging.getLogger(__name__)
 
 _GONE = 499
 """The status in the log if the client disconnected, as in nginx."""
+
+_LAST_WORDS_SECONDS = 1.0
+
+STATUS_HEADER = "X-Query-Status"
+"""Says whether the result is whole, if that is known before it is sent: CSV has no other word."""
 
 _LANGUAGES = frozenset({"", "adql", "adql-2.0", "adql-2.1"})
 
@@ -74,6 +81,11 @@ class SyncHandler(TapHandler):
     _work: asyncio.Task[None] | None = None
     _gone = False
 
+    def initialize(self) -> None:
+        """Take off what a form in parts may begin with; the framework parses it after this."""
+        content_type = self.request.headers.get("Content-Type", "")
+        self.request.body = without_preamble(content_type, self.request.body)
+
     async def get(self) -> None:
         """Execute the query in the address."""
         await self._answer()
@@ -117,12 +129,13 @@ class SyncHandler(TapHandler):
         if text is None:
             raise QueryError("bad_parameter", "The parameter QUERY is missing.")
         chosen = choose(value("RESPONSEFORMAT") or value("FORMAT"))
-        return QueryRequest(text, chosen, read_maxrec(value("MAXREC")))
+        return QueryRequest(text, chosen, read_maxrec(value("MAXREC")), self.person.name)
 
     async def _stream(self, request: QueryRequest) -> None:
         answer = await self.service.start(request)
         try:
             self.set_header("Content-Type", answer.media_type)
+            self.set_header(STATUS_HEADER, answer.status)
             await self._send(answer)
         finally:
             answer.close()
@@ -139,7 +152,7 @@ class SyncHandler(TapHandler):
                 raise
             # The status has been sent: only the document, or the connection, can tell.
             self.log_exception(type(error), error, None)
-            self._break_off(answer, from_exception(error))
+            await self._break_off(answer, from_exception(error))
 
     async def _taken_by(self, deadline: float) -> None:
         """Wait until the client has read what was written, so that slow readers use no memory."""
@@ -149,12 +162,20 @@ class SyncHandler(TapHandler):
         except TimeoutError:
             raise self.service.too_slow() from None
 
-    def _break_off(self, answer: Answer, error: ServiceError) -> None:
-        ending = answer.broken(_words(error, self.reference))
+    async def _break_off(self, answer: Answer, error: ServiceError) -> None:
+        """Say at the end of a result that it fails now, unless the client does not read it."""
         stream = getattr(self.request.connection, "stream", None)
-        if ending is not None and not (stream is not None and stream.writing()):
-            self.write(ending)
-        elif stream is not None:
+        try:
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await self.flush()
+                self.write(answer.broken(_words(error, self.reference)))
+                if answer.complete_when_broken:
+                    return
+                # It is on its way before the connection ends, which says that the result is cut.
+                await self.flush()
+        except TimeoutError:
+            _log.info("%s: the client does not read", self.reference)
+        if stream is not None:
             stream.close()
 
 

@@ -9,6 +9,8 @@ from functools import cached_property
 
 from pydantic import TypeAdapter
 
+from firstlight_services.tap.coverage import Coverage
+
 __all__ = ["Catalog", "Column", "Field", "Schema", "Table", "Type"]
 
 
@@ -63,11 +65,18 @@ class Field:
     unit: str = ""
     ucd: str = ""
     description: str = ""
+    arraysize: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table, as TAP_SCHEMA describes it."""
+    """One column of a table, as TAP_SCHEMA describes it.
+
+    Attributes
+    ----------
+    arraysize
+        For strings ``*``, or ``20*`` if they have at most 20 characters; empty for other types.
+    """
 
     name: str
     type: Type
@@ -93,6 +102,8 @@ class Table:
         Its position in lists.
     dataset
         The label of the data set it belongs to; empty for the service's own tables.
+    coverage
+        Where on the sky it has data; None if it has no positions.
     """
 
     schema: str
@@ -101,6 +112,7 @@ class Table:
     columns: tuple[Column, ...]
     index: int = 0
     dataset: str = ""
+    coverage: Coverage | None = None
 
     @property
     def full_name(self) -> str:
@@ -111,7 +123,8 @@ class Table:
     def fields(self) -> tuple[tuple[str, Field], ...]:
         """Its columns' names, and how results describe them; cached, as every query needs them."""
         return tuple(
-            (c.name, Field(c.name, c.type, c.unit, c.ucd, c.description)) for c in self.columns
+            (c.name, Field(c.name, c.type, c.unit, c.ucd, c.description, c.arraysize))
+            for c in self.columns
         )
 
     @property

@@ -96,7 +96,7 @@ def _column(felis: FelisColumn) -> Column:
     return Column(
         name=felis.name,
         type=kind,
-        arraysize=str(felis.votable_arraysize or "*") if kind.text else "",
+        arraysize=_arraysize(str(felis.votable_arraysize or "*")) if kind.text else "",
         unit=felis.ivoa_unit or felis.fits_tunit or "",
         ucd=felis.ivoa_ucd or "",
         description=felis.description or "",
@@ -104,6 +104,12 @@ def _column(felis: FelisColumn) -> Column:
         std=bool(felis.tap_std),
         index=felis.tap_column_index or 0,
     )
+
+
+def _arraysize(felis: str) -> str:
+    """Return the array size of a string: in results, all of them have a variable length."""
+    digits = felis.rstrip("*")
+    return f"{digits}*" if digits.isdigit() else "*"
 
 
 def _strings(described: dict[str, str]) -> list[Column]:
@@ -210,7 +216,8 @@ def tap_schema_rows(catalog: Catalog) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _described(column: Column) -> Row:
-    size = int(column.arraysize) if column.arraysize.isdigit() else None
+    longest = column.arraysize.rstrip("*")
+    size = int(longest) if longest else None
     return (
         column.name,
         column.type.value,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,28 +14,46 @@ from firstlight_services.tap import vosi
 from firstlight_services.tap.adql import parse
 from firstlight_services.tap.engines import Cursor, Engine
 from firstlight_services.tap.errors import QueryError
-from firstlight_services.tap.formats import Format, Writer, make_writer
+from firstlight_services.tap.formats import Format, Note, Writer, make_writer
 from firstlight_services.tap.models import Catalog, Field
 from firstlight_services.tap.policy import Limits, RowLimit, row_limit
 from firstlight_services.tap.query import lower, resolve, tree
+from firstlight_services.tap.query.outside import outside
+from firstlight_services.tap.shares import Shares
+from firstlight_services.tap.stopping import Stop, StoppedError
 from firstlight_services.web import Kind, ServiceError
 
 __all__ = ["Answer", "Plan", "QueryRequest", "QueryService", "plan"]
 
 _log = logging.getLogger(__name__)
 
-_MOST_WAITING = 64
 _INTERRUPT_SECONDS = 0.05
+_SHORT = 2_000
+_GIVE_UP_SECONDS = 5.0
 _QUICK_WORKERS = 2
+_PLANNING_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """A client's request."""
+    """A client's request.
+
+    Attributes
+    ----------
+    text
+        The query.
+    format
+        How to write the result.
+    maxrec
+        The value of MAXREC, if it is set.
+    person
+        Whose query it is: each person has a share of the service.
+    """
 
     text: str
     format: Format
     maxrec: int | None = None
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +68,14 @@ class Plan:
         The columns of its result.
     rows
         How many rows to return.
+    notes
+        What to say about the result.
     """
 
     statement: str
     fields: tuple[Field, ...]
     rows: RowLimit
+    notes: tuple[Note, ...] = ()
 
 
 def plan(
@@ -85,11 +107,16 @@ def plan(
         query = resolve(parse(text), catalog, text)
         rows = row_limit(query.top, maxrec, limits)
         fields = tuple(output.field for output in query.outputs)
-        return Plan(emit(lower(query), rows.fetch), fields, rows)
+        return Plan(emit(lower(query), rows.fetch), fields, rows, _notes(query))
     except RecursionError:
         raise QueryError(
             "too_deep", "The expressions of this query are nested too deeply."
         ) from None
+
+
+def _notes(query: tree.Query) -> tuple[Note, ...]:
+    found = outside(query)
+    return () if found is None else (Note("coverage", "outside", found.text),)
 
 
 class QueryService:
@@ -108,8 +135,12 @@ class QueryService:
 
     Notes
     -----
-    What takes milliseconds (parsing, describing the tables) has threads of its own, so that neither
-    an error nor `tables` waits for other people's queries.
+    Queries are planned and executed in threads of their own. Describing the tables and the service
+    has others, so that `tables`, `availability` and stopping never wait for a query; and each
+    person has a share of the former (`Shares`). A thread cannot be killed: planning looks whether
+    it should stop (`firstlight_services.tap.stopping`), the engine is interrupted, and what a query
+    consists of is limited, so that what cannot be interrupted ends soon
+    (`firstlight_services.tap.query.size`).
     """
 
     def __init__(self, engine: Engine, limits: Limits, *, timeout: timedelta, workers: int) -> None:
@@ -118,8 +149,11 @@ class QueryService:
         self._timeout = timeout
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tap")
         self._quick = ThreadPoolExecutor(_QUICK_WORKERS, thread_name_prefix="tap-quick")
+        self._planning = ThreadPoolExecutor(_PLANNING_WORKERS, thread_name_prefix="tap-plan")
+        self._shares = Shares(workers)
         self._running: set[Future[bytes]] = set()
-        self._waiting = 0
+        self._plans: dict[Future[Plan], Stop] = {}
+        self._stopped: bool | None = None
         self._document: tuple[Catalog, bytes] | None = None
 
     async def start(self, request: QueryRequest) -> Answer:
@@ -131,28 +165,19 @@ class QueryService:
             INVALID if the query is invalid; TIMEOUT; UNAVAILABLE if the catalog is not loaded, or
             if too many queries are waiting.
         """
-        if self._waiting >= _MOST_WAITING:
-            raise ServiceError(
-                "busy",
-                "Too many queries are waiting.",
-                hint="Try again in a minute.",
-                kind=Kind.UNAVAILABLE,
-            )
-        self._waiting += 1
         deadline = asyncio.get_running_loop().time() + self._timeout.total_seconds()
-        try:
-            async with asyncio.timeout_at(deadline):
-                planned = await self._run(self._plan, request)
-                answer = Answer(self, self._engine.cursor(), planned, request.format, deadline)
-                try:
-                    await answer.begin()
-                except BaseException:
-                    answer.close()
-                    raise
-        except TimeoutError:
-            raise self.too_slow() from None
-        finally:
-            self._waiting -= 1
+        with self._shares.waiting(request.person):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    planned = await self._planned(request)
+                    answer = Answer(self, self._engine.cursor(), planned, request, deadline)
+                    try:
+                        await answer.begin()
+                    except BaseException:
+                        answer.close()
+                        raise
+            except TimeoutError:
+                raise self.too_slow() from None
         return answer
 
     async def tables(self, name: str | None) -> bytes:
@@ -196,42 +221,95 @@ class QueryService:
 
     async def warm_up(self) -> None:
         """Build the parser and open the databases before the first query."""
-        await self._run(parse, "SELECT 1")
+        await asyncio.wrap_future(self._planning.submit(parse, "SELECT 1"))
         await self.availability()
 
-    def close(self) -> None:
-        """Stop the running queries, wait for the threads to end and close the engine."""
-        for pool in (self._quick, self._pool):
-            pool.shutdown(wait=False, cancel_futures=True)
-        # Repeatedly: an interrupt between two statements has no effect.
-        while wait(tuple(self._running), timeout=_INTERRUPT_SECONDS).not_done:
-            self._engine.interrupt()
-        self._quick.shutdown()
-        self._engine.close()
+    def close(self) -> bool:
+        """Stop the running queries, wait for the threads to end and close the engine.
 
-    def _plan(self, request: QueryRequest) -> Plan:
-        catalog = self._engine.describe()
-        return plan(request.text, request.maxrec, catalog, self.limits, self._engine.emit)
+        Returns
+        -------
+        bool
+            Whether all threads ended. A thread that cannot be interrupted does not keep the service
+            from stopping: the caller should end the process.
+        """
+        if self._stopped is None:
+            self._stopped = self._stop_threads()
+            if self._stopped:
+                self._engine.close()
+        return self._stopped
+
+    def _stop_threads(self) -> bool:
+        for pool in (self._quick, self._planning, self._pool):
+            pool.shutdown(wait=False, cancel_futures=True)
+        for stop in tuple(self._plans.values()):
+            stop.set()
+        give_up = time.monotonic() + _GIVE_UP_SECONDS
+        while self._running or self._plans:
+            if time.monotonic() > give_up:
+                _log.warning("a query did not stop within %.0f s", _GIVE_UP_SECONDS)
+                return False
+            # Repeatedly: an interrupt between two statements has no effect.
+            self._engine.interrupt()
+            time.sleep(_INTERRUPT_SECONDS)
+        self._quick.shutdown()
+        return True
+
+    async def _planned(self, request: QueryRequest) -> Plan:
+        """Plan a query in a thread; if the caller is cancelled, stop it there, too."""
+        async with self._shares.planning(request.person):
+            stop = Stop()
+            future = self._planning.submit(self._plan, request, stop)
+            self._plans[future] = stop
+            future.add_done_callback(lambda done: self._plans.pop(done, None))
+            try:
+                return await asyncio.wrap_future(future)
+            except asyncio.CancelledError:
+                stop.set()
+                raise
+            except StoppedError:
+                raise ServiceError(
+                    "stopping",
+                    "The catalog service is being stopped.",
+                    hint="Try again in a minute.",
+                    kind=Kind.UNAVAILABLE,
+                ) from None
+
+    def _plan(self, request: QueryRequest, stop: Stop) -> Plan:
+        with stop.watched():
+            catalog = self._engine.describe()
+            return plan(request.text, request.maxrec, catalog, self.limits, self._engine.emit)
 
     async def _run[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.wrap_future(self._quick.submit(work, *args, **kwargs))
 
-    async def run_on(self, cursor: Cursor, work: Callable[[], bytes]) -> bytes:
+    async def run_on(self, person: str, cursor: Cursor, work: Callable[[], bytes]) -> bytes:
         """Run work on a cursor in a thread; if the caller is cancelled, stop it first.
 
         When this returns or raises, no thread uses the cursor any more.
         """
-        future = self._pool.submit(work)
-        self._running.add(future)
-        future.add_done_callback(self._running.discard)
-        result = asyncio.wrap_future(future)
-        try:
-            return await asyncio.shield(result)
-        except asyncio.CancelledError:
-            # Nobody retrieves its exception any more, which asyncio would log with a traceback.
-            result.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await _stop(future, cursor)
-            raise
+        async with self._shares.running(person):
+            future = self._pool.submit(work)
+            self._running.add(future)
+            future.add_done_callback(self._running.discard)
+            result = asyncio.wrap_future(future)
+            try:
+                return await asyncio.shield(result)
+            except asyncio.CancelledError:
+                # Nobody retrieves its exception any more, which asyncio would log with a traceback.
+                result.add_done_callback(lambda done: done.cancelled() or done.exception())
+                await self._stop(future, cursor)
+                raise
+
+    async def _stop(self, future: Future[bytes], cursor: Cursor) -> None:
+        """Interrupt until the thread is done; an interrupt between two statements has no effect."""
+        while not (future.cancel() or future.done() or self._stopped is False):
+            cursor.interrupt()
+            # Cancelled again, since the server stops: the thread has to end nevertheless.
+            try:
+                await asyncio.sleep(_INTERRUPT_SECONDS)
+            except asyncio.CancelledError:
+                _log.debug("cancelled twice")
 
 
 class Answer:
@@ -246,21 +324,27 @@ class Answer:
     """
 
     def __init__(
-        self, service: QueryService, cursor: Cursor, planned: Plan, chosen: Format, deadline: float
+        self,
+        service: QueryService,
+        cursor: Cursor,
+        planned: Plan,
+        request: QueryRequest,
+        deadline: float,
     ) -> None:
-        self.media_type = chosen.media_type
+        self.media_type = request.format.media_type
         self.deadline = deadline
         self._service = service
         self._cursor = cursor
         self._plan = planned
-        self._writer: Writer = make_writer(chosen, planned.fields)
+        self._person = request.person
+        self._writer: Writer = make_writer(request.format, planned.fields, planned.notes)
         self._rows = 0
         self._ready = b""
         self._ended = False
 
     async def begin(self) -> None:
         """Run the query until its first rows are there."""
-        self._ready = await self._service.run_on(self._cursor, self._first)
+        self._ready = await self._service.run_on(self._person, self._cursor, self._first)
 
     async def next(self) -> bytes:
         """Return the next bytes; empty after the last.
@@ -273,14 +357,26 @@ class Answer:
         if not self._ready and not self._ended:
             try:
                 async with asyncio.timeout_at(self.deadline):
-                    self._ready = await self._service.run_on(self._cursor, self._more)
+                    self._ready = await self._service.run_on(self._person, self._cursor, self._more)
             except TimeoutError:
                 raise self._service.too_slow() from None
         piece, self._ready = self._ready, b""
         return piece
 
-    def broken(self, message: str) -> bytes | None:
-        """Return the end of a result that fails now; None if only a cut connection can tell."""
+    @property
+    def status(self) -> str:
+        """``OK`` or ``OVERFLOW`` if the result is known to its end, else ``STREAMING``."""
+        if not self._ended:
+            return "STREAMING"
+        return "OVERFLOW" if self._plan.rows.overflows(self._rows) else "OK"
+
+    @property
+    def complete_when_broken(self) -> bool:
+        """Whether every reader notices the end that `broken` returns."""
+        return self._writer.complete_when_broken
+
+    def broken(self, message: str) -> bytes:
+        """Return the end of a result that fails now."""
         return self._writer.broken(message)
 
     def close(self) -> None:
@@ -289,7 +385,9 @@ class Answer:
 
     def _first(self) -> bytes:
         self._cursor.start(self._plan.statement, len(self._plan.fields))
-        return self._writer.head() + self._more()
+        data = self._writer.head() + self._more()
+        # A short result is complete by now, which can be said before it is sent.
+        return data if self._ended or self._rows >= _SHORT else data + self._more()
 
     def _more(self) -> bytes:
         batch = self._cursor.next()
@@ -306,14 +404,3 @@ class Answer:
     def _end(self) -> bytes:
         self._ended = True
         return self._writer.tail(overflow=self._plan.rows.overflows(self._rows)) or b""
-
-
-async def _stop[T](future: Future[T], cursor: Cursor) -> None:
-    """Interrupt until the thread is done; an interrupt between two statements has no effect."""
-    while not (future.cancel() or future.done()):
-        cursor.interrupt()
-        # Cancelled again, since the server stops: the thread has to end nevertheless.
-        try:
-            await asyncio.sleep(_INTERRUPT_SECONDS)
-        except asyncio.CancelledError:
-            _log.debug("cancelled twice")

@@ -78,10 +78,12 @@ def capabilities(base_url: str, limits: Limits) -> bytes:
 
 def availability(*, available: bool, note: str = "") -> bytes:
     """Return the VOSI availability document."""
-    words = f"<note>{escape(note)}</note>" if note else ""
+    # Unlike those of the other documents, its elements belong to its namespace.
+    words = f"<vosi:note>{escape(note)}</vosi:note>" if note else ""
     document = (
         f'{_HEAD}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
-        f"<available>{'true' if available else 'false'}</available>{words}</vosi:availability>\n"
+        f"<vosi:available>{'true' if available else 'false'}</vosi:available>{words}"
+        "</vosi:availability>\n"
     )
     return document.encode()
 

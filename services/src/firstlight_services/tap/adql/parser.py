@@ -13,6 +13,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from firstlight_services.tap.adql import ast
 from firstlight_services.tap.adql.hints import RESERVED, explain_character, explain_token
 from firstlight_services.tap.errors import QueryError
+from firstlight_services.tap.stopping import checkpoint
 
 __all__ = ["LONGEST_QUERY", "parse"]
 
@@ -316,14 +317,17 @@ class _Build(Transformer):  # type: ignore[type-arg,unused-ignore]
     # --- literals and names
 
     def integer(self, token: Token) -> ast.Literal:
+        checkpoint()
         # Python refuses to read thousands of digits; numbers far beyond 64 bits are refused later.
         digits = str(token)
         return ast.Literal(int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf)
 
     def real(self, token: Token) -> ast.Literal:
+        checkpoint()
         return ast.Literal(float(token))
 
     def string(self, *parts: Token) -> ast.Literal:
+        checkpoint()
         return ast.Literal("".join(part[1:-1].replace("''", "'") for part in parts))
 
     def null(self) -> ast.Literal:
@@ -341,6 +345,8 @@ class _Build(Transformer):  # type: ignore[type-arg,unused-ignore]
     prefix = qualified
 
     def plain_name(self, token: Token) -> ast.Name:
+        # Whatever is long has many names or literals in it.
+        checkpoint()
         # The lexer knows keywords only where they are expected; elsewhere they look like names.
         if token.upper() in RESERVED:
             raise _ReservedWordError(token)

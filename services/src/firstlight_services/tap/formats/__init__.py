@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.formats.delimited import DelimitedWriter
 from firstlight_services.tap.formats.votable import VOTableWriter
-from firstlight_services.tap.formats.writer import Writer
+from firstlight_services.tap.formats.writer import Note, Writer
 from firstlight_services.tap.models import Field
 
-__all__ = ["FORMATS", "Format", "Writer", "choose", "make_writer"]
+__all__ = ["FORMATS", "Format", "Note", "Writer", "choose", "make_writer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def choose(text: str | None) -> Format:
     )
 
 
-def make_writer(chosen: Format, fields: Sequence[Field]) -> Writer:
-    """Return the writer for one result."""
+def make_writer(chosen: Format, fields: Sequence[Field], notes: Sequence[Note] = ()) -> Writer:
+    """Return the writer for one result; only VOTables can hold the notes."""
     if chosen.serialization in ("BINARY2", "TABLEDATA"):
-        return VOTableWriter(fields, chosen.serialization)
+        return VOTableWriter(fields, chosen.serialization, notes)
     return DelimitedWriter(fields, chosen.serialization)

@@ -19,8 +19,13 @@ class DelimitedWriter:
 
     Notes
     -----
-    RFC 4180 cannot express that a result was truncated: clients that need to know use VOTable.
+    RFC 4180 cannot express that a result was cut. So its last line then is a comment, which starts
+    with ``#`` and has no delimiter and no quote: readers that know comments skip it, and the others
+    read it as a row with one cell. An error also breaks the connection, since a reader that skips
+    comments would otherwise take the result for a whole one.
     """
+
+    complete_when_broken = False
 
     def __init__(self, fields: Sequence[Field], delimiter: str) -> None:
         self._fields = fields
@@ -38,13 +43,19 @@ class DelimitedWriter:
         ]
         return self._lines(zip(*columns, strict=True))
 
-    def tail(self, *, overflow: bool) -> bytes:  # noqa: ARG002 (cannot be expressed)
-        """Return an empty string: nothing follows the rows."""
-        return b""
+    def tail(self, *, overflow: bool) -> bytes:
+        """Return the comment of a result that was truncated; otherwise nothing follows the rows."""
+        if not overflow:
+            return b""
+        return self._comment("OVERFLOW: there are more rows; only the first ones are in this file")
 
-    def broken(self, message: str) -> bytes | None:  # noqa: ARG002 (cannot be expressed)
-        """Return None: only a cut connection can tell."""
-        return None
+    def broken(self, message: str) -> bytes:
+        """Return the comment of a result that failed midway."""
+        return self._comment(f"ERROR: {message}")
+
+    def _comment(self, words: str) -> bytes:
+        plain = "".join(" " if one in ',;"\t' else one for one in words)
+        return f"# {' '.join(plain.split())}\r\n".encode()
 
     def _lines(self, rows: Iterable[Sequence[str]]) -> bytes:
         out = io.StringIO(newline="")

@@ -16,6 +16,7 @@ from firstlight_common.errors import (
 )
 from firstlight_services.tap.formats.binary2 import Binary2
 from firstlight_services.tap.formats.cells import number_text
+from firstlight_services.tap.formats.writer import Note
 from firstlight_services.tap.models import Field, Type
 
 __all__ = ["VOTableWriter"]
@@ -30,10 +31,17 @@ class VOTableWriter:
         The columns.
     serialization
         ``BINARY2`` or ``TABLEDATA``.
+    notes
+        What to say about the result; each becomes an INFO.
     """
 
-    def __init__(self, fields: Sequence[Field], serialization: str) -> None:
+    complete_when_broken = True
+
+    def __init__(
+        self, fields: Sequence[Field], serialization: str, notes: Sequence[Note] = ()
+    ) -> None:
         self._fields = fields
+        self._notes = notes
         self._binary = Binary2(fields) if serialization == "BINARY2" else None
 
     def head(self) -> bytes:
@@ -41,6 +49,7 @@ class VOTableWriter:
         fields = "".join(_field(one) for one in self._fields)
         start = '<BINARY2><STREAM encoding="base64">\n' if self._binary else "<TABLEDATA>\n"
         status = '<INFO name="QUERY_STATUS" value="OK"/>\n'
+        status += "".join(map(_info, self._notes))
         return f"{VOTABLE_START}{status}<TABLE>\n{fields}<DATA>{start}".encode()
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
@@ -64,7 +73,7 @@ class VOTableWriter:
         status = '<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n' if overflow else ""
         return self._end() + f"{status}{VOTABLE_END}".encode()
 
-    def broken(self, message: str) -> bytes | None:
+    def broken(self, message: str) -> bytes:
         """Return the end of a table that failed midway (DALI 1.1, section 4.4.1)."""
         return self._end() + f"{votable_error_info(message)}{VOTABLE_END}".encode()
 
@@ -74,10 +83,15 @@ class VOTableWriter:
         return b"</TABLEDATA></DATA>\n</TABLE>\n"
 
 
+def _info(note: Note) -> str:
+    name, value = (quoteattr(xml_clean(one)) for one in (note.name, note.value))
+    return f"<INFO name={name} value={value}>{xml_text(note.text)}</INFO>\n"
+
+
 def _field(field: Field) -> str:
     attributes = [("name", field.name), ("datatype", field.type.value)]
     if field.type.text:
-        attributes.append(("arraysize", "*"))
+        attributes.append(("arraysize", field.arraysize or "*"))
     attributes += [
         (key, value) for key, value in (("unit", field.unit), ("ucd", field.ucd)) if value
     ]

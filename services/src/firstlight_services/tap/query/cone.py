@@ -62,7 +62,7 @@ def bounds(ra: float, dec: float, radius: float) -> Bounds:
     return Bounds((low, high), ((first, last),))
 
 
-def contains(point: tree.Point, circle: tree.Circle) -> tree.Value:
+def contains(point: tree.Point, circle: tree.Circle) -> tree.Comparison:
     """Return the exact test of whether a point lies in a circle.
 
     Notes
@@ -84,10 +84,17 @@ def contains(point: tree.Point, circle: tree.Circle) -> tree.Value:
 
 
 def angle(left: tree.Point, right: tree.Point) -> tree.Value:
-    """Return the angle between two points, in degrees."""
-    # Rounding may take the sine of half the angle beyond 1.
-    sine = _call("LEAST", _number(1.0), _call("SQRT", _haversine(left, right)))
-    return _call("DEGREES", tree.Arithmetic(Type.DOUBLE, "*", _TWO, _call("ASIN", sine)))
+    """Return the angle between two points, in degrees.
+
+    Notes
+    -----
+    2 atan2(√h, √(1-h)) of the haversine h. Rounding may take h beyond 1, which would be NaN; to
+    cap it with LEAST would not do, since engines leave NULL out of that.
+    """
+    distance = _haversine(left, right)
+    rest = _call("ABS", tree.Arithmetic(Type.DOUBLE, "-", _number(1.0), distance))
+    half = _call("ATAN2", _call("SQRT", distance), _call("SQRT", rest))
+    return _call("DEGREES", tree.Arithmetic(Type.DOUBLE, "*", _TWO, half))
 
 
 def box(point: tree.Point, circle: tree.Circle) -> list[tree.Value]:

@@ -21,6 +21,7 @@ from firstlight_services.tap.query.functions import (
 )
 from firstlight_services.tap.query.geometry import geometry
 from firstlight_services.tap.query.scope import Scope
+from firstlight_services.tap.query.size import QuerySize
 from firstlight_services.tap.query.typing import (
     as_condition,
     as_number,
@@ -30,6 +31,7 @@ from firstlight_services.tap.query.typing import (
     compare,
     together,
 )
+from firstlight_services.tap.stopping import checkpoint
 
 __all__ = ["Expressions"]
 
@@ -45,6 +47,8 @@ class Expressions:
         What names mean in this query.
     subquery
         Resolves a subquery of this query.
+    size
+        Counts what the whole query consists of.
 
     Attributes
     ----------
@@ -52,9 +56,17 @@ class Expressions:
         As given.
     """
 
-    def __init__(self, scope: Scope, subquery: Callable[[ast.Select, Scope], tree.Query]) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        subquery: Callable[[ast.Select, Scope], tree.Query],
+        size: QuerySize,
+    ) -> None:
         self.scope = scope
         self._subquery = subquery
+        self._size = size
+        # By identity, so that the levels of an expression do not each search all below them.
+        self._without_position: set[int] = set()
 
     def value(self, expression: ast.Expression) -> tree.Value:
         """Resolve an expression; an error states its position in the query.
@@ -64,10 +76,11 @@ class Expressions:
         QueryError
             ``unknown_column``, ``unknown_function``, ``type_mismatch`` …
         """
+        checkpoint()
         try:
             return self._value(expression)
         except QueryError as error:
-            position = _position(expression)
+            position = self._position(expression)
             # The innermost invalid expression has stated its position already.
             if position is None or "\n" in error.message:
                 raise
@@ -84,7 +97,7 @@ class Expressions:
         try:
             return check(value)
         except QueryError as error:
-            position = _position(expression)
+            position = self._position(expression)
             raise (error.shown_in(self.scope.text, position) if position else error) from None
 
     @singledispatchmethod
@@ -224,6 +237,8 @@ class Expressions:
         self, expression: ast.Function, known: Function, arguments: list[ast.Expression]
     ) -> tree.Value:
         name = expression.name
+        if expression.distinct:
+            self._size.distinct()
         most = math.inf if known.repeats else len(known.takes)
         if not known.least <= len(arguments) <= most:
             counts = " or ".join(dict.fromkeys((str(known.least), str(len(known.takes)))))
@@ -245,6 +260,22 @@ class Expressions:
             kind = Type.LONG if kind.integral else Type.DOUBLE
         aggregate = name in AGGREGATES
         return tree.Call(kind, name, values, aggregate, expression.distinct, expression.position)
+
+    def _position(self, part: ast.Part) -> ast.Position | None:
+        """Return the first position in the query that a part of the syntax tree knows."""
+        pending = [part]
+        while pending:
+            one = pending.pop()
+            if isinstance(one, ast.Position):
+                return one
+            if isinstance(one, ast.Function):
+                return one.position
+            if isinstance(one, tuple):
+                pending.extend(reversed(one))
+            elif isinstance(one, ast.Node) and id(one) not in self._without_position:
+                pending.extend(getattr(one, known.name) for known in reversed(fields(one)))
+        self._without_position.add(id(part))
+        return None
 
     def _column_of(self, query: ast.Select) -> tree.Query:
         resolved = self._subquery(query, self.scope)
@@ -278,19 +309,3 @@ def _chain(operator: str, expression: ast.Expression) -> Iterable[ast.Expression
         links.append(expression.right)
         expression = expression.left
     return reversed([*links, expression])
-
-
-def _position(part: ast.Part) -> ast.Position | None:
-    """Return the first position in the query that a part of the syntax tree knows."""
-    pending = [part]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, ast.Position):
-            return one
-        if isinstance(one, ast.Function):
-            return one.position
-        if isinstance(one, tuple):
-            pending.extend(reversed(one))
-        elif isinstance(one, ast.Node):
-            pending.extend(getattr(one, known.name) for known in reversed(fields(one)))
-    return None

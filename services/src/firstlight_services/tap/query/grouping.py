@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Set
 
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.query import tree
+from firstlight_services.tap.query.identity import Identities
 from firstlight_services.tap.query.scope import Scope
 
 __all__ = ["check_grouping", "refuse_aggregates"]
@@ -36,8 +36,17 @@ def refuse_aggregates(value: tree.Value, where: str, text: str, *, hint: str = "
             raise error.shown_in(text, one.position) if one.position else error
 
 
-def check_grouping(query: tree.Query, scope: Scope) -> None:
+def check_grouping(query: tree.Query, scope: Scope, identities: Identities) -> None:
     """Check that each value of a grouped query has one value per group.
+
+    Parameters
+    ----------
+    query
+        The query.
+    scope
+        Its sources.
+    identities
+        What tells whether a value is one of those in GROUP BY.
 
     Raises
     ------
@@ -59,8 +68,9 @@ def check_grouping(query: tree.Query, scope: Scope) -> None:
             refuse_aggregates(argument, f"{call.name}(…)", scope.text)
     if not (calls or query.group_by or query.having is not None):
         return
+    grouped = frozenset(map(identities.of, query.group_by))
     for value in values:
-        for column in _loose_columns(value, query.group_by):
+        for column in _loose_columns(value, grouped, identities):
             if scope.source_of(column.source):
                 name = column.described.name
                 raise QueryError(
@@ -70,19 +80,22 @@ def check_grouping(query: tree.Query, scope: Scope) -> None:
                 ).shown_in(scope.text, column.position)
 
 
-def _loose_columns(part: tree.Part, grouped: tuple[tree.Value, ...]) -> Iterator[tree.ColumnRef]:
+def _loose_columns(
+    value: tree.Value, grouped: Set[int], identities: Identities
+) -> Iterator[tree.ColumnRef]:
     """Yield the columns that are neither in GROUP BY nor in an aggregate.
 
     Those in subqueries are included, since a subquery may refer to this query's columns.
     """
-    if isinstance(part, tuple):
-        for one in part:
-            yield from _loose_columns(one, grouped)
-    elif isinstance(part, tree.ColumnRef):
-        if part not in grouped:
-            yield part
-    elif isinstance(part, tree.Call) and part.aggregate:
-        return
-    elif isinstance(part, _INSIDE) and part not in grouped:
-        for known in fields(part):
-            yield from _loose_columns(getattr(part, known.name), grouped)
+    pending: list[tree.Part] = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, _INSIDE):
+            if identities.of(part) in grouped or (isinstance(part, tree.Call) and part.aggregate):
+                continue
+            if isinstance(part, tree.ColumnRef):
+                yield part
+                continue
+        elif not isinstance(part, tuple):
+            continue
+        pending.extend(reversed(tuple(tree.children(part))))

@@ -2,7 +2,8 @@
 
 An emitter then only has to write down the nodes:
 
-- NaN counts as NULL in comparisons, aggregates and results: `tree.NanToNull`.
+- NaN counts as NULL wherever a value leaves arithmetic: `tree.NanToNull`
+  (`firstlight_services.tap.query.nan` has the rules).
 - Division and modulus by zero are NULL, and so is the logarithm of zero: `tree.NullIf`.
 - Sums and products of integers are 64 bits wide: `tree.Cast`.
 - Cones and distances are arithmetic; a cone in a filter has a box before it, which an engine can
@@ -19,14 +20,12 @@ from functools import singledispatchmethod
 
 from firstlight_services.tap.models import Type
 from firstlight_services.tap.query import cone, tree
+from firstlight_services.tap.query.identity import Identities
+from firstlight_services.tap.query.nan import NanGuards
+from firstlight_services.tap.stopping import checkpoint
 
 __all__ = ["lower"]
 
-# Functions whose result may be NaN, where ADQL has no value.
-_NAN_CALLS = frozenset(
-    {"ACOS", "ASIN", "COS", "COT", "EXP", "LOG", "LOG10", "MOD", "POWER", "SIN", "SQRT", "TAN"}
-    | {"SCISQL_NANOJANSKYTOABMAG"}
-)
 _ZERO = tree.Constant(Type.INT, 0)
 _WIDER = 1e-9
 """Degrees by which the box for ``DISTANCE(…) < r`` is wider than its cone."""
@@ -50,16 +49,19 @@ def lower(query: tree.Query) -> tree.Query:
 
 class _Lowering:
     def __init__(self) -> None:
-        # What the enclosing queries are grouped by: an engine recognizes it in an expression only
-        # if it looks as in GROUP BY, guards included.
-        self._keys: dict[tree.Value, tree.Value] = {}
+        # What the enclosing queries are grouped by, by the numbers of the values: an engine
+        # recognizes it in an expression only if it looks as in GROUP BY, guards included.
+        self._keys: dict[int, tree.Value] = {}
+        self._identities = Identities()
+        self._guards = NanGuards()
 
     def query(self, query: tree.Query) -> tree.Query:
         source = None if query.source is None else self._source(query.source)
         where = None if query.where is None else self._condition(query.where)
         keys = tuple(self._key(one) for one in query.group_by)
         outer = self._keys
-        self._keys = outer | dict(zip(query.group_by, keys, strict=True))
+        numbers = map(self._identities.of, query.group_by)
+        self._keys = outer | dict(zip(numbers, keys, strict=True))
         try:
             return replace(
                 query,
@@ -105,8 +107,9 @@ class _Lowering:
 
     def _condition(self, value: tree.Value) -> tree.Value:
         """Lower a filter: a cone in it has its box before it."""
-        if self._is_key(value):
-            return self._value(value)
+        key = self._key_of(value)
+        if key is not None:
+            return key
         match value:
             case tree.Logical(operands=operands):
                 return replace(value, operands=tuple(self._condition(one) for one in operands))
@@ -124,21 +127,17 @@ class _Lowering:
 
     # --- values
 
-    def _is_key(self, value: tree.Value) -> bool:
-        # Without keys the value's hash, which takes time, is not needed.
-        return bool(self._keys) and value in self._keys
+    def _key_of(self, value: tree.Value) -> tree.Value | None:
+        """Return how GROUP BY has a value, if it does."""
+        return self._keys.get(self._identities.of(value)) if self._keys else None
 
     def _value(self, value: tree.Value) -> tree.Value:
-        return self._keys[value] if self._is_key(value) else self._lower(value)
+        checkpoint()
+        return self._key_of(value) or self._lower(value)
 
     def _safe(self, value: tree.Value) -> tree.Value:
         """Lower a value, and make its NaN NULL: to many engines, NaN is the greatest number."""
-        if self._is_key(value):
-            return self._keys[value]
-        lowered = self._lower(value)
-        if value.type is Type.DOUBLE and any(map(_may_be_nan, tree.walk(value))):
-            return tree.NanToNull(Type.DOUBLE, lowered)
-        return lowered
+        return self._guards.guarded(self._value(value))
 
     def _divisor(self, value: tree.Value) -> tree.Value:
         if isinstance(value, tree.Constant) and value.value:
@@ -243,7 +242,8 @@ class _Lowering:
                 return tree.Arithmetic(value.type, "%", self._value(left), self._divisor(right))
             case "ROUND" | "TRUNCATE", (argument,):
                 return replace(value, arguments=(self._value(argument), _ZERO))
-        guarded = value.aggregate or value.name == "COALESCE"
+        # To the power of 0, even NaN is 1.
+        guarded = value.aggregate or value.name in ("COALESCE", "POWER")
         change = self._safe if guarded else self._value
         return replace(value, arguments=tuple(map(change, value.arguments)))
 
@@ -258,23 +258,33 @@ class _Lowering:
 
     @_lower.register
     def _(self, value: tree.Within) -> tree.Value:
-        return cone.contains(self._point(value.point), self._circle(value.circle))
+        found = cone.contains(self._point(value.point), self._circle(value.circle))
+        return found if _is_on_sky(value.point, value.circle.center) else self._compared(found)
 
     @_lower.register
     def _(self, value: tree.Distance) -> tree.Value:
-        return cone.angle(self._point(value.left), self._point(value.right))
+        found = cone.angle(self._point(value.left), self._point(value.right))
+        return self._guards.trust(found) if _is_on_sky(value.left, value.right) else found
+
+    def _compared(self, comparison: tree.Comparison) -> tree.Value:
+        left, right = map(self._guards.guarded, (comparison.left, comparison.right))
+        return replace(comparison, left=left, right=right)
 
     def _point(self, point: tree.Point) -> tree.Point:
         return tree.Point(point.type, self._value(point.ra), self._value(point.dec))
 
     def _circle(self, circle: tree.Circle) -> tree.Circle:
-        return tree.Circle(circle.type, self._point(circle.center), self._value(circle.radius))
+        return tree.Circle(circle.type, self._point(circle.center), self._safe(circle.radius))
 
 
-def _may_be_nan(value: tree.Value) -> bool:
-    if isinstance(value, tree.Call):
-        return value.name in _NAN_CALLS
-    return isinstance(value, tree.Arithmetic) and value.operator == "%"
+def _is_on_sky(*points: tree.Point) -> bool:
+    """Return whether coordinates are known to be finite: constants, and the catalogs' positions."""
+    return all(
+        isinstance(one, tree.Constant)
+        or (isinstance(one, tree.ColumnRef) and one.described.ucd.startswith("pos.eq."))
+        for point in points
+        for one in (point.ra, point.dec)
+    )
 
 
 def _as_cone(value: tree.Comparison) -> tuple[tree.Point, tree.Circle] | None:

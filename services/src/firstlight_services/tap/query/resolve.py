@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -11,7 +12,9 @@ from firstlight_services.tap.models import Catalog, Field, Type
 from firstlight_services.tap.query import tree
 from firstlight_services.tap.query.expressions import Expressions
 from firstlight_services.tap.query.grouping import check_grouping, refuse_aggregates
+from firstlight_services.tap.query.identity import Identities
 from firstlight_services.tap.query.scope import Scope, Visible, find_table
+from firstlight_services.tap.query.size import QuerySize
 from firstlight_services.tap.query.typing import as_value, compare
 
 __all__ = ["resolve"]
@@ -45,11 +48,20 @@ class _Resolver:
         self._catalog = catalog
         self._text = text
         self._numbers = count(1)
+        self._size = QuerySize()
+        self._identities = Identities()
 
     def query(self, query: ast.Select, outer: Scope | None) -> tree.Query:
-        aliases = frozenset(item.alias.text.lower() for item in query.items if item.alias)
-        scope = Scope(self._text, outer, aliases=aliases)
-        expressions = Expressions(scope, self.query)
+        with self._size.query():
+            return self._query(query, outer)
+
+    def _query(self, query: ast.Select, outer: Scope | None) -> tree.Query:
+        aliased: dict[str, list[ast.Item]] = {}
+        for item in query.items:
+            if item.alias:
+                aliased.setdefault(item.alias.text.lower(), []).append(item)
+        scope = Scope(self._text, outer, aliases=frozenset(aliased))
+        expressions = Expressions(scope, self.query, self._size)
         source = self._source(query.source, scope, expressions) if query.source else None
         outputs = tuple(
             output for item in query.items for output in self._item(item, scope, expressions)
@@ -64,14 +76,14 @@ class _Resolver:
             distinct=query.distinct,
             where=where,
             group_by=tuple(
-                self._group(one, query.items, outputs, expressions) for one in query.group_by
+                self._group(one, aliased, outputs, expressions) for one in query.group_by
             ),
             having=expressions.condition(query.having) if query.having else None,
-            order_by=tuple(self._ordering(one, outputs, expressions) for one in query.order_by),
+            order_by=self._orderings(query.order_by, outputs, expressions),
             top=query.top,
             offset=query.offset,
         )
-        check_grouping(resolved, scope)
+        check_grouping(resolved, scope, self._identities)
         if resolved.distinct and any(not isinstance(one.by, int) for one in resolved.order_by):
             raise QueryError(
                 "not_supported",
@@ -87,6 +99,7 @@ class _Resolver:
     ) -> tree.Source:
         identifier = f"t{next(self._numbers)}"
         if isinstance(source, ast.Table):
+            self._size.table()
             table = find_table(self._catalog, source.names, self._text)
             alias = source.alias or source.names[-1]
             known = None if source.alias else table
@@ -145,9 +158,10 @@ class _Resolver:
         self, item: ast.Item, scope: Scope, expressions: Expressions
     ) -> tuple[tree.Output, ...]:
         if isinstance(item.expression, ast.Star):
-            return tuple(
-                tree.Output(one, one.described) for one in scope.star(item.expression.qualifier)
-            )
+            qualifier = item.expression.qualifier
+            self._size.columns(scope.star_width(qualifier))
+            return tuple(tree.Output(one, one.described) for one in scope.star(qualifier))
+        self._size.columns(1)
         value = as_value(expressions.value(item.expression))
         if isinstance(value, tree.Within):
             # ADQL's geometric predicates are numbers: 1 or 0.
@@ -159,7 +173,7 @@ class _Resolver:
     def _group(
         self,
         expression: ast.Expression,
-        items: tuple[ast.Item, ...],
+        aliased: Mapping[str, Sequence[ast.Item]],
         outputs: tuple[tree.Output, ...],
         expressions: Expressions,
     ) -> tree.Value:
@@ -174,26 +188,40 @@ class _Resolver:
             if isinstance(expression, ast.Column) and len(expression.names) == 1:
                 name = expression.names[0]
                 if not any(source.find(name) for source in expressions.scope.sources):
-                    expression = _aliased(items, name) or expression
+                    expression = _aliased(aliased, name) or expression
             value = as_value(expressions.value(expression))
         refuse_aggregates(value, "GROUP BY", self._text)
         return value
 
-    def _ordering(
-        self, ordering: ast.Ordering, outputs: tuple[tree.Output, ...], expressions: Expressions
-    ) -> tree.Ordering:
-        expression = ordering.expression
-        if isinstance(expression, ast.Literal):
-            number = _ordinal(expression, "ORDER BY", len(outputs))
-            return tree.Ordering(number, ordering.descending)
-        if isinstance(expression, ast.Column) and len(expression.names) == 1:
-            name = expression.names[0]
-            named = [n for n, one in enumerate(outputs, 1) if name.matches(one.field.name)]
-            if len(named) == 1:
-                return tree.Ordering(named[0], ordering.descending)
-        value = as_value(expressions.value(expression))
-        same = [number for number, one in enumerate(outputs, 1) if one.value == value]
-        return tree.Ordering(same[0] if same else value, ordering.descending)
+    def _orderings(
+        self,
+        orderings: tuple[ast.Ordering, ...],
+        outputs: tuple[tree.Output, ...],
+        expressions: Expressions,
+    ) -> tuple[tree.Ordering, ...]:
+        """Resolve ORDER BY: numbers, names and expressions of outputs, and hidden expressions."""
+        if not orderings:
+            return ()
+        named: dict[str, list[int]] = {}
+        same: dict[int, int] = {}
+        for number, output in enumerate(outputs, 1):
+            named.setdefault(output.field.name.lower(), []).append(number)
+            same.setdefault(self._identities.of(output.value), number)
+
+        def resolved(expression: ast.Expression) -> tree.Value | int:
+            if isinstance(expression, ast.Literal):
+                return _ordinal(expression, "ORDER BY", len(outputs))
+            if isinstance(expression, ast.Column) and len(expression.names) == 1:
+                name = expression.names[0]
+                found = named.get(name.text.lower(), ())
+                if name.quoted:
+                    found = [one for one in found if name.matches(outputs[one - 1].field.name)]
+                if len(found) == 1:
+                    return found[0]
+            value = as_value(expressions.value(expression))
+            return same.get(self._identities.of(value), value)
+
+        return tuple(tree.Ordering(resolved(one.expression), one.descending) for one in orderings)
 
 
 def _ordinal(literal: ast.Literal, where: str, count: int) -> int:
@@ -206,8 +234,8 @@ def _ordinal(literal: ast.Literal, where: str, count: int) -> int:
     raise QueryError("bad_ordinal", f"{where} takes columns, or numbers from 1 to {count}.")
 
 
-def _aliased(items: tuple[ast.Item, ...], name: ast.Name) -> ast.Expression | None:
-    for item in items:
+def _aliased(aliased: Mapping[str, Sequence[ast.Item]], name: ast.Name) -> ast.Expression | None:
+    for item in aliased.get(name.text.lower(), ()):
         named = item.alias is not None and name.matches(item.alias.text)
         if named and not isinstance(item.expression, ast.Star):
             return item.expression
@@ -233,13 +261,15 @@ def _field(value: tree.Value, item: ast.Item) -> Field:
 def _uniquely_named(outputs: tuple[tree.Output, ...]) -> tuple[tree.Output, ...]:
     """Add numbers to repeated names, since readers of VOTables need unique ones."""
     taken: set[str] = set()
+    # The next number to try: to begin with 2 each time would take quadratic time.
+    following: dict[str, int] = {}
     named = []
     for output in outputs:
-        name = output.field.name
-        for number in count(2):
-            if name not in taken:
-                break
-            name = f"{output.field.name}_{number}"
+        name = known = output.field.name
+        while name in taken:
+            number = following.get(known, 2)
+            following[known] = number + 1
+            name = f"{known}_{number}"
         taken.add(name)
         named.append(replace(output, field=replace(output.field, name=name)))
     return tuple(named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from firstlight_services.tap.adql.ast import Name
 from firstlight_services.tap.errors import QueryError, nearest
@@ -13,7 +14,7 @@ from firstlight_services.tap.query import tree
 __all__ = ["Scope", "Visible", "find_table", "quoted"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Visible:
     """One source of a query, as names in the query refer to it.
 
@@ -36,7 +37,16 @@ class Visible:
 
     def find(self, name: Name) -> list[tuple[str, Field]]:
         """Return the columns of that name: several if a subquery repeats a name."""
-        return [(column, known) for column, known in self.columns if name.matches(known.name)]
+        found = self._by_name.get(name.text.lower(), ())
+        return [(column, known) for column, known in found if name.matches(known.name)]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[tuple[str, Field]]]:
+        """The columns by their names in lower case: tables have a thousand, queries as many."""
+        named: dict[str, list[tuple[str, Field]]] = {}
+        for one in self.columns:
+            named.setdefault(one[1].name.lower(), []).append(one)
+        return named
 
     def called(self, names: tuple[Name, ...]) -> bool:
         """Return whether a qualifier (``alias``, ``table``, ``schema.table``) means this source."""
@@ -99,16 +109,23 @@ class Scope:
             scope = scope.outer
         raise self._unknown(names)
 
+    def star_width(self, qualifier: tuple[Name, ...]) -> int:
+        """Return how many columns ``*`` or ``table.*`` stands for, without making them."""
+        return sum(len(source.columns) for source in self._starred(qualifier))
+
     def star(self, qualifier: tuple[Name, ...]) -> Iterator[tree.ColumnRef]:
         """Yield the columns that ``*`` or ``table.*`` stands for."""
-        chosen = [one for one in self.sources if not qualifier or one.called(qualifier)]
-        if not chosen:
-            if qualifier:
-                raise self._unknown_source(qualifier)
-            raise QueryError("no_table", "There is no table whose columns * could select.")
-        for source in chosen:
+        for source in self._starred(qualifier):
             for column, known in source.columns:
                 yield _reference(source, column, known, source.alias)
+
+    def _starred(self, qualifier: tuple[Name, ...]) -> list[Visible]:
+        chosen = [one for one in self.sources if not qualifier or one.called(qualifier)]
+        if chosen:
+            return chosen
+        if qualifier:
+            raise self._unknown_source(qualifier)
+        raise QueryError("no_table", "There is no table whose columns * could select.")
 
     def source_of(self, identifier: str) -> bool:
         """Return whether a source of the tree belongs to this query, not to an enclosing one."""

@@ -13,6 +13,7 @@ from firstlight_services.tap.adql.ast import Position
 from firstlight_services.tap.models import Field, Table, Type
 
 __all__ = [
+    "NODES",
     "Arithmetic",
     "Between",
     "Call",
@@ -46,6 +47,7 @@ __all__ = [
     "TableSource",
     "Value",
     "Within",
+    "children",
     "walk",
 ]
 
@@ -322,16 +324,33 @@ type Part = (
 """Whatever a field of the tree may hold."""
 
 
+NODES = (
+    Value, Query, Output, Ordering, TableSource, QuerySource, JoinSource
+)  # fmt: skip
+"""The classes whose fields hold parts of the tree."""
+
+
+def children(part: Part) -> Iterator[Part]:
+    """Yield what a part of the tree consists of."""
+    if isinstance(part, tuple):
+        yield from part
+    elif isinstance(part, NODES):
+        for one in fields(part):
+            yield getattr(part, one.name)
+
+
 def walk(value: Value) -> Iterator[Value]:
     """Yield a value and everything it is made of, except for the subqueries in it."""
-    yield value
-    for one in fields(value):
-        yield from _walk_into(getattr(value, one.name))
-
-
-def _walk_into(part: Part) -> Iterator[Value]:
-    if isinstance(part, Value):
-        yield from walk(part)
-    elif isinstance(part, tuple):
-        for element in part:
-            yield from _walk_into(element)
+    pending: list[Part] = [value]
+    seen: set[int] = set()
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Value):
+            # Lowering shares parts; whatever is looked for is found in the first of them.
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            yield one
+        elif not isinstance(one, tuple):
+            continue
+        pending.extend(reversed(tuple(children(one))))

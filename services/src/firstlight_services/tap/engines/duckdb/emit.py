@@ -14,6 +14,7 @@ from firstlight_services.tap.engines.duckdb.spelling import (
 )
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.query import tree
+from firstlight_services.tap.stopping import checkpoint
 
 __all__ = ["FUNCTIONS", "emit"]
 
@@ -53,10 +54,15 @@ FUNCTIONS: Mapping[str, str] = {
 }
 """Names, or templates where DuckDB takes other arguments."""
 
-# DuckDB expands NULLIF to CASE, its argument twice; a ladder of them would double each time.
-_MOST_GUARDS = 8
-# Characters. DuckDB needs seconds and gigabytes for much longer ones, whatever its memory limit.
-_LONGEST_EXPRESSION = 50_000
+_MOST_NODES = 100_000
+"""What DuckDB may have to plan: it needs a second or two for so many values.
+
+DuckDB expands NULLIF to CASE, its argument twice, so that a ladder of them doubles with each level;
+and a distance has its coordinates four times, so distances of distances grow as well.
+"""
+
+_MOST_TIMES = 2**8
+"""How often DuckDB may expand a value: for ladders, its planning time grows faster than that."""
 
 
 def emit(query: tree.Query, limit: int | None = None) -> str:
@@ -80,7 +86,9 @@ def emit(query: tree.Query, limit: int | None = None) -> str:
 
 class _Emitter:
     def __init__(self) -> None:
-        self._guards = 0
+        self._nodes = 0
+        # How often DuckDB expands what is being written.
+        self._times = 1
 
     def query(self, query: tree.Query, limit: int | None) -> str:
         lines = [self._select(query)]
@@ -131,20 +139,29 @@ class _Emitter:
         return ", ".join(map(self._write, values))
 
     def _nullif(self, operand: tree.Value, refused: str) -> str:
-        if self._guards >= _MOST_GUARDS:
-            raise QueryError("too_deep", "The expressions of this query are nested too deeply.")
-        self._guards += 1
+        self._times *= 2
         inner = self._write(operand)
-        self._guards -= 1
+        self._times //= 2
         return f"nullif({inner}, {refused})"
+
+    def _write(self, value: tree.Value) -> str:
+        checkpoint()
+        self._nodes += self._times
+        if self._nodes > _MOST_NODES or self._times > _MOST_TIMES:
+            raise QueryError(
+                "too_deep",
+                "The expressions of this query are nested too deeply, or too many.",
+                hint="Leave out functions of functions, or write a shorter sum.",
+            )
+        return self._written(value)
 
     # --- values
 
     @singledispatchmethod
-    def _write(self, value: tree.Value) -> str:
+    def _written(self, value: tree.Value) -> str:
         raise TypeError(type(value))
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Constant) -> str:
         match value.value:
             case None:
@@ -158,82 +175,74 @@ class _Emitter:
             case int() as integer:
                 return f"({integer:d})" if integer < 0 else f"{integer:d}"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.ColumnRef) -> str:
         return f"{identifier(value.source)}.{identifier(value.column)}"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Negation) -> str:
         return f"(- {self._write(value.operand)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Not) -> str:
         return f"(NOT {self._write(value.operand)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Arithmetic) -> str:
-        written = f"({self._write(value.left)} {value.operator} {self._write(value.right)})"
-        # A distance has its declinations twice, so distances of distances double at each level.
-        if len(written) > _LONGEST_EXPRESSION:
-            raise QueryError(
-                "too_deep",
-                "An expression of this query is too long.",
-                hint="Leave out distances of distances, or write a shorter sum.",
-            )
-        return written
+        return f"({self._write(value.left)} {value.operator} {self._write(value.right)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Divide) -> str:
         # In DuckDB it is true division, of integers as well.
         return f"({self._write(value.left)} / {self._write(value.right)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.NullIf) -> str:
         return self._nullif(value.operand, self._write(value.refused))
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.NanToNull) -> str:
-        return self._nullif(value.operand, "'nan'::DOUBLE")
+        return self._nullif(value.operand, f"'nan'::{TYPES[value.type]}")
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Comparison) -> str:
         return f"({self._write(value.left)} {value.operator} {self._write(value.right)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Logical) -> str:
         return f"({f' {value.operator} '.join(map(self._write, value.operands))})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Between) -> str:
         operand, low, high = map(self._write, (value.operand, value.low, value.high))
         return f"({operand} BETWEEN {low} AND {high})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.InList) -> str:
         return f"({self._write(value.operand)} IN ({self._list(value.choices)}))"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.InQuery) -> str:
         return f"({self._write(value.operand)} IN ({self._subquery(value.query)}))"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Like) -> str:
         word = "ILIKE" if value.ignores_case else "LIKE"
         return f"({self._write(value.operand)} {word} {self._write(value.pattern)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.IsNull) -> str:
         return f"({self._write(value.operand)} IS NULL)"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Exists) -> str:
         return f"EXISTS ({self._subquery(value.query)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Scalar) -> str:
         return f"({self._subquery(value.query)})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Case) -> str:
         branches = " ".join(
             f"WHEN {self._write(when)} THEN {self._write(then)}" for when, then in value.branches
@@ -241,11 +250,11 @@ class _Emitter:
         otherwise = f" ELSE {self._write(value.otherwise)}" if value.otherwise else ""
         return f"CASE {branches}{otherwise} END"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Cast) -> str:
         return f"CAST({self._write(value.operand)} AS {TYPES[value.type]})"
 
-    @_write.register
+    @_written.register
     def _(self, value: tree.Call) -> str:
         if value.name == "COUNT" and not value.arguments:
             return "count(*)"

@@ -186,11 +186,11 @@ class _Site:
                 raise LoadError(
                     f"{file.name} is not a table of {schema.name}, which has {', '.join(known)}"
                 )
-        metadata = Metadata(dataset.label, digest, source, schema.to_json())
         name = database_name(dataset.label)
         with replacing(store, name) as database:
             self._say(f"writing {schema.name}")
-            write_schema(database, schema, {file.stem: file for file in files}, self._say)
+            schema = write_schema(database, schema, {file.stem: file for file in files}, self._say)
+            metadata = Metadata(dataset.label, digest, source, schema.to_json())
             write_metadata(database, name, [metadata])
         self.written.append(store.name)
         return metadata

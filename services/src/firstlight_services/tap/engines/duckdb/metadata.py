@@ -21,7 +21,7 @@ __all__ = [
     "write_metadata",
 ]
 
-VERSION = "3"
+VERSION = "4"
 """The version of what the loader writes; it rewrites a file of any other version."""
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from firstlight_services.tap.engines.duckdb.errors import first_line
+from firstlight_services.tap.engines.duckdb.measure import measured
 from firstlight_services.tap.engines.duckdb.spelling import (
     TYPES,
     database_name,
@@ -46,7 +48,7 @@ def write_schema(
     schema: Schema,
     files: Mapping[str, Path],
     say: Callable[[str], None],
-) -> None:
+) -> Schema:
     """Write the tables of a schema.
 
     Parameters
@@ -60,16 +62,25 @@ def write_schema(
     say
         Called with each step.
 
+    Returns
+    -------
+    Schema
+        The same schema, with what the data say: where they are, and what their strings are like.
+
     Raises
     ------
     LoadError
         If a file does not fit its table.
     """
+    tables = []
     for table in schema.tables:
         name = f"{identifier(database_name(table.dataset))}.{identifier(schema.name)}"
         database.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
         say(f"writing {table.full_name}")
-        _write_table(database, table, files.get(table.name))
+        file = files.get(table.name)
+        _write_table(database, table, file)
+        tables.append(measured(database, table))
+    return replace(schema, tables=tuple(tables))
 
 
 def _write_table(database: duckdb.DuckDBPyConnection, table: Table, file: Path | None) -> None:
