@@ -83,7 +83,7 @@ def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
     start_lab(platform, name)
     made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 600}).json()
     headers = {"Authorization": f"token {made['token']}"}
-    api = f"{platform.url}/nb/user/{name}/api/kernels"
+    api = f"{platform.lab(name)}/api/kernels"
     kernel: dict[str, Any] = requests.post(api, headers=headers, json={}, timeout=30).json()
     url = f"{api.replace('http:', 'ws:')}/{kernel['id']}/channels?session_id=test"
     with asyncio.Runner() as runner:

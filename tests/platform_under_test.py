@@ -21,6 +21,18 @@ import requests
 
 __all__ = ["PLATFORM_PYTHON", "Platform", "free_port", "wait_for"]
 
+_getaddrinfo = socket.getaddrinfo
+
+
+def _resolve_as_browsers_do(host: Any, *arguments: Any, **options: Any) -> Any:
+    """Resolve names below ``localhost`` to this machine (RFC 6761), which the C library does not."""
+    if isinstance(host, str) and host.endswith(".localhost"):
+        host = "127.0.0.1"
+    return _getaddrinfo(host, *arguments, **options)
+
+
+socket.getaddrinfo = _resolve_as_browsers_do
+
 PLATFORM_PYTHON = str(Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python")
 """The interpreter that people run the platform with; the tests have one of their own."""
 
@@ -69,7 +81,16 @@ class Platform:
     @property
     def url(self) -> str:
         """The public address, without a trailing slash."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://localhost:{self.port}"
+
+    def lab(self, name: str) -> str:
+        """Return the address of somebody's lab, without a trailing slash."""
+        return f"http://{name}.localhost:{self.port}/nb/user/{name}"
+
+    def address(self, path: str) -> str:
+        """Return the address of a path: a lab's is on a host of its own."""
+        name = re.match(r"/nb/user/([^/]+)/", path)
+        return f"{self.lab(name[1])}{path[name.end() - 1 :]}" if name else self.url + path
 
     @property
     def output(self) -> str:
@@ -175,7 +196,7 @@ class Platform:
         """GET a path of the public address."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return requests.get(
-            self.url + path, headers=headers, timeout=keywords.pop("timeout", 60), **keywords
+            self.address(path), headers=headers, timeout=keywords.pop("timeout", 60), **keywords
         )
 
     def query(self, adql: str, token: str, **keywords: Any) -> requests.Response:

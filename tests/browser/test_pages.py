@@ -26,6 +26,7 @@ PAGES = {
     "logged-out": ("nobody", "/nb/hub/logout", "Log in"),
     "pretend-github": ("nobody", "/nb/hub/oauth_login", "Who do you want to log in as"),
     "no-such-address": ("nobody", "/nothing/here", "There is nothing here"),
+    "log-out": ("mira-member", "/nb/hub/logout", "Do you want to log out?"),
     "home": ("mira-member", "/nb/hub/home", "Hello"),
     "sizes": ("theo-teammate", "/nb/hub/spawn", "Start your lab"),
     "not-running": ("theo-teammate", "/nb/user/theo-teammate/lab", "Your lab is not running"),

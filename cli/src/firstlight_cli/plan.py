@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -42,11 +43,16 @@ class _Network(BaseModel):
     bind: str
 
 
+class _Labs(BaseModel):
+    domain: str | None
+
+
 class _Addresses(BaseModel):
     """The settings that the command itself needs."""
 
     site: _Site
     network: _Network
+    labs: _Labs
 
 
 def ask_hub_settings(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -133,6 +139,7 @@ def write_plan(
             "Leave out --demo, or set network.bind to 127.0.0.1.",
         )
     public_url = _public_url(wanted.site.public_url, address, port)
+    labs_domain = _labs_domain(wanted.labs.domain, public_url)
     _require_port(port, address)
     before = read_runtime(state)
     ports = choose_ports(
@@ -148,6 +155,7 @@ def write_plan(
         bind=address,
         public_port=port,
         public_url=public_url,
+        labs_domain=labs_domain,
     )
     runtime = Runtime(
         state_dir=state.root,
@@ -156,6 +164,7 @@ def write_plan(
         bind=address,
         port=port,
         public_url=public_url,
+        labs_domain=labs_domain,
         labs_python=installation.labs_python,
         tutorials_dir=installation.tutorials,
         version=VERSION,
@@ -190,6 +199,7 @@ def settings_for(plan: Plan) -> Settings:
         bind=runtime.bind,
         public_port=runtime.port,
         public_url=runtime.public_url,
+        labs_domain=runtime.labs_domain,
     )
     return _with_overlays(state, runtime.config, description, places, demo=runtime.demo)
 
@@ -214,7 +224,17 @@ def _public_url(configured: str | None, address: str, port: int) -> str:
             "them people use: every link and login would lead to their own machine.",
             "Set site.public_url in platform.yaml, or --bind one address of this machine.",
         )
+    if address in _LOOPBACK:
+        # Browsers resolve NAME.localhost, so each lab can have an origin of its own.
+        return f"http://localhost:{port}"
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
+
+
+def _labs_domain(configured: str | None, public_url: str) -> str:
+    """Return the domain below which each lab has a host of its own; empty if it has none."""
+    if configured:
+        return configured
+    return "localhost" if urlsplit(public_url).hostname == "localhost" else ""
 
 
 def _require_port(port: int, address: str) -> None:
