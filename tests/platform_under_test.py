@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -25,8 +25,8 @@ _getaddrinfo = socket.getaddrinfo
 
 
 def _resolve_as_browsers_do(host: Any, *arguments: Any, **options: Any) -> Any:
-    """Resolve names below ``localhost`` to this machine (RFC 6761), which the C library does not."""
-    if isinstance(host, str) and host.endswith(".localhost"):
+    """Resolve names below ``localhost`` and ``test`` (RFC 6761) to this machine."""
+    if isinstance(host, str) and host.endswith((".localhost", ".test")):
         host = "127.0.0.1"
     return _getaddrinfo(host, *arguments, **options)
 
@@ -65,6 +65,7 @@ class Platform:
     port: int = field(default_factory=free_port)
     environment: Mapping[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
+    public_url: str = ""
     process: subprocess.Popen[bytes] | None = None
     log_file: Path = field(init=False)
     _log: IO[bytes] | None = None
@@ -81,11 +82,19 @@ class Platform:
     @property
     def url(self) -> str:
         """The public address, without a trailing slash."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def inner(self) -> str:
+        """The proxy's own address, behind a web server that terminates TLS."""
         return f"http://localhost:{self.port}"
 
     def lab(self, name: str) -> str:
         """Return the address of somebody's lab, without a trailing slash."""
-        return f"http://{name}.localhost:{self.port}/nb/user/{name}"
+        if not (domain := self.runtime["labs_domain"]):
+            return f"{self.url}/nb/user/{name}"
+        main = urlsplit(self.url)
+        return f"{main.scheme}://{name}.{domain}:{main.port}/nb/user/{name}"
 
     def address(self, path: str) -> str:
         """Return the address of a path: a lab's is on a host of its own."""
@@ -186,7 +195,7 @@ class Platform:
         """Call the hub's API, as the operator unless a token is given."""
         return requests.request(
             method,
-            f"{self.url}/nb/hub/api{path}",
+            f"{self.inner}/nb/hub/api{path}",
             headers={"Authorization": f"token {token or self.secret('service_operator')}"},
             timeout=30,
             **keywords,

@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import ARTIFACTS, broken_rules, resize, wait
+from tests.browser.conftest import ARTIFACTS, broken_rules, resize, violations, wait
 from tests.lab_client import start_lab
 from tests.platform_under_test import Platform
 
@@ -64,6 +64,7 @@ def test_a_page_is_whole_and_usable(
     if name == "login":
         height = browser.execute_script("return document.documentElement.scrollHeight")
         assert height <= SCREENS[screen][1], "it is short, and yet it scrolls"
+    assert not violations(browser)
     broken = broken_rules(browser, NOT_OURS.get(name, []))
     assert not broken, json.dumps(broken, indent=1)
     errors = [

@@ -59,7 +59,7 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(
     session = mira
     assert session.get(f"{platform.url}/portal/app", timeout=30).url.endswith("/portal/app")
     start_lab(platform, "mira-member")
-    assert session.get(f"{platform.lab("mira-member")}/lab", timeout=30).url.endswith("/lab")
+    assert session.get(f"{platform.lab('mira-member')}/lab", timeout=30).url.endswith("/lab")
     cookies = {cookie.name: cookie for cookie in session.cookies}
     paths = {
         "jupyterhub-hub-login": "/nb/hub/",
@@ -233,7 +233,7 @@ def secrets_of_a_persons_day(platform: Platform, session: requests.Session) -> d
     platform.get("/api/tap/tables", token)
     platform.get(f"/nb/hub/nowhere?token={token}")
     start_lab(platform, "mira-member")
-    session.get(f"{platform.lab("mira-member")}/lab", timeout=30)
+    session.get(f"{platform.lab('mira-member')}/lab", timeout=30)
     with kernel_in_lab(platform, "mira-member") as kernel:
         lab = kernel.run("import os; print(os.environ['ACCESS_TOKEN'])").strip()
     link = platform.cli("link", "--user", "operator").stdout.split()[-1]
@@ -348,14 +348,14 @@ def test_while_github_is_down_people_who_are_in_stay_in(
     token = platform.token("mira-member", "--for", "10m")
     start_lab(platform, "mira-member")
     # The first page logs the browser in to the lab.
-    assert session.get(f"{platform.lab("mira-member")}/lab", timeout=30).ok
+    assert session.get(f"{platform.lab('mira-member')}/lab", timeout=30).ok
     platform.control_github(fail={"path": "/user", "status": 503, "times": None})
     try:
         time.sleep(5)  # longer than identity.refresh
         answer = session.get(f"{platform.url}/nb/hub/home", timeout=30)
         assert (answer.status_code, answer.url) == (200, f"{platform.url}/nb/hub/home")
         assert platform.get("/api/tap/tables", token).status_code == 200
-        assert session.get(f"{platform.lab("mira-member")}/api/status", timeout=30).ok
+        assert session.get(f"{platform.lab('mira-member')}/api/status", timeout=30).ok
         newcomer = platform.login("theo-teammate").last  # type: ignore[attr-defined]
         assert newcomer.status_code == 503
         assert "GitHub is not answering" in newcomer.text

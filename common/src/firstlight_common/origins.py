@@ -49,6 +49,23 @@ class Origins:
         return self.labs.replace("://", "://*.", 1)
 
     @property
+    def summary(self) -> str:
+        """Where labs are and what that means, in a sentence for the operator."""
+        if not self.labs_domain:
+            return (
+                "labs share the hub's origin: a page that somebody's lab serves can act for "
+                "whoever opens it"
+            )
+        return f"each lab has a host of its own: {self.all_labs}"
+
+    @property
+    def remedy(self) -> str:
+        """What the operator can do about `summary`; empty if there is nothing to do."""
+        if self.labs_domain:
+            return ""
+        return "Set labs.domain to a domain for labs alone: docs/how-to/labs-domain.md"
+
+    @property
     def is_https(self) -> bool:
         """Whether browsers reach the site over HTTPS."""
         return urlsplit(self.main).scheme == "https"
@@ -69,7 +86,8 @@ class Origins:
     def is_lab(self, host: str) -> bool:
         """Return whether the host of a request, with or without a port, is a lab's."""
         name = _name(host)
-        return bool(self.labs_domain) and name != self.host and name.endswith(f".{self.labs_domain}")
+        below = bool(self.labs_domain) and name.endswith(f".{self.labs_domain}")
+        return below and name != self.host
 
     def is_alias(self, host: str) -> bool:
         """Return whether a host is another name of ``localhost``, for which cookies do not hold."""
@@ -95,7 +113,5 @@ def host_cookies(header: str) -> str:
 
     Whatever has no prefix may have been set by another host of the same site.
     """
-    ours = [
-        pair for part in header.split(";") if (pair := part.strip()).startswith(HOST_PREFIX)
-    ]
+    ours = [pair for part in header.split(";") if (pair := part.strip()).startswith(HOST_PREFIX)]
     return "; ".join([*ours, *(pair.removeprefix(HOST_PREFIX) for pair in ours)])

@@ -11,7 +11,7 @@ from traitlets import Callable as CallableTrait
 from traitlets import Instance, List, default
 
 from firstlight_common.origins import Origins
-from firstlight_hub.protocols import Hub
+from firstlight_hub.protocols import Hub, Route
 from firstlight_hub.secure import ORIGINS, StaticFilesHandler, secured
 
 __all__ = ["FirstLightHub", "StartHook"]
@@ -35,11 +35,13 @@ class FirstLightHub(JupyterHub):
         help="Coroutine functions that are called with the hub once it serves requests.",
     )
 
+    handlers: list[Route]
+
     origins = Instance(
         Origins,
         args=("",),
         config=True,
-        help="The main origin and the labs' domain; default: cookies and pages as JupyterHub has them.",
+        help="The main origin and the labs' domain; default: labs share the hub's origin.",
     )
 
     @default("config_file")

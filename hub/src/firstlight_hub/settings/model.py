@@ -285,8 +285,8 @@ class Labs(Section):
 
     domain: str | None = Field(
         None,
-        description="The domain below which each lab has a host of its own, `NAME.DOMAIN`, best one "
-        "that is registered for labs alone. Unset: labs share the hub's origin, except on "
+        description="The domain below which each lab has a host of its own, `NAME.DOMAIN`, best "
+        "one that is registered for labs alone. Unset: labs share the hub's origin, except on "
         "`localhost`, where they are at `NAME.localhost`.",
         examples=["labs.example.net"],
     )
