@@ -66,7 +66,8 @@ GET /api/butler/healthz                         | 200                           
 
 GET /nb/                                        | login                         | login 200 200 200 login
 GET /nb/hub/login                               | login                         | login 200 200 200 login
-GET /nb/hub/logout                              | login                         | -
+GET /nb/hub/logout                              | login                         | login 200 200 200 login
+POST /nb/hub/logout                             | 403                           | -
 GET /nb/hub/oauth_callback                      | 400                           | 400
 GET /nb/hub/link                                | 403                           | 403
 POST /nb/hub/link                               | 403                           | 403

@@ -115,11 +115,16 @@ class PageHandler(ServiceHandler[Portal]):
 
     async def prepare(self) -> None:
         """Redirect a browser to the main host; then identify the person."""
-        origins, request = self.context.runtime.origins, self.request
-        if origins.moved(request.host, request.method or "", request.headers):
-            self.redirect(origins.main + (request.uri or "/"))
-        else:
+        if not self.redirected():
             await super().prepare()
+
+    def redirected(self) -> bool:
+        """Redirect a browser to the main host, and return whether that was necessary."""
+        origins, request = self.context.runtime.origins, self.request
+        moved = origins.moved(request.host, request.method or "", request.headers)
+        if moved:
+            self.redirect(origins.main + (request.uri or "/"))
+        return moved
 
     def set_default_headers(self) -> None:
         """Set the headers of a page."""
@@ -173,12 +178,14 @@ class PageNotFoundHandler(PageHandler):
 
     async def prepare(self) -> None:
         """Refuse the request, whatever its method."""
-        raise ServiceError(
-            "not_found",
-            "There is no page at this address.",
-            hint="The address may be mistyped, or the page was removed. Start from the front page.",
-            kind=Kind.NOT_FOUND,
-        )
+        if not self.redirected():
+            raise ServiceError(
+                "not_found",
+                "There is no page at this address.",
+                hint="The address may be mistyped, or the page was removed. Start from the front "
+                "page.",
+                kind=Kind.NOT_FOUND,
+            )
 
 
 class AssetHandler(StaticFileHandler):
