@@ -226,6 +226,13 @@ class Platform:
         session.last = answer  # type: ignore[attr-defined]
         return session
 
+    def log_out(self, session: requests.Session) -> requests.Response:
+        """Press the button of the page that asks, and return the page after it."""
+        asked = session.get(f"{self.url}/nb/hub/logout", timeout=30)
+        key = re.search(r'name="_xsrf" value="([^"]+)"', asked.text)
+        assert key, asked.text
+        return session.post(asked.url, data={"_xsrf": key[1]}, timeout=30)
+
     def control_github(self, **command: Any) -> None:
         """Make the pretend GitHub fail, forget, or change a person."""
         answer = requests.post(

@@ -40,7 +40,8 @@ GET /portal/                                    | login                         
 GET /portal/app                                 | login                         | login 200 200 200 login
 GET /portal/cone?{cone}                         | login                         | login 200 200 200 login
 GET /portal/login                               | login                         | login 200 200 200 login
-GET /portal/logout                              | login                         | -
+GET /portal/logout                              | login                         | login 200 200 200 login
+POST /portal/logout                             | login                         | login 403 403 403 login
 GET /portal/oauth_callback                      | 400                           | 400
 GET /portal/healthz                             | 200                           | 200
 GET /assets/theme.css                           | 200                           | 200

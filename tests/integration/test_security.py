@@ -74,9 +74,14 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(
         assert str(cookie.get_nonstandard_attr("SameSite")).lower() in {"lax", "strict"}, cookie
 
 
-def test_behind_https_cookies_are_for_https_alone(platform: Platform, tmp_path: Path) -> None:
+@pytest.mark.parametrize("labs", ["", "labs.data.example.org"], ids=["shared", "own"])
+def test_behind_https_cookies_are_for_https_alone(
+    platform: Platform, tmp_path: Path, labs: str
+) -> None:
     config = tmp_path / "platform.yaml"
     config.write_text("site: {public_url: 'https://data.example.org'}\n")
+    if labs:
+        config.write_text(config.read_text() + f"labs: {{domain: {labs}}}\n")
     site = Platform(tmp_path / "state", config=config).take_data_of(platform)
     site.start()
     try:
@@ -97,9 +102,26 @@ def test_behind_https_cookies_are_for_https_alone(platform: Platform, tmp_path: 
         assert answer.status_code == 302, answer.text
         begun = site.get("/portal/login", allow_redirects=False)
         given = {cookie.name: cookie for one in (page, answer, begun) for cookie in one.cookies}
-        assert {"jupyterhub-hub-login", "jupyterhub-session-id", "_xsrf"} <= set(given)
-        assert any(name.startswith("firstlight-portal-") for name in given)
+        # A cookie with the prefix is sent to every path, so to labs too if they share the host.
+        prefix = "__Host-" if labs else ""
+        names = {"jupyterhub-hub-login", "jupyterhub-session-id", "_xsrf"}
+        assert {prefix + name for name in names} <= set(given)
+        assert any(name.startswith(f"{prefix}firstlight-portal-") for name in given)
         assert all(cookie.secure for cookie in given.values()), given
+        assert not any(cookie.domain_specified for cookie in given.values()), given
+        if labs:
+            assert all(cookie.name.startswith(prefix) for cookie in given.values()), given
+            assert all(cookie.path == "/" for cookie in given.values()), given
+            login = given["__Host-jupyterhub-hub-login"].value
+            for name, known in (
+                ("__Host-jupyterhub-hub-login", True),
+                ("jupyterhub-hub-login", False),
+            ):
+                me = site.get(
+                    "/nb/hub/firstlight/me",
+                    cookies={name: str(login), "__Host-jupyterhub-session-id": "x"},
+                )
+                assert (me.json()["name"] == "vera") is known, name
     finally:
         site.stop()
 

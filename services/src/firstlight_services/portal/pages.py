@@ -70,6 +70,9 @@ class Frame:
         The path of this page.
     nonce
         What lets the page's scripts run.
+    root
+        What precedes a path of the site: nothing, or the main origin on a page that is shown on a
+        lab's host.
     """
 
     site: SiteSettings
@@ -82,6 +85,7 @@ class Frame:
     person: Person | None
     here: str
     nonce: str
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,9 +141,10 @@ class PageHandler(ServiceHandler[Portal]):
     @property
     def content_security_policy(self) -> str:
         """The policy of a page; what runs or loads has to be named here."""
+        main = self.context.runtime.origins.main
         return (
-            f"default-src 'none'; style-src 'self'; script-src 'nonce-{self._nonce}'; "
-            "img-src 'self' data:; connect-src 'self'; form-action 'self'; object-src 'none'; "
+            f"default-src 'none'; style-src {main}; script-src 'nonce-{self._nonce}'; "
+            f"img-src {main} data:; connect-src 'self'; form-action 'self'; object-src 'none'; "
             "base-uri 'none'; frame-ancestors 'none'"
         )
 
