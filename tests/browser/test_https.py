@@ -82,13 +82,14 @@ def greeting(browser: Chrome, site: Platform) -> str:
 
 def toss(browser: Chrome, trap: HostileLab, values: dict[str, str]) -> None:
     """Open the lab's page, which sets cookies for the hub's host, at every path that may matter."""
-    cookies = [
-        f"{prefix}{name}={value}; Domain={HOST}; Path={path}; Secure"
-        for name, value in values.items()
-        for path in ("/", "/nb/", "/nb/hub/", "/portal/")
-        for prefix in ("", "__Host-", "__host-", "__Secure-")
-    ]
-    browser.get(f"{trap.page}?" + "&".join(f"cookie={quote(cookie)}" for cookie in cookies))
+    for name, value in values.items():
+        cookies = [
+            f"{prefix}{name}={value}; Domain={HOST}; Path={path}; Secure"
+            for path in ("/", "/nb/", "/nb/hub/", "/portal/")
+            for prefix in ("", "__Host-", "__host-")
+        ]
+        browser.get(f"{trap.page}?" + "&".join(f"cookie={quote(cookie)}" for cookie in cookies))
+        assert browser.find_elements(By.ID, "go")
 
 
 def cookies_of(browser: Chrome, site: Platform) -> dict[str, str]:

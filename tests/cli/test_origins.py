@@ -55,8 +55,7 @@ def test_labs_have_origins_of_their_own_on_localhost_or_with_a_domain(
 def port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    return port
+        return int(probe.getsockname()[1])
 
 
 def test_nobody_else_can_listen_on_the_other_address_of_localhost(port: int) -> None:
