@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
 from firstlight_cli.access import mint_link, mint_token
@@ -76,9 +76,11 @@ class RunningPlatform:
         _wait(lambda: PERSON not in hub.users(state="active"), _LAB_SECONDS, "the lab's end")
 
     def _lab_answers(self) -> bool:
+        # Names below localhost are for browsers; the proxy finds the lab by its host.
+        host = f"{PERSON}.localhost:{urlsplit(self.url).port}"
         request = Request(  # noqa: S310 (always http://127.0.0.1)
             f"{self.url}/nb/user/{PERSON}/api/status",
-            headers={"Authorization": f"token {self._token}"},
+            headers={"Authorization": f"token {self._token}", "Host": host},
         )
         try:
             with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:

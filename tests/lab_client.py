@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from tornado.httpclient import HTTPRequest
@@ -83,7 +84,9 @@ def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
     start_lab(platform, name)
     made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 600}).json()
     headers = {"Authorization": f"token {made['token']}"}
-    api = f"{platform.url}/nb/user/{name}/api/kernels"
+    lab = urlsplit(platform.lab(name))
+    # Behind TLS, the proxy is asked directly.
+    api = f"http://{lab.hostname}:{platform.port}{lab.path}/api/kernels"
     kernel: dict[str, Any] = requests.post(api, headers=headers, json={}, timeout=30).json()
     url = f"{api.replace('http:', 'ws:')}/{kernel['id']}/channels?session_id=test"
     with asyncio.Runner() as runner:

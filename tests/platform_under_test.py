@@ -15,11 +15,23 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
 __all__ = ["PLATFORM_PYTHON", "Platform", "free_port", "wait_for"]
+
+_getaddrinfo = socket.getaddrinfo
+
+
+def _resolve_as_browsers_do(host: Any, *arguments: Any, **options: Any) -> Any:
+    """Resolve names below ``localhost`` and ``test`` (RFC 6761) to this machine."""
+    if isinstance(host, str) and host.endswith((".localhost", ".test")):
+        host = "127.0.0.1"
+    return _getaddrinfo(host, *arguments, **options)
+
+
+socket.getaddrinfo = _resolve_as_browsers_do
 
 PLATFORM_PYTHON = str(Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python")
 """The interpreter that people run the platform with; the tests have one of their own."""
@@ -53,6 +65,7 @@ class Platform:
     port: int = field(default_factory=free_port)
     environment: Mapping[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
+    public_url: str = ""
     process: subprocess.Popen[bytes] | None = None
     log_file: Path = field(init=False)
     _log: IO[bytes] | None = None
@@ -69,7 +82,24 @@ class Platform:
     @property
     def url(self) -> str:
         """The public address, without a trailing slash."""
-        return f"http://127.0.0.1:{self.port}"
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def inner(self) -> str:
+        """The proxy's own address, behind a web server that terminates TLS."""
+        return f"http://localhost:{self.port}"
+
+    def lab(self, name: str) -> str:
+        """Return the address of somebody's lab, without a trailing slash."""
+        if not (domain := self.runtime["labs_domain"]):
+            return f"{self.url}/nb/user/{name}"
+        main = urlsplit(self.url)
+        return f"{main.scheme}://{name}.{domain}:{main.port}/nb/user/{name}"
+
+    def address(self, path: str) -> str:
+        """Return the address of a path: a lab's is on a host of its own."""
+        name = re.match(r"/nb/user/([^/]+)/", path)
+        return f"{self.lab(name[1])}{path[name.end() - 1 :]}" if name else self.url + path
 
     @property
     def output(self) -> str:
@@ -165,7 +195,7 @@ class Platform:
         """Call the hub's API, as the operator unless a token is given."""
         return requests.request(
             method,
-            f"{self.url}/nb/hub/api{path}",
+            f"{self.inner}/nb/hub/api{path}",
             headers={"Authorization": f"token {token or self.secret('service_operator')}"},
             timeout=30,
             **keywords,
@@ -175,7 +205,7 @@ class Platform:
         """GET a path of the public address."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return requests.get(
-            self.url + path, headers=headers, timeout=keywords.pop("timeout", 60), **keywords
+            self.address(path), headers=headers, timeout=keywords.pop("timeout", 60), **keywords
         )
 
     def query(self, adql: str, token: str, **keywords: Any) -> requests.Response:
@@ -195,6 +225,13 @@ class Platform:
         answer = choose_person(session, page, person)
         session.last = answer  # type: ignore[attr-defined]
         return session
+
+    def log_out(self, session: requests.Session) -> requests.Response:
+        """Press the button of the page that asks, and return the page after it."""
+        asked = session.get(f"{self.url}/nb/hub/logout", timeout=30)
+        key = re.search(r'name="_xsrf" value="([^"]+)"', asked.text)
+        assert key, asked.text
+        return session.post(asked.url, data={"_xsrf": key[1]}, timeout=30)
 
     def control_github(self, **command: Any) -> None:
         """Make the pretend GitHub fail, forget, or change a person."""

@@ -22,6 +22,7 @@ def runtime_of(
     state_dir: Path = Path("/srv/fl"),
     demo: bool = False,
     public_url: str = "http://127.0.0.1:8000",
+    labs_domain: str = "",
     bind: str = "127.0.0.1",
     port: int = 8000,
 ) -> Runtime:
@@ -37,6 +38,7 @@ def runtime_of(
         bind=bind,
         public_port=port,
         public_url=public_url,
+        labs_domain=labs_domain,
     )
     return Runtime(
         state_dir=state_dir,
@@ -44,6 +46,7 @@ def runtime_of(
         bind=bind,
         port=port,
         public_url=public_url,
+        labs_domain=labs_domain,
         labs_python=Path("/opt/labs/bin/python"),
         tutorials_dir=Path("/opt/tutorials"),
         version="0.1.0",

@@ -84,7 +84,7 @@ def test_from_login_to_a_plotted_galaxy(
     assert "01-first-light" in browser.current_url
     picture("tutorial-again")
 
-    browser.get(f"{platform.url}/nb/user/mira-member/lab?reset")
+    browser.get(f"{platform.lab('mira-member')}/lab?reset")
     card = ".jp-LauncherCard[title='First light']"
     wait(browser, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, card))
     wait(browser, 60).until(lambda b: not b.find_elements(By.ID, "jupyterlab-splash"))
@@ -96,9 +96,12 @@ def test_from_login_to_a_plotted_galaxy(
 
     browser.get(f"{platform.url}/nb/hub/home")
     browser.find_element(By.ID, "logout").click()
+    wait(browser).until(lambda b: b.find_elements(By.ID, "logout-now"))
+    picture("log-out")
+    browser.find_element(By.ID, "logout-now").click()
     wait(browser).until(lambda b: b.current_url.endswith("/nb/hub/login"))
     picture("logged-out")
-    browser.get(f"{platform.url}/nb/user/mira-member/lab")
+    browser.get(f"{platform.lab('mira-member')}/lab")
     wait(browser).until(lambda b: "login" in b.current_url)
 
 

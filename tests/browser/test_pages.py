@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import ARTIFACTS, broken_rules, resize, wait
+from tests.browser.conftest import ARTIFACTS, broken_rules, resize, violations, wait
 from tests.lab_client import start_lab
 from tests.platform_under_test import Platform
 
@@ -26,6 +26,7 @@ PAGES = {
     "logged-out": ("nobody", "/nb/hub/logout", "Log in"),
     "pretend-github": ("nobody", "/nb/hub/oauth_login", "Who do you want to log in as"),
     "no-such-address": ("nobody", "/nothing/here", "There is nothing here"),
+    "log-out": ("mira-member", "/nb/hub/logout", "Do you want to log out?"),
     "home": ("mira-member", "/nb/hub/home", "Hello"),
     "sizes": ("theo-teammate", "/nb/hub/spawn", "Start your lab"),
     "not-running": ("theo-teammate", "/nb/user/theo-teammate/lab", "Your lab is not running"),
@@ -65,6 +66,7 @@ def test_a_page_is_whole_and_usable(
         assert height <= SCREENS[screen][1], "it is short, and yet it scrolls"
     broken = broken_rules(browser, NOT_OURS.get(name, []))
     assert not broken, json.dumps(broken, indent=1)
+    assert not violations(browser)
     errors = [
         line["message"]
         for line in browser.get_log("browser")  # type: ignore[no-untyped-call]

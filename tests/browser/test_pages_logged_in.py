@@ -72,6 +72,8 @@ class TestFrontPage:
         browser.get(platform.url + "/")
         wait(browser).until(lambda b: "theo-teammate" in header(b))
         browser.find_element(By.LINK_TEXT, "Log out").click()
+        wait(browser).until(lambda b: b.find_elements(By.ID, "logout-now"))
+        browser.find_element(By.ID, "logout-now").click()
         wait(browser).until(lambda b: b.find_elements(By.ID, "login-title"))
         browser.get(platform.url + "/")
         assert "Log in" in header(browser)

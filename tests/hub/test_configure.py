@@ -125,3 +125,20 @@ def test_no_token_is_without_end() -> None:
     assert configured().JupyterHub.token_expires_in_max_seconds == 90 * 86400
     yaml = "identity: {token_lifetime: 7d}"
     assert configured(yaml).JupyterHub.token_expires_in_max_seconds == 7 * 86400
+
+
+def test_labs_share_the_hubs_origin_without_a_domain() -> None:
+    c = configured(public_url="https://data.example")
+
+    assert c.JupyterHub.subdomain_host == ""
+    assert c.JupyterHub.cookie_host_prefix_enabled is False
+
+
+def test_labs_have_origins_of_their_own_with_one() -> None:
+    c = configured(public_url="https://data.example:8443", labs_domain="labs.example")
+
+    assert c.JupyterHub.subdomain_host == "https://labs.example:8443"
+    assert c.JupyterHub.public_url == "https://data.example:8443/nb/"
+    assert c.JupyterHub.subdomain_hook("vera", "data.example", "user") == "vera.labs.example"
+    assert c.JupyterHub.cookie_host_prefix_enabled is True
+    assert all(not route.startswith("/") for route in c.Proxy.extra_routes)

@@ -40,7 +40,8 @@ GET /portal/                                    | login                         
 GET /portal/app                                 | login                         | login 200 200 200 login
 GET /portal/cone?{cone}                         | login                         | login 200 200 200 login
 GET /portal/login                               | login                         | login 200 200 200 login
-GET /portal/logout                              | login                         | -
+GET /portal/logout                              | login                         | login 200 200 200 login
+POST /portal/logout                             | login                         | login 403 403 403 login
 GET /portal/oauth_callback                      | 400                           | 400
 GET /portal/healthz                             | 200                           | 200
 GET /assets/theme.css                           | 200                           | 200
@@ -66,7 +67,8 @@ GET /api/butler/healthz                         | 200                           
 
 GET /nb/                                        | login                         | login 200 200 200 login
 GET /nb/hub/login                               | login                         | login 200 200 200 login
-GET /nb/hub/logout                              | login                         | -
+GET /nb/hub/logout                              | login                         | login 200 200 200 login
+POST /nb/hub/logout                             | 403                           | -
 GET /nb/hub/oauth_callback                      | 400                           | 400
 GET /nb/hub/link                                | 403                           | 403
 POST /nb/hub/link                               | 403                           | 403
@@ -189,10 +191,10 @@ def people(platform: Platform) -> Iterator[People]:
         assert browsers[role].get(f"{platform.url}/portal/app", timeout=30).ok
     for role in ("user", "revoked"):
         start_lab(platform, names[role])
-        lab = browsers[role].get(f"{platform.url}/nb/user/{names[role]}/lab", timeout=30)
+        lab = browsers[role].get(f"{platform.lab(names[role])}/lab", timeout=30)
         assert lab.url.endswith("/lab"), lab.url
     made = requests.put(
-        f"{platform.url}/nb/user/{USER}/api/contents/{SAMPLES['file']}",
+        f"{platform.lab(USER)}/api/contents/{SAMPLES['file']}",
         headers={"Authorization": f"Bearer {tokens['user']}"},
         json=BODIES["/contents/matrix.txt"],
         timeout=30,
@@ -231,7 +233,8 @@ def test_each_endpoint_answers_only_those_who_may(
 
 def ask(platform: Platform, row: Row, session: requests.Session, token: str | None = None) -> str:
     """Make a request as a page of the site would; return the answer as the table names it."""
-    headers = {"Referer": f"{platform.url}/nb/hub/home", "Origin": platform.url}
+    origin = origin_of(platform.address(row.path))
+    headers = {"Referer": f"{origin}/nb/hub/home", "Origin": origin}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     body = None
@@ -239,7 +242,7 @@ def ask(platform: Platform, row: Row, session: requests.Session, token: str | No
         headers |= {"X-XSRFToken": anti_forgery(session.cookies, row.path)}
         body = next((body for end, body in BODIES.items() if row.path.endswith(end)), {})
     with session.request(
-        row.method, platform.url + row.path, headers=headers, json=body, timeout=60, stream=True
+        row.method, platform.address(row.path), headers=headers, json=body, timeout=60, stream=True
     ) as answer:
         if "/progress" not in row.path:
             assert "Traceback" not in answer.text
@@ -256,6 +259,11 @@ def anti_forgery(cookies: Iterable[Cookie], path: str) -> str:
     return values[0] if values else "none"
 
 
+def origin_of(address: str) -> str:
+    """Return scheme, host and port of an address."""
+    return "{0.scheme}://{0.netloc}".format(urlsplit(address))
+
+
 def named(platform: Platform, answer: requests.Response) -> str:
     """Return the status, or what stands for it in the table."""
     path = urlsplit(answer.url).path
@@ -265,7 +273,7 @@ def named(platform: Platform, answer: requests.Response) -> str:
         return "asks"
     if answer.ok and path.endswith("/access_token") and "error=" in answer.text:
         return "error"
-    assert answer.url.startswith(platform.url)
+    assert origin_of(answer.url) in {platform.url, origin_of(platform.lab(USER))}
     return str(answer.status_code)
 
 
@@ -304,7 +312,7 @@ def test_nothing_is_changed_without_the_sites_own_form(platform: Platform, peopl
         ("POST", f"/nb/hub/spawn/{USER}"),
         ("POST", f"/nb/user/{USER}/api/kernels"),
     ):
-        answer = session.request(method, platform.url + path, json={}, timeout=30)
+        answer = session.request(method, platform.address(path), json={}, timeout=30)
         assert answer.status_code == 403, f"{method} {path}"
 
 
@@ -333,10 +341,11 @@ async def open_websocket(
     cookies = [cookie for cookie in cookies if path.startswith(cookie.path)]
     if cookies:
         headers["Cookie"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)
-    url = platform.url.replace("http:", "ws:") + path
+    address = platform.address(path)
+    url = address.replace("http:", "ws:")
     url += f"?_xsrf={anti_forgery(cookies, path)}"
     connection = await asyncio.wait_for(
-        websocket_connect(HTTPRequest(url, headers={**headers, "Origin": platform.url})), 30
+        websocket_connect(HTTPRequest(url, headers={**headers, "Origin": origin_of(address)})), 30
     )
     connection.close()
     while await connection.read_message() is not None:

@@ -64,8 +64,8 @@ def test_labs_outlive_a_killed_hub_and_people_are_where_they_were(platform: Plat
     session = platform.login("mira-member")
     start_lab(platform, "mira-member")
     # The first page logs the browser in to the lab.
-    session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30)
-    lab = f"{platform.url}/nb/user/mira-member/api/status"
+    session.get(f"{platform.lab('mira-member')}/lab", timeout=30)
+    lab = f"{platform.lab('mira-member')}/api/status"
     assert session.get(lab, timeout=30).status_code == 200
     old = platform.pid_of("hub")
     os.kill(old, signal.SIGKILL)
@@ -85,13 +85,14 @@ def test_a_killed_proxy_leads_everywhere_again(platform: Platform) -> None:
     session = platform.login("mira-member")
     token = platform.token("mira-member")
     start_lab(platform, "mira-member")
-    session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30)
+    session.get(f"{platform.lab('mira-member')}/lab", timeout=30)
     addresses = ("/nb/hub/home", "/nb/user/mira-member/api/status", "/portal/app")
 
     def codes() -> set[int]:
         try:
             found = {
-                session.get(platform.url + address, timeout=30).status_code for address in addresses
+                session.get(platform.address(address), timeout=30).status_code
+                for address in addresses
             }
             return found | {platform.get("/api/tap/availability", token).status_code}
         except requests.ConnectionError:

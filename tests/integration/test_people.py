@@ -90,7 +90,7 @@ def test_log_out_is_from_everything_also_after_the_browser_was_closed(platform: 
     copied = dict(session.cookies.items())
     # A closed browser forgets what has no date of its own: the session's number.
     session.cookies.clear_session_cookies()
-    page = session.get(f"{platform.url}/nb/hub/logout", timeout=30)
+    page = platform.log_out(session)
     assert page.url.endswith("/nb/hub/login")
     name = f"firstlight-portal-{platform.port}"
     assert name in copied
@@ -103,6 +103,37 @@ def test_log_out_is_from_everything_also_after_the_browser_was_closed(platform: 
             platform.get("/portal/app", cookies=portal, allow_redirects=False).status_code == 302
         ),
         what="the portal to ask the hub",
+    )
+
+
+def test_no_link_logs_anybody_out(platform: Platform) -> None:
+    session = platform.login("theo-teammate")
+    catalogs = f"{platform.url}/portal/app"
+    assert session.get(catalogs, timeout=30).url == catalogs
+    for path in ("/nb/hub/logout", "/portal/logout", "/portal/logout?from=hub"):
+        assert "Do you want to log out?" in session.get(platform.url + path, timeout=30).text
+    for path, form in (
+        ("/nb/hub/logout", {}),
+        ("/nb/hub/logout", {"_xsrf": "guess"}),
+        ("/portal/logout", {"key": "guess"}),
+    ):
+        answer = session.post(platform.url + path, data=form, timeout=30)
+        assert answer.status_code == 403, path
+    assert session.get(f"{platform.url}/nb/hub/firstlight/me", timeout=30).json()["name"]
+    assert session.get(catalogs, timeout=30).url == catalogs
+
+
+def test_log_out_is_from_the_lab_too(platform: Platform) -> None:
+    session = platform.login("theo-teammate")
+    start_lab(platform, "theo-teammate")
+    lab = platform.lab("theo-teammate")
+    assert session.get(f"{lab}/lab", timeout=30).ok
+    assert session.get(f"{lab}/api/status", timeout=30).status_code == 200
+    platform.log_out(session)
+    wait_for(
+        lambda: session.get(f"{lab}/api/status", timeout=30).status_code == 403,
+        seconds=60,
+        what="the lab to ask the hub",
     )
 
 

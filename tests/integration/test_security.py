@@ -59,7 +59,7 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(
     session = mira
     assert session.get(f"{platform.url}/portal/app", timeout=30).url.endswith("/portal/app")
     start_lab(platform, "mira-member")
-    assert session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30).url.endswith("/lab")
+    assert session.get(f"{platform.lab('mira-member')}/lab", timeout=30).url.endswith("/lab")
     cookies = {cookie.name: cookie for cookie in session.cookies}
     paths = {
         "jupyterhub-hub-login": "/nb/hub/",
@@ -74,9 +74,14 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(
         assert str(cookie.get_nonstandard_attr("SameSite")).lower() in {"lax", "strict"}, cookie
 
 
-def test_behind_https_cookies_are_for_https_alone(platform: Platform, tmp_path: Path) -> None:
+@pytest.mark.parametrize("labs", ["", "labs.data.example.org"], ids=["shared", "own"])
+def test_behind_https_cookies_are_for_https_alone(
+    platform: Platform, tmp_path: Path, labs: str
+) -> None:
     config = tmp_path / "platform.yaml"
     config.write_text("site: {public_url: 'https://data.example.org'}\n")
+    if labs:
+        config.write_text(config.read_text() + f"labs: {{domain: {labs}}}\n")
     site = Platform(tmp_path / "state", config=config).take_data_of(platform)
     site.start()
     try:
@@ -97,9 +102,26 @@ def test_behind_https_cookies_are_for_https_alone(platform: Platform, tmp_path: 
         assert answer.status_code == 302, answer.text
         begun = site.get("/portal/login", allow_redirects=False)
         given = {cookie.name: cookie for one in (page, answer, begun) for cookie in one.cookies}
-        assert {"jupyterhub-hub-login", "jupyterhub-session-id", "_xsrf"} <= set(given)
-        assert any(name.startswith("firstlight-portal-") for name in given)
+        # A cookie with the prefix is sent to every path, so to labs too if they share the host.
+        prefix = "__Host-" if labs else ""
+        names = {"jupyterhub-hub-login", "jupyterhub-session-id", "_xsrf"}
+        assert {prefix + name for name in names} <= set(given)
+        assert any(name.startswith(f"{prefix}firstlight-portal-") for name in given)
         assert all(cookie.secure for cookie in given.values()), given
+        assert not any(cookie.domain_specified for cookie in given.values()), given
+        if labs:
+            assert all(cookie.name.startswith(prefix) for cookie in given.values()), given
+            assert all(cookie.path == "/" for cookie in given.values()), given
+            login = given["__Host-jupyterhub-hub-login"].value
+            for name, known in (
+                ("__Host-jupyterhub-hub-login", True),
+                ("jupyterhub-hub-login", False),
+            ):
+                me = site.get(
+                    "/nb/hub/firstlight/me",
+                    cookies={name: str(login), "__Host-jupyterhub-session-id": "x"},
+                )
+                assert (me.json()["name"] == "vera") is known, name
     finally:
         site.stop()
 
@@ -131,7 +153,7 @@ def test_next_cannot_leave_the_site(
         for answer in (inside, through):
             for hop in [*answer.history, answer]:
                 host = urlsplit(hop.headers.get("Location", platform.url)).netloc
-                assert host in {"", f"127.0.0.1:{platform.port}"}, hop.headers
+                assert host in {"", f"localhost:{platform.port}"}, hop.headers
 
 
 def test_a_token_has_only_the_scopes_it_was_made_with(
@@ -233,7 +255,7 @@ def secrets_of_a_persons_day(platform: Platform, session: requests.Session) -> d
     platform.get("/api/tap/tables", token)
     platform.get(f"/nb/hub/nowhere?token={token}")
     start_lab(platform, "mira-member")
-    session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30)
+    session.get(f"{platform.lab('mira-member')}/lab", timeout=30)
     with kernel_in_lab(platform, "mira-member") as kernel:
         lab = kernel.run("import os; print(os.environ['ACCESS_TOKEN'])").strip()
     link = platform.cli("link", "--user", "operator").stdout.split()[-1]
@@ -348,14 +370,14 @@ def test_while_github_is_down_people_who_are_in_stay_in(
     token = platform.token("mira-member", "--for", "10m")
     start_lab(platform, "mira-member")
     # The first page logs the browser in to the lab.
-    assert session.get(f"{platform.url}/nb/user/mira-member/lab", timeout=30).ok
+    assert session.get(f"{platform.lab('mira-member')}/lab", timeout=30).ok
     platform.control_github(fail={"path": "/user", "status": 503, "times": None})
     try:
         time.sleep(5)  # longer than identity.refresh
         answer = session.get(f"{platform.url}/nb/hub/home", timeout=30)
         assert (answer.status_code, answer.url) == (200, f"{platform.url}/nb/hub/home")
         assert platform.get("/api/tap/tables", token).status_code == 200
-        assert session.get(f"{platform.url}/nb/user/mira-member/api/status", timeout=30).ok
+        assert session.get(f"{platform.lab('mira-member')}/api/status", timeout=30).ok
         newcomer = platform.login("theo-teammate").last  # type: ignore[attr-defined]
         assert newcomer.status_code == 503
         assert "GitHub is not answering" in newcomer.text

@@ -42,7 +42,7 @@ def test_a_running_lab_asks_for_no_news_updates_or_extensions(platform: Platform
     start_lab(platform, person)
     made = platform.hub("POST", f"/users/{person}/tokens", json={"expires_in": 600}).json()
     headers = {"Authorization": f"token {made['token']}"}
-    lab = f"{platform.url}/nb/user/{person}/lab"
+    lab = f"{platform.lab(person)}/lab"
 
     page = requests.get(lab, headers=headers, timeout=60).text
     match = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)

@@ -76,6 +76,7 @@ def describe_places(
     bind: str,
     public_port: int,
     public_url: str,
+    labs_domain: str = "",
 ) -> Places:
     """Return what the placeholders of a description stand for in this run."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -94,6 +95,7 @@ def describe_places(
         python=programs.python,
         node=programs.node,
         proxy=programs.proxy,
+        host_routing="--host-routing" if labs_domain else "",
     )
 
 
@@ -110,7 +112,11 @@ def _fill(template: Template, places: Places) -> RuntimeComponent:
         "path": template.path,
     }
     filled = places.fill(template.model_dump(mode="json"), own)
-    return RuntimeComponent.model_validate({**filled, **own} if isinstance(filled, dict) else own)
+    component = RuntimeComponent.model_validate(
+        {**filled, **own} if isinstance(filled, dict) else own
+    )
+    # A placeholder for an option that this run does not use is empty.
+    return component.model_copy(update={"command": tuple(filter(None, component.command))})
 
 
 def find_node(installation: Installation) -> str:

@@ -18,7 +18,7 @@ from firstlight_cli.components import find_node
 from firstlight_cli.disk import free_bytes
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import Installation, State
-from firstlight_cli.plan import ask_hub_settings, read_runtime
+from firstlight_cli.plan import ask_hub_settings, describe, origins_of, read_runtime
 from firstlight_cli.ports import is_free
 from firstlight_cli.status import ask_isolation, ask_status
 
@@ -74,6 +74,7 @@ def examine(state: State, config: Path | None, port: int) -> Iterator[Finding]:
         _open_files,
         lambda: _configuration(state, config),
         lambda: _github_secret(config or _last_config(state)),
+        lambda: _lab_origins(state, config, port),
         lambda: _instance(state, port),
     ]
     for check in checks:
@@ -206,6 +207,19 @@ def _github_secret(config: Path | None) -> Finding:
     if path.stat().st_mode & 0o007:
         return _warn(what, f"everybody on this machine can read {path}", f"chmod o= {path}")
     return _ok(what, "its file is not readable by everybody")
+
+
+def _lab_origins(state: State, named: Path | None, port: int) -> Finding:
+    """Report whether labs have origins of their own, by the named file or in the last run."""
+    before = read_runtime(state)
+    if named is None and before is not None:
+        origins = before.origins
+    else:
+        description = describe(state, named, demo=False, check_machine=False)
+        origins = origins_of(description.settings, bind=None, port=port)
+    if origins.labs_domain:
+        return _ok("labs' origins", origins.summary)
+    return _warn("labs' origins", origins.summary, origins.remedy)
 
 
 def _instance(state: State, port: int) -> Finding:

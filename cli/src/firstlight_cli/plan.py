@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -15,10 +16,19 @@ from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import Installation, State, write_private
 from firstlight_cli.ports import choose_ports, is_free, why_taken
 from firstlight_cli.version import VERSION
+from firstlight_common.origins import Origins
 from firstlight_common.places import Places
 from firstlight_common.runtime import Runtime, load_runtime
 
-__all__ = ["Plan", "ask_hub_settings", "read_runtime", "settings_for", "write_plan"]
+__all__ = [
+    "Plan",
+    "ask_hub_settings",
+    "describe",
+    "origins_of",
+    "read_runtime",
+    "settings_for",
+    "write_plan",
+]
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -42,11 +52,16 @@ class _Network(BaseModel):
     bind: str
 
 
+class _Labs(BaseModel):
+    domain: str | None
+
+
 class _Addresses(BaseModel):
     """The settings that the command itself needs."""
 
     site: _Site
     network: _Network
+    labs: _Labs
 
 
 def ask_hub_settings(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -132,7 +147,7 @@ def write_plan(
             "A demo lets anybody log in as anybody, so it listens on loopback only.",
             "Leave out --demo, or set network.bind to 127.0.0.1.",
         )
-    public_url = _public_url(wanted.site.public_url, address, port)
+    origins = origins_of(description.settings, bind=bind, port=port)
     _require_port(port, address)
     before = read_runtime(state)
     ports = choose_ports(
@@ -147,7 +162,8 @@ def write_plan(
         ports=ports,
         bind=address,
         public_port=port,
-        public_url=public_url,
+        public_url=origins.main,
+        labs_domain=origins.labs_domain,
     )
     runtime = Runtime(
         state_dir=state.root,
@@ -155,7 +171,8 @@ def write_plan(
         demo=demo,
         bind=address,
         port=port,
-        public_url=public_url,
+        public_url=origins.main,
+        labs_domain=origins.labs_domain,
         labs_python=installation.labs_python,
         tutorials_dir=installation.tutorials,
         version=VERSION,
@@ -190,6 +207,7 @@ def settings_for(plan: Plan) -> Settings:
         bind=runtime.bind,
         public_port=runtime.port,
         public_url=runtime.public_url,
+        labs_domain=runtime.labs_domain,
     )
     return _with_overlays(state, runtime.config, description, places, demo=runtime.demo)
 
@@ -204,6 +222,21 @@ def _with_overlays(
     return describe(state, config, demo=demo, check_machine=False, overlay=overlay).settings
 
 
+def origins_of(settings: Settings, *, bind: str | None, port: int) -> Origins:
+    """Return where a site with these settings and its labs are.
+
+    Raises
+    ------
+    OperatorError
+        If it listens on all addresses, and no setting says which of them people use.
+    """
+    wanted = _Addresses.model_validate(settings)
+    main = _public_url(wanted.site.public_url, bind or wanted.network.bind, port)
+    # Browsers resolve NAME.localhost without DNS.
+    local = "localhost" if urlsplit(main).hostname == "localhost" else ""
+    return Origins(main, wanted.labs.domain or local)
+
+
 def _public_url(configured: str | None, address: str, port: int) -> str:
     """Return the address that people use, without a trailing slash."""
     if configured:
@@ -214,6 +247,9 @@ def _public_url(configured: str | None, address: str, port: int) -> str:
             "them people use: every link and login would lead to their own machine.",
             "Set site.public_url in platform.yaml, or --bind one address of this machine.",
         )
+    if address in _LOOPBACK:
+        # A name, because a lab can have an origin of its own below a name only.
+        return f"http://localhost:{port}"
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 
-__all__ = ["choose_ports", "is_free", "why_taken"]
+__all__ = ["choose_ports", "hold", "is_free", "other_loopback", "why_taken"]
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
@@ -26,6 +26,37 @@ def why_taken(port: int, address: str = "127.0.0.1") -> str:
         except (OSError, OverflowError, UnicodeError) as error:
             return _reason(error, port, address)
         return ""
+
+
+def other_loopback(address: str) -> str | None:
+    """Return the loopback address that ``localhost`` means besides this one; None for others."""
+    return {"127.0.0.1": "::1", "localhost": "::1", "::1": "127.0.0.1"}.get(address)
+
+
+@contextmanager
+def hold(port: int, address: str | None) -> Iterator[None]:
+    """Keep a port taken without listening on it, if there is such an address.
+
+    Browsers try both of ``localhost``'s addresses: whoever listened on the one that the platform
+    does not use, a lab for example, would receive what is meant for the platform. Now browsers are
+    refused there, and go on to the other address.
+
+    Raises
+    ------
+    OSError
+        If the port is taken.
+    """
+    with ExitStack() as stack:
+        if address is not None:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            try:
+                held = stack.enter_context(socket.socket(family))
+                held.bind((address, port))
+            except OSError as error:
+                # The machine may have no IPv6.
+                if error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
+                    raise
+        yield
 
 
 def _reason(error: Exception, port: int, address: str) -> str:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,7 @@ from firstlight_cli.labs import stop_labs
 from firstlight_cli.logs import tail
 from firstlight_cli.paths import State, write_private
 from firstlight_cli.plan import Plan, read_runtime, write_plan
+from firstlight_cli.ports import hold, other_loopback
 from firstlight_cli.prepare import prepare
 from firstlight_cli.reload import ConfigWatch
 from firstlight_cli.secrets import ensure_secrets
@@ -70,12 +71,13 @@ def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | No
             ensure_secrets(state, plan.runtime)
             prepare(plan.runtime)
             components = tuple(plan.runtime.running())
-            _write_supervisor_files(state, components)
-            with _undisturbed():  # or there might be a supervisor that nobody knows
-                started = SupervisorProcess(state)
-            _wait(state, components, started, console)
-            _greet(plan, console)
-            _watch(plan, components, started, console)
+            with _held(plan):
+                _write_supervisor_files(state, components)
+                with _undisturbed():  # or there might be a supervisor that nobody knows
+                    started = SupervisorProcess(state)
+                _wait(state, components, started, console)
+                _greet(plan, console)
+                _watch(plan, components, started, console)
         except _Stop:
             pass
         finally:
@@ -102,6 +104,23 @@ def _own(state: State) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _held(plan: Plan) -> Iterator[None]:
+    """Hold the port on the loopback address that the proxy does not listen on."""
+    runtime = plan.runtime
+    other = other_loopback(runtime.bind)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold(runtime.port, other))
+        except OSError as error:
+            raise OperatorError(
+                f"Port {runtime.port} of {other} is taken, so another program would receive what "
+                "browsers send to localhost.",
+                "Stop what listens there, or choose another port with --port.",
+            ) from error
+        yield
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Places:
     python: str
     node: str
     proxy: str
+    host_routing: str
 
     def fill(self, value: JsonValue, own: Mapping[str, str | int]) -> JsonValue:
         """Return a value with the placeholders in all of its strings filled in.

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from firstlight_common.origins import Origins
+
 __all__ = [
     "CLIENT_PREFIX",
     "DataSet",
@@ -159,6 +161,8 @@ class Runtime(_Part):
     ----------
     public_url
         Scheme, host and port; no slash at its end.
+    labs_domain
+        The domain below which each lab has a host of its own; empty: labs share `public_url`.
     """
 
     state_dir: Path
@@ -167,11 +171,17 @@ class Runtime(_Part):
     bind: str = "127.0.0.1"
     port: int = 8000
     public_url: str
+    labs_domain: str = ""
     labs_python: Path
     tutorials_dir: Path
     version: str
     components: tuple[RuntimeComponent, ...]
     datasets: tuple[DataSet, ...] = ()
+
+    @property
+    def origins(self) -> Origins:
+        """The main origin, and those of the labs."""
+        return Origins(self.public_url, self.labs_domain)
 
     def component(self, name: str) -> RuntimeComponent:
         """Return a component by its name.

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from jupyterhub.app import JupyterHub
 from traitlets import Callable as CallableTrait
-from traitlets import List, default
+from traitlets import Instance, List, default
 
-from firstlight_hub.protocols import Hub
+from firstlight_common.origins import Origins
+from firstlight_hub.protocols import Hub, Route
+from firstlight_hub.secure import ORIGINS, StaticFilesHandler, secured
 
 __all__ = ["FirstLightHub", "StartHook"]
 
@@ -19,7 +21,7 @@ type StartHook = Callable[[Hub], Awaitable[None]]
 
 
 class FirstLightHub(JupyterHub):
-    """JupyterHub with hooks that run once it has started.
+    """JupyterHub with secure handlers, and hooks that run once it has started.
 
     Notes
     -----
@@ -33,9 +35,29 @@ class FirstLightHub(JupyterHub):
         help="Coroutine functions that are called with the hub once it serves requests.",
     )
 
+    handlers: list[Route]
+
+    origins = Instance(
+        Origins,
+        args=("",),
+        config=True,
+        help="The main origin and the labs' domain; default: labs share the hub's origin.",
+    )
+
     @default("config_file")
     def _our_configuration(self) -> str:
         return str(Path(__file__).with_name("jupyterhub_config.py"))
+
+    def init_handlers(self) -> None:
+        """Make all handlers, JupyterHub's and ours, secure ones."""
+        super().init_handlers()
+        self.handlers = secured(self.handlers)
+
+    def init_tornado_settings(self) -> None:
+        """Pass on what secure handlers need."""
+        self.tornado_settings.setdefault("static_handler_class", StaticFilesHandler)
+        self.tornado_settings[ORIGINS] = self.origins
+        super().init_tornado_settings()
 
     async def start(self) -> None:
         """Start the hub, then run the hooks in the background."""

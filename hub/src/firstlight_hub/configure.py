@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from firstlight_common import paths
 from firstlight_common.runtime import client_id
 from firstlight_hub import pages
 from firstlight_hub.auth import configure_authenticator, start_rechecks
 from firstlight_hub.components.builtin import HUB, PROXY
+from firstlight_hub.origins import LabHosts, routes
 from firstlight_hub.spawner import configure_spawner, end_leftovers
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ def _addresses(c: Config, runtime: Runtime) -> None:
     c.JupyterHub.bind_url = f"http://{host}:{runtime.port}{paths.HUB}"
     c.JupyterHub.public_url = f"{runtime.public_url}{paths.HUB}"
     c.JupyterHub.hub_bind_url = runtime.component(HUB.name).url
+    origins = runtime.origins
+    c.FirstLightHub.origins = origins
+    # Each lab has an origin of its own, unless the site has no domain for them.
+    c.JupyterHub.subdomain_host = origins.labs
+    c.JupyterHub.subdomain_hook = LabHosts(origins)
 
 
 def _proxy(c: Config, runtime: Runtime) -> None:
@@ -77,13 +82,8 @@ def _proxy(c: Config, runtime: Runtime) -> None:
     # A proxy that was restarted has no routes until the hub's next look. Upstream's
     # `proxy_check_interval` is only for a proxy that the hub starts; this one compares routes too.
     c.JupyterHub.last_activity_interval = 3
-    c.Proxy.extra_routes = {
-        path: component.url
-        # Without a route, a path leads to the front page's "there is nothing here".
-        for component in runtime.running()
-        if component.name != HUB.name
-        for path in component.paths
-    }
+    # Without a route, a path leads to the front page's "there is nothing here".
+    c.Proxy.extra_routes = routes(runtime)
 
 
 def _state(c: Config, runtime: Runtime, secrets: Mapping[str, str]) -> None:
@@ -96,14 +96,14 @@ def _state(c: Config, runtime: Runtime, secrets: Mapping[str, str]) -> None:
 
 
 def _sessions(c: Config, settings: Settings, runtime: Runtime) -> None:
-    https = urlsplit(runtime.public_url).scheme == "https"
     c.JupyterHub.cookie_max_age_days = settings.identity.session.total_seconds() / 86400
     c.JupyterHub.token_expires_in_max_seconds = int(
         settings.identity.token_lifetime.total_seconds()
     )
-    c.JupyterHub.cookie_host_prefix_enabled = False  # the hub lives on a path, __Host- wants "/"
+    # For the hub's login and the labs' cookies; `SecureHandler` does the same for all others.
+    c.JupyterHub.cookie_host_prefix_enabled = runtime.origins.cookies_have_prefix
     c.JupyterHub.tornado_settings = {
-        "cookie_options": {"secure": https, "samesite": "Lax"},
+        "cookie_options": {"secure": runtime.origins.is_https, "samesite": "Lax"},
         # A tornado setting, not a trait: 0 shows the progress page at once.
         "slow_spawn_timeout": 0,
     }

@@ -131,7 +131,10 @@ def test_tokens_are_neither_in_the_log_nor_in_a_database(
 
 def test_logging_out_logs_out(hub: Any, browser: requests.Session) -> None:
     press(browser, browser.get(mint(hub, "amelia")))
-    browser.get(f"{hub.url}/logout")
+    asked = browser.get(f"{hub.url}/logout")
+    assert hub.who_is(browser) == "amelia"
+    assert browser.post(f"{hub.url}/logout").status_code == 403
+    press(browser, asked)
     assert hub.who_is(browser) is None
 
 

@@ -61,7 +61,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[
     chp = repository / "hub" / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy"
     environment = {"CONFIGPROXY_AUTH_TOKEN": "not-a-secret", "PATH": "/usr/local/bin:/usr/bin:/bin"}
     proxy_command = [str(chp), "--ip=127.0.0.1", f"--port={public}", f"--api-port={api}"]
-    hub_command = [sys.executable, "-m", "jupyterhub", "-f", "config.py"]
+    hub_command = [sys.executable, "-m", "firstlight_hub", "-f", "config.py"]
     with (folder / "log").open("w") as log:
         processes = [
             subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
@@ -164,6 +164,47 @@ def test_pages_of_the_hub_are_ours(
     assert page.h1 is not None
     assert page.h1.text.strip() == heading
     assert "us@real.example" in page.text or path == "/admin"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/home",
+        "/spawn",
+        "/token",
+        "/admin",
+        "/nowhere",
+        "/user/vera/lab",
+        "/login",
+        "/accept-share",
+    ],
+)
+def test_a_page_runs_only_the_scripts_with_its_nonce(
+    hub: str, vera: requests.Session, path: str
+) -> None:
+    answer = vera.get(hub + path)
+    page = BeautifulSoup(answer.text, "html.parser")
+    policy = dict(
+        rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; ")
+    )
+    nonces = {str(script.get("nonce")) for script in page.find_all("script")}
+
+    assert len(nonces) == 1
+    assert policy["script-src"] == f"'nonce-{nonces.pop()}' 'strict-dynamic'"
+    for rule in ("default-src", "object-src", "base-uri", "frame-ancestors"):
+        assert policy[rule] == "'none'"
+    # JupyterHub's program on this page inserts stylesheets without a nonce.
+    assert ("unsafe-inline" in policy["style-src"]) is (path == "/admin")
+    assert not page.select("[style], [onclick], [onsubmit]")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert vera.get(hub + path).headers["Content-Security-Policy"] != "; ".join(
+        f"{name} {value}" for name, value in policy.items()
+    )
+
+
+@pytest.mark.parametrize("path", ["/api/", "/static/js/jhapi.js", "/firstlight/state", "/health"])
+def test_browsers_do_not_guess_the_type_of_an_answer(hub: str, path: str) -> None:
+    assert requests.get(hub + path).headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_wrong_page_tells_a_stranger_nothing(hub: str) -> None:

@@ -116,9 +116,18 @@ class Browser:
     base: str
     cookies: dict[str, str] = field(default_factory=dict)
 
-    async def get(self, path: str) -> Any:
+    async def get(self, path: str, **headers: str) -> Any:
+        return self._keep(await fetch(self.base + path, headers=self._headers(headers)))
+
+    async def post(self, path: str, form: dict[str, str]) -> Any:
+        address = self.base + path
+        return self._keep(await fetch(address, method="POST", headers=self._headers({}), form=form))
+
+    def _headers(self, headers: dict[str, str]) -> dict[str, str]:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        answer = await fetch(self.base + path, headers={"Cookie": cookie} if cookie else {})
+        return headers | ({"Cookie": cookie} if cookie else {})
+
+    def _keep(self, answer: Any) -> Any:
         for header in answer.headers.get_list("Set-Cookie"):
             name, _, value = header.partition(";")[0].partition("=")
             self.cookies[name] = value
@@ -165,13 +174,22 @@ def public_url() -> str:
 
 
 @pytest.fixture
+def labs_domain() -> str:
+    return ""
+
+
+@pytest.fixture
 def datasets() -> list[DataSet]:
     return [SAMPLE]
 
 
 @pytest.fixture
 async def site(
-    tmp_path: Path, settings: dict[str, Any], public_url: str, datasets: list[DataSet]
+    tmp_path: Path,
+    settings: dict[str, Any],
+    public_url: str,
+    labs_domain: str,
+    datasets: list[DataSet],
 ) -> AsyncIterator[Site]:
     catalog = Catalog()
     socket, closed_port = bind_unused_port()
@@ -192,6 +210,7 @@ async def site(
             ],
             datasets=datasets,
             public_url=public_url,
+            labs_domain=labs_domain,
         )
         app = make_app(context)
         async with serving(app) as url, app.running():

@@ -11,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from firstlight_common.runtime import DataSet, Position
-from tests.services.portal.conftest import SAMPLE
+from tests.services.portal.conftest import SAMPLE, SCOPES
 
 REFUSAL = """<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
  <RESOURCE type="results"><INFO name="QUERY_STATUS" value="ERROR">No column mug_i; mag_i?</INFO>
@@ -76,6 +76,34 @@ class TestOverHttps:
 
         cookies = browser.last.headers.get_list("Set-Cookie")
         assert any(c.startswith("firstlight-portal=") and "Secure" in c for c in cookies)
+
+    async def test_cookies_are_not_sent_to_labs_of_the_same_origin(self, site: Any) -> None:
+        browser = await site.log_in()
+
+        cookies = browser.last.headers.get_list("Set-Cookie")
+        assert all("Path=/portal/" in cookie for cookie in cookies), cookies
+
+
+class TestLabsWithOriginsOfTheirOwn:
+    @pytest.fixture
+    def public_url(self) -> str:
+        return "https://data.example"
+
+    @pytest.fixture
+    def labs_domain(self) -> str:
+        return "labs.data.example"
+
+    async def test_no_lab_can_set_the_cookies(self, site: Any) -> None:
+        browser = await site.log_in()
+
+        cookies = browser.last.headers.get_list("Set-Cookie")
+        session = next(c for c in cookies if c.startswith("__Host-firstlight-portal="))
+        assert {"Secure", "Path=/", "HttpOnly"} <= {part.strip() for part in session.split(";")}
+        assert all(cookie.startswith("__Host-") for cookie in cookies)
+        assert "Domain" not in "".join(cookies)
+        # What a lab sets for the parent domain has no prefix, and counts for nothing.
+        browser.cookies = {"firstlight-portal": browser.cookies["__Host-firstlight-portal"]}
+        assert (await browser.get("/portal/app")).code == 302
 
 
 async def test_a_login_that_another_browser_began_is_refused(site: Any) -> None:
@@ -305,10 +333,40 @@ async def test_logging_out_forgets_the_person_and_goes_on_to_the_hub(site: Any) 
     answer = await browser.get("/portal/logout")
 
     assert answer.headers["Location"] == "/nb/hub/logout"
+    site.hub.revoke("vera-token")  # as the hub does at its logout
     back = await browser.get("/portal/logout?from=hub")
     assert back.headers["Location"] == "/nb/hub/login"
     assert "firstlight-portal-8000" not in browser.cookies
     assert (await browser.get("/portal/app")).code == 302
+
+
+async def test_no_link_can_log_a_person_out(site: Any) -> None:
+    browser = await site.log_in()
+    asked = _page(await browser.get("/portal/logout?from=hub"))
+
+    assert asked.h1 is not None
+    assert "log out?" in asked.h1.text
+    assert (await browser.get("/portal/app")).code == 200
+    key = asked.select_one("form[method=post] input[name=key]")
+    assert key is not None
+    answer = await browser.post("/portal/logout", {"key": str(key["value"])})
+    assert answer.headers["Location"] == "/nb/hub/login"
+    assert "firstlight-portal-8000" not in browser.cookies
+
+
+@pytest.mark.parametrize("forged", [None, "", "made-up", "another"])
+async def test_no_form_of_another_page_can_log_a_person_out(site: Any, forged: str | None) -> None:
+    browser = await site.log_in()
+    form = {} if forged is None else {"key": forged}
+    if forged == "another":
+        site.hub.add_token("mallory-token", "mallory", scopes=SCOPES)
+        mallory = await site.log_in("mallory-token")
+        key = _page(await mallory.get("/portal/logout?from=hub")).select_one("input[name=key]")
+        assert key is not None
+        form = {"key": str(key["value"])}
+
+    assert (await browser.post("/portal/logout", form)).code == 403
+    assert (await browser.get("/portal/app")).code == 200
 
 
 async def test_the_portals_root_leads_to_the_catalogs(site: Any) -> None:

@@ -140,10 +140,35 @@ async def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(
     loaded = [str(tag.get("src") or tag.get("href")) for tag in page.select("script, link, img")]
 
     assert loaded
-    assert all(address.startswith("/") and not address.startswith("//") for address in loaded)
+    local = [address.removeprefix("http://127.0.0.1:8000") for address in loaded]
+    assert all(address.startswith("/") and not address.startswith("//") for address in local)
     assert all(not script.text.strip() for script in page.find_all("script"))
     assert not page.select("[style], [onclick]")
-    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    policy = answer.headers["Content-Security-Policy"]
+    nonces = {str(script["nonce"]) for script in page.find_all("script")}
+    assert len(nonces) == 1
+    assert f"script-src 'nonce-{nonces.pop()}';" in policy
+    for rule in ("object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
+        assert rule in policy
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    again = await fetch(site.url + path)
+    assert again.headers["Content-Security-Policy"] != policy
+
+
+class TestOnThisMachine:
+    @pytest.fixture
+    def public_url(self) -> str:
+        return "http://localhost:8000"
+
+    async def test_a_browser_at_another_name_of_it_is_redirected(self, site: Any) -> None:
+        headers = {"Accept": "text/html", "Host": "127.0.0.1:8000"}
+        answer = await fetch(site.url + "/portal/app?x=1", headers=headers)
+
+        assert (answer.code, answer.headers["Location"]) == (
+            302,
+            "http://localhost:8000/portal/app?x=1",
+        )
 
 
 async def test_the_stylesheet_loads_nothing_from_elsewhere(site: Any) -> None:
@@ -161,7 +186,7 @@ async def test_the_accent_is_the_sites(site: Any) -> None:
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/_error/503?url=/nb/hub/home"])
 async def test_light_or_dark_is_settled_before_anything_is_painted(site: Any, path: str) -> None:
     page = BeautifulSoup((await fetch(site.url + path)).body, "html.parser")
-    script = page.select_one("head script[src='/assets/theme.js']")
+    script = page.select_one("head script[src$='/assets/theme.js']")
 
     assert script is not None
     assert not script.has_attr("defer")

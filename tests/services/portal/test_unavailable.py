@@ -69,6 +69,15 @@ async def test_people_get_a_page_that_tries_again(site: Any, path: str, title: s
     assert page.select_one('meta[http-equiv="refresh"][content="3"]')
 
 
+async def test_the_page_leads_to_the_site_from_a_labs_host_too(site: Any) -> None:
+    page = BeautifulSoup((await _error(site, "/nb/user/vera/lab")).body, "html.parser")
+
+    found = [str(tag.get("src") or tag.get("href")) for tag in page.select("script, link, img, a")]
+    assert len(found) > 8
+    # But for the links to this page itself.
+    assert all(a.startswith(("http://127.0.0.1:8000/", "#", "mailto:")) or a == "" for a in found)
+
+
 async def test_the_address_asked_for_is_not_repeated(site: Any) -> None:
     answer = await _error(site, "/nb/<script>alert(1)</script>?token=hush")
 

@@ -11,7 +11,9 @@ __all__ = ["LogoutHandler"]
 
 
 class LogoutHandler(HubLogoutHandler):
-    """``/hub/logout``: log out everywhere.
+    """``/hub/logout``: ask, then log out everywhere.
+
+    A page of another site or of a lab can send a browser here, but not press the button.
 
     Notes
     -----
@@ -19,6 +21,17 @@ class LogoutHandler(HubLogoutHandler):
     opened again has a new session, but still has our services' cookies. So all of the person's
     service tokens are revoked, and the browser is sent to where those cookies are deleted.
     """
+
+    async def get(self) -> None:
+        """Ask, if somebody is logged in."""
+        if self.current_user is None:
+            await self.render_logout_page()
+        else:
+            self.finish(await self.render_template("logout_question.html"))
+
+    async def post(self) -> None:
+        """Log out; the base class has checked the form's key."""
+        await super().get()
 
     async def handle_logout(self) -> None:
         """Revoke the service tokens; JupyterHub calls this while the user is still known."""
@@ -33,6 +46,6 @@ class LogoutHandler(HubLogoutHandler):
     async def render_logout_page(self) -> None:
         """Send the browser to the site's own page, if there is one."""
         if self.authenticator.after_logout_url:
-            self.redirect(self.authenticator.after_logout_url)
+            self.redirect(self.authenticator.after_logout_url, status=303)
         else:
             await super().render_logout_page()

@@ -17,6 +17,8 @@ PROXY = Component(
         *("--default-target", "{front}"),
         # The proxy appends the status code to this address.
         *("--error-target", "{front}/_error/"),
+        # Labs with origins of their own are told apart by their hosts.
+        "{host_routing}",
         *("--log-level", "warn"),
     ),
     health="{entrance}{front_path}healthz",

@@ -116,6 +116,7 @@ def _placeholder_problems(component: Component, known: tuple[Component, ...]) ->
         python="python",
         node="node",
         proxy="proxy",
+        host_routing="--host-routing",
     )
     own: dict[str, str | int] = {"port": 1, "url": url, "path": component.path}
     overlay = component.overlay

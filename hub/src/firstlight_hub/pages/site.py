@@ -40,6 +40,7 @@ def template_vars(
         "demo": runtime.demo,
         "version": runtime.version,
         "disk_is_full": partial(disk_is_full, runtime.state_dir),
+        "origins": runtime.origins,
         "isolation": list(isolation),
     }
 

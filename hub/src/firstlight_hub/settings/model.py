@@ -283,6 +283,13 @@ def _default_sizes() -> tuple[LabSize, ...]:
 class Labs(Section):
     """The labs that people can start."""
 
+    domain: str | None = Field(
+        None,
+        description="The domain below which each lab has a host of its own, `NAME.DOMAIN`, best "
+        "one that is registered for labs alone. Unset: labs share the hub's origin, except on "
+        "`localhost`, where they are at `NAME.localhost`.",
+        examples=["labs.example.net"],
+    )
     sizes: tuple[LabSize, ...] = Field(
         default_factory=_default_sizes,
         description="The choices on the form, smallest first.",
@@ -299,6 +306,18 @@ class Labs(Section):
         examples=["30d"],
         ge=timedelta(hours=1),
     )
+
+    @field_validator("domain")
+    @classmethod
+    def _is_a_domain(cls, domain: str | None) -> str | None:
+        if domain is None:
+            return None
+        if not _HOST_NAME.fullmatch(domain) or not re.search("[A-Za-z]", domain):
+            raise ValueError(
+                "write only a domain name, such as labs.example.net, without `*.`, `https://` or "
+                "a port"
+            )
+        return domain.lower()
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import ClassVar
 
+from firstlight_common.origins import HOST_PREFIX
 from firstlight_services.portal.pages import PageHandler
 from firstlight_services.portal.policy import HOME, safe_next
 from firstlight_services.portal.session import HubLogin, LoginAttempt, Sealer, login_failed
@@ -35,20 +39,26 @@ class SessionHandler(PageHandler):
         return (session["token"],) if session and "token" in session else ()
 
     def put_cookie(self, name: str, value: dict[str, str], max_age: int) -> None:
-        """Set a cookie that is sent to the portal's pages only and that no script can read."""
+        """Set a cookie that no script can read; only the portal can open what it contains."""
         self.set_cookie(
             name,
             self.sealer.seal(value),
-            path=self.context.prefix,
+            path=self.cookie_path,
             httponly=True,
             samesite="Lax",
-            secure=self.context.public_url.startswith("https:"),
+            secure=self.context.runtime.origins.is_https,
             max_age=max_age,
         )
 
     def drop_cookie(self, name: str) -> None:
         """Remove a cookie."""
-        self.clear_cookie(name, path=self.context.prefix)
+        secure = self.context.runtime.origins.is_https
+        self.clear_cookie(name, path=self.cookie_path, secure=secure)
+
+    @property
+    def cookie_path(self) -> str:
+        """The path that cookies are sent to; the ``__Host-`` prefix requires all."""
+        return "/" if self.login.cookie_name.startswith(HOST_PREFIX) else self.context.prefix
 
 
 class LoginHandler(SessionHandler):
@@ -88,14 +98,73 @@ class CallbackHandler(SessionHandler):
         self.redirect(safe_next(attempt.next_url, HOME))
 
 
+@dataclass(frozen=True)
+class LogoutPage:
+    """The question before a logout.
+
+    Attributes
+    ----------
+    key
+        What proves that the form's button was pressed: only pages of this session have it.
+    """
+
+    template: ClassVar[str] = "logout.html"
+    key: str
+
+
 class LogoutHandler(SessionHandler):
-    """``/portal/logout``: ends the session here, then at the hub."""
+    """``/portal/logout``: ends the session here; the hub's own logout comes first.
+
+    Notes
+    -----
+    The hub asks, logs out, and sends the browser here with ``from=hub``. The session here is then
+    no longer valid, and its cookie is removed without another question. Any other page can send a
+    browser here too, so a session that is still valid is ended only by the form.
+    """
 
     async def get(self) -> None:
-        """Log the person out of the portal, then of the hub."""
+        """Lead to the hub's logout, or end what the hub has ended, or ask."""
+        at_hub = f"{self.frame().hub}logout"
+        if self.get_query_argument("from", "") != "hub":
+            self.redirect(at_hub)
+            return
+        token = await self._valid_token()
+        if token:
+            self.render_page(LogoutPage(self._key(token)))
+        else:
+            self._leave()
+
+    async def post(self) -> None:
+        """End the session here, if the form came from it."""
+        token = await self._valid_token()
+        key = self.sealer.open(self.get_body_argument("key", ""), _ATTEMPT_SECONDS) or {}
+        if token and not hmac.compare_digest(key.get("session", ""), _digest(token)):
+            raise ServiceError(
+                "logout_refused",
+                "This form is too old, or it belongs to another login.",
+                hint="Go back, and try to log out again.",
+                kind=Kind.FORBIDDEN,
+            )
+        self.checker.forget(token)
+        self._leave()
+
+    async def _valid_token(self) -> str:
+        """Return the session's token if the hub still knows it; an empty string otherwise."""
         for token in self.credentials():
             self.checker.forget(token)
+            person = await self.checker.check(token)
+            if person is not None:
+                self._person = person
+                return token
+        return ""
+
+    def _key(self, token: str) -> str:
+        return self.sealer.seal({"session": _digest(token)})
+
+    def _leave(self) -> None:
         self.drop_cookie(self.login.cookie_name)
-        # The hub sends browsers here when it has logged them out itself.
-        done = self.get_query_argument("from", "") == "hub"
-        self.redirect(f"{self.frame().hub}{'login' if done else 'logout'}")
+        self.redirect(f"{self.frame().hub}login", status=303)
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -67,6 +68,11 @@ class Frame:
         Who is logged in at the portal, if anybody.
     here
         The path of this page.
+    nonce
+        What lets the page's scripts run.
+    root
+        What precedes a path of the site: nothing, or the main origin on a page that is shown on a
+        lab's host.
     """
 
     site: SiteSettings
@@ -78,6 +84,8 @@ class Frame:
     version: str
     person: Person | None
     here: str
+    nonce: str
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,14 +110,43 @@ class ErrorPage:
 class PageHandler(ServiceHandler[Portal]):
     """A handler that answers with HTML.
 
-    Pages load nothing from other sites and run no inline script; the policy header enforces it.
+    Pages load nothing from other sites and run only the scripts that have the page's nonce: where
+    labs share the origin, their files are on this site too. The policy header enforces it.
     """
 
     requires_login = False
-    content_security_policy: ClassVar[str] = (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    )
+    _nonce: str = ""
+
+    async def prepare(self) -> None:
+        """Redirect a browser to the main host; then identify the person."""
+        if not self.redirected():
+            await super().prepare()
+
+    def redirected(self) -> bool:
+        """Redirect a browser to the main host, and return whether that was necessary."""
+        origins, request = self.context.runtime.origins, self.request
+        moved = origins.moved(request.host, request.method or "", request.headers)
+        if moved:
+            self.redirect(origins.main + (request.uri or "/"))
+        return moved
+
+    def set_default_headers(self) -> None:
+        """Set the headers of a page."""
+        self._nonce = secrets.token_urlsafe(18)
+        super().set_default_headers()
+        if self.context.runtime.origins.is_trustworthy:
+            # Who opened the page cannot reach its window. Browsers ignore it elsewhere.
+            self.set_header("Cross-Origin-Opener-Policy", "same-origin")
+
+    @property
+    def content_security_policy(self) -> str:
+        """The policy of a page; what runs or loads has to be named here."""
+        main = self.context.runtime.origins.main
+        return (
+            f"default-src 'none'; style-src {main}; script-src 'nonce-{self._nonce}'; "
+            f"img-src {main} data:; connect-src 'self'; form-action 'self'; object-src 'none'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        )
 
     def render_page(self, page: Page) -> None:
         """Write a page."""
@@ -130,6 +167,7 @@ class PageHandler(ServiceHandler[Portal]):
             version=self.context.version,
             person=self._person,
             here=self.request.path,
+            nonce=self._nonce,
         )
 
     def render_error(self, error: ServiceError, status: int, reference: str) -> None:
@@ -145,12 +183,14 @@ class PageNotFoundHandler(PageHandler):
 
     async def prepare(self) -> None:
         """Refuse the request, whatever its method."""
-        raise ServiceError(
-            "not_found",
-            "There is no page at this address.",
-            hint="The address may be mistyped, or the page was removed. Start from the front page.",
-            kind=Kind.NOT_FOUND,
-        )
+        if not self.redirected():
+            raise ServiceError(
+                "not_found",
+                "There is no page at this address.",
+                hint="The address may be mistyped, or the page was removed. Start from the front "
+                "page.",
+                kind=Kind.NOT_FOUND,
+            )
 
 
 class AssetHandler(StaticFileHandler):

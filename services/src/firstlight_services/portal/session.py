@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from firstlight_common import paths
+from firstlight_common.origins import HOST_PREFIX
 from firstlight_common.runtime import client_id
 from firstlight_common.section import Section
 from firstlight_services.web import Kind, ServiceContext, ServiceError
@@ -85,7 +86,9 @@ class HubLogin:
         # Cookies ignore ports: two platforms on one machine must not overwrite each other's.
         port = urlsplit(context.public_url).port
         suffix = f"-{port}" if port else ""
-        self.cookie_name = f"firstlight-portal{suffix}"
+        # Where it can be, the name is one that no lab of the same site can set.
+        prefix = HOST_PREFIX if context.runtime.origins.cookies_have_prefix else ""
+        self.cookie_name = f"{prefix}firstlight-portal{suffix}"
         self._client_id = client_id(context.name)
         needed = {context.name, *context.component.acts_at}
         self._scopes = [one.scope for one in context.runtime.services() if one.name in needed]

@@ -10,7 +10,7 @@ in it, instead of a ``Retry-After`` header.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from firstlight_common import paths
 from firstlight_common.errors import error_json, error_votable
 from firstlight_common.runtime import RuntimeComponent
 from firstlight_services.portal.component import CATALOG_SERVICE
-from firstlight_services.portal.pages import ErrorPage, PageHandler
+from firstlight_services.portal.pages import ErrorPage, Frame, PageHandler
 from firstlight_services.web import Kind, ServiceError
 from firstlight_services.web.hub import HUB_NAME
 
@@ -106,6 +106,17 @@ class UnavailableHandler(PageHandler):
         # Anybody may call this address; it returns fixed sentences only.
         status = int(code) if code in ("404", "502", "503", "504") else 503
         self.write_outage(urlsplit(self.get_query_argument("url", "/")).path, status)
+
+    def frame(self) -> Frame:
+        """Return what is around the page, with whole addresses: it may be shown on a lab's host."""
+        frame, main = super().frame(), self.context.runtime.origins.main
+        return replace(
+            frame,
+            root=main,
+            logo=main + frame.logo,
+            notebooks=main + frame.notebooks,
+            hub=main + frame.hub,
+        )
 
     def write_outage(self, path: str, status: int) -> None:
         """Write the answer to a request of a path whose component is unavailable."""

@@ -78,9 +78,6 @@ class ServiceHandler[T](RequestHandler):
     """
 
     requires_login: ClassVar[bool] = True
-    content_security_policy: ClassVar[str] = (
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-    )
     application: ServiceApplication[T]
     token: str = ""
     _person: Person | None = None
@@ -146,6 +143,11 @@ class ServiceHandler[T](RequestHandler):
     def on_finish(self) -> None:
         """Note that the request is done, for a clean stop."""
         self.application.requests.discard(self)
+
+    @property
+    def content_security_policy(self) -> str:
+        """The policy of an answer that loads and runs nothing."""
+        return "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
     def set_default_headers(self) -> None:
         """Set the headers that every answer carries."""

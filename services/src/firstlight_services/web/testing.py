@@ -49,6 +49,7 @@ def make_context[S: Section](
     others: Iterable[RuntimeComponent] = (),
     datasets: Iterable[DataSet] = (),
     public_url: str = "http://127.0.0.1:8000",
+    labs_domain: str = "",
 ) -> ServiceContext[S]:
     """Return the context of a service under test.
 
@@ -62,13 +63,15 @@ def make_context[S: Section](
         Components that run besides the hub and the service.
     datasets
         The site's data sets.
+    public_url, labs_domain
+        Where the site and its labs are.
     """
     own = running_component(component)
     shared, section = read_settings(json.dumps(settings or {}), component.name, model)
     components = (running_component(_HUB), *others, own)
     return ServiceContext(
         component=own,
-        runtime=_runtime(state_dir, components, datasets, public_url),
+        runtime=_runtime(state_dir, components, datasets, public_url, labs_domain),
         shared=shared,
         settings=section,
         version="0.0",
@@ -98,10 +101,12 @@ def _runtime(
     components: Iterable[RuntimeComponent],
     datasets: Iterable[DataSet],
     public_url: str,
+    labs_domain: str = "",
 ) -> Runtime:
     return Runtime(
         state_dir=state_dir,
         public_url=public_url,
+        labs_domain=labs_domain,
         labs_python=state_dir,
         tutorials_dir=state_dir,
         version="0.0",

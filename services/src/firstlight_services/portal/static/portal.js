@@ -5,7 +5,7 @@
 const who = document.getElementById("who");
 const greet = (name) => {
   const shown = Object.assign(document.createElement("span"), { className: "fl-name", textContent: name });
-  const out = Object.assign(document.createElement("a"), { href: "/portal/logout", textContent: "Log out" });
+  const out = Object.assign(document.createElement("a"), { href: who.dataset.logout, textContent: "Log out" });
   who.replaceChildren(shown, out);
   const enter = document.getElementById("enter");
   if (enter) enter.textContent = "Open your lab";
