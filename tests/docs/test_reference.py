@@ -12,8 +12,12 @@ import pytest
 from pydantic import JsonValue
 from traitlets.config import Config
 
+import firstlight_services.butler.component as butler
+import firstlight_services.portal.component as portal
+import firstlight_services.tap.component as tap
 from firstlight_cli.cli import command
 from firstlight_cli.secrets import names_of
+from firstlight_common.section import Section
 from firstlight_demo.app import make_app as make_demo_github
 from firstlight_hub.configure import configure
 from firstlight_hub.settings import Settings
@@ -24,7 +28,13 @@ from firstlight_services.web.testing import FakeHub, make_context
 from tests.docs.conftest import DOCS, reference
 from tests.runtimes import runtime_of
 
-SERVICES = ("portal", "tap", "butler")
+SERVICES = {
+    "portal": ("portal.app", portal.COMPONENT),
+    "error-pages": ("portal.standby", portal.ERROR_PAGES),
+    "tap": ("tap.app", tap.COMPONENT),
+    "butler": ("butler.app", butler.COMPONENT),
+}
+"""The module with each service's routes, and its description."""
 _SAMPLES = ("dp01", "503", "file", "a/path", "sync", "1")
 
 
@@ -86,13 +96,13 @@ def _hub_routes(tmp: Path) -> Iterator[str]:
 
 
 def _service_routes(name: str, tmp: Path) -> Iterator[str]:
-    app = importlib.import_module(f"firstlight_services.{name}.app")
-    component = importlib.import_module(f"firstlight_services.{name}.component").COMPONENT
+    module, component = SERVICES[name]
     settings: JsonValue = {"branding": {"logo": "logo.svg"}}
-    context = make_context(tmp, component, component.settings, FakeHub(), settings=settings)
-    for route in app.routes(context):
+    model = component.settings or Section
+    context = make_context(tmp, component, model, FakeHub(), settings=settings)
+    routes = importlib.import_module(f"firstlight_services.{module}").routes
+    for route in (*routes(context), ("healthz",)):
         yield route[0] if route[0].startswith("/") else context.prefix + route[0]
-    yield context.prefix + "healthz"
 
 
 def _demo_routes() -> Iterator[str]:

@@ -36,6 +36,7 @@ def test_the_platform_is_made_of_what_is_installed() -> None:
         "hub",
         "butler",
         "demo-github",
+        "error-pages",
         "portal",
         "tap",
     ]
@@ -62,13 +63,13 @@ def test_components_that_do_not_fit_together_are_refused(
 @pytest.mark.parametrize(
     ("yaml", "demo", "running"),
     [
-        ("", False, {"proxy", "hub", "butler", "portal", "tap"}),
-        ("", True, {"proxy", "hub", "butler", "demo-github", "portal", "tap"}),
+        ("", False, {"proxy", "hub", "butler", "error-pages", "portal", "tap"}),
+        ("", True, {"proxy", "hub", "butler", "demo-github", "error-pages", "portal", "tap"}),
         # The portal also serves the front page, so it always runs.
         (
             "services: {tap: {enabled: false}, butler: {enabled: false}, portal: {enabled: false}}",
             False,
-            {"proxy", "hub", "portal"},
+            {"proxy", "hub", "error-pages", "portal"},
         ),
     ],
 )
@@ -80,7 +81,7 @@ def test_placeholders_are_filled_in() -> None:
     runtime = runtime_of()
     proxy = runtime.component("proxy")
     target = proxy.command[proxy.command.index("--error-target") + 1]
-    assert target == f"http://127.0.0.1:{PORTS['portal']}/_error/"
+    assert target == f"http://127.0.0.1:{PORTS['error-pages']}/_error/"
     assert proxy.health == "http://127.0.0.1:8000/portal/healthz"
     tap = runtime.component("tap")
     assert tap.health == f"http://127.0.0.1:{PORTS['tap']}/api/tap/healthz"

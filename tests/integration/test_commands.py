@@ -20,7 +20,7 @@ from tests.platform_under_test import PLATFORM_PYTHON, Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-PARTS = ("proxy", "hub", "tap", "butler", "portal", "demo-github")
+PARTS = ("proxy", "hub", "tap", "butler", "portal", "error-pages", "demo-github")
 LISTENS = "0A"
 
 

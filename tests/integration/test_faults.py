@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
     [
         ("tap", "/api/tap/tables", "VOTABLE"),
         ("butler", "/api/butler/repo/dp01/", '"error"'),
-        ("portal", "/portal/healthz", "Service Unavailable"),
+        ("portal", "/portal/healthz", "The catalog pages are restarting"),
+        ("portal", "/", "The front page is restarting"),
+        ("error-pages", "/assets/firstlight.css", "Service Unavailable"),
     ],
 )
 def test_a_killed_service_is_back_in_seconds_and_says_so_meanwhile(
@@ -45,8 +47,8 @@ def test_a_killed_service_is_back_in_seconds_and_says_so_meanwhile(
     for answer in refused:
         assert answer.status_code == 503
         assert words in answer.text
-        # While the portal is unavailable, nothing can render a page.
-        assert part == "portal" or "again" in answer.text
+        # They say when they are unavailable themselves, too, but in the proxy's own words.
+        assert part == "error-pages" or "again" in answer.text or "reloads" in answer.text
 
 
 def test_a_query_while_tap_is_away_gets_a_votable_that_says_so(platform: Platform) -> None:

@@ -43,7 +43,15 @@ class Description(BaseModel):
     @property
     def front(self) -> Template:
         """The component that serves the front page; the registry makes sure that there is one."""
-        return next(one for one in self.components if "/" in (one.path, *one.more_paths))
+        return self._at("/") or self.components[0]
+
+    @property
+    def error_pages(self) -> Template:
+        """The component that serves the error pages; without one, that with the front page."""
+        return self._at("/_error/") or self.front
+
+    def _at(self, path: str) -> Template | None:
+        return next((o for o in self.components if path in (o.path, *o.more_paths)), None)
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ def describe_places(
         entrance=f"http://{f'[{host}]' if ':' in host else host}:{public_port}",
         front=urls[front.name],
         front_path=front.path,
+        error_pages=urls[description.error_pages.name],
         bind=bind,
         state_dir=str(state_dir),
         python=programs.python,

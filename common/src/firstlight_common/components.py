@@ -125,6 +125,7 @@ class Component:
     ``{url}`` and ``{path}`` of the component itself, ``{ports[NAME]}`` and ``{urls[NAME]}`` of any,
     ``{public_url}``, ``{public_port}``, ``{entrance}`` (the public port on this machine),
     ``{front}`` and ``{front_path}`` (URL and path of the component that serves ``/``),
+    ``{error_pages}`` (URL of the component that serves ``/_error/``),
     ``{bind}``, ``{state_dir}``, ``{python}``, ``{node}``, ``{proxy}``, ``{host_routing}`` (an
     option of the proxy). An argument of ``command`` that is empty then is left out.
     """

@@ -21,6 +21,7 @@ class Places:
     entrance: str
     front: str
     front_path: str
+    error_pages: str
     bind: str
     state_dir: str
     python: str

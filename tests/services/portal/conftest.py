@@ -14,10 +14,12 @@ from tornado.web import Application, RequestHandler
 
 from firstlight_common.components import Component, HubService
 from firstlight_common.runtime import DataSet, Position
+from firstlight_common.section import Section
 from firstlight_services.portal.app import make_app
-from firstlight_services.portal.component import COMPONENT
+from firstlight_services.portal.component import COMPONENT, ERROR_PAGES
 from firstlight_services.portal.service import Portal
 from firstlight_services.portal.settings import PortalSettings
+from firstlight_services.portal.standby import make_app as make_error_pages
 from firstlight_services.web import ServiceApplication
 from firstlight_services.web.testing import (
     FakeHub,
@@ -141,9 +143,15 @@ class Site:
     """The portal and its surroundings."""
 
     url: str
+    error_pages: str
     hub: FakeHub
     catalog: Catalog
     app: ServiceApplication[Portal]
+
+    def at(self, path: str) -> str:
+        """Return the URL of a path, at the component where the proxy would look for it."""
+        mine = path.startswith((ERROR_PAGES.path, *ERROR_PAGES.more_paths))
+        return (self.error_pages if mine else self.url) + path
 
     def browser(self) -> Browser:
         return Browser(self.url)
@@ -196,22 +204,27 @@ async def site(
     socket.close()
     async with FakeHub().running() as hub, serving(catalog.app()) as tap_url:
         hub.add_token("vera-token", "vera", scopes=SCOPES)
-        context = make_context(
-            tmp_path,
-            COMPONENT,
-            PortalSettings,
-            hub,
-            settings=settings,
-            others=[
-                running_component(BUTLER, closed_port),
-                running_component(SKY, closed_port).model_copy(update={"runs": False}),
-                running_component(TAP, urlsplit(tap_url).port or 0),
-                running_component(UNTITLED, closed_port),
-            ],
-            datasets=datasets,
-            public_url=public_url,
-            labs_domain=labs_domain,
+        others = [
+            running_component(BUTLER, closed_port),
+            running_component(SKY, closed_port).model_copy(update={"runs": False}),
+            running_component(TAP, urlsplit(tap_url).port or 0),
+            running_component(UNTITLED, closed_port),
+        ]
+        run: dict[str, Any] = {
+            "settings": settings,
+            "datasets": datasets,
+            "public_url": public_url,
+            "labs_domain": labs_domain,
+        }
+        app = make_app(make_context(tmp_path, COMPONENT, PortalSettings, hub, others=others, **run))
+        others.append(app.context.component)
+        standby = make_error_pages(
+            make_context(tmp_path, ERROR_PAGES, Section, hub, others=others, **run)
         )
-        app = make_app(context)
-        async with serving(app) as url, app.running():
-            yield Site(url, hub, catalog, app)
+        async with (
+            serving(app) as url,
+            app.running(),
+            serving(standby) as error_pages,
+            standby.running(),
+        ):
+            yield Site(url, error_pages, hub, catalog, app)

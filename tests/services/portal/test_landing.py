@@ -101,21 +101,21 @@ async def test_shows_the_sample_field_when_there_is_a_picture(site: Any, tmp_pat
     picture = page.select_one("figure img")
     assert picture is not None
     assert picture["alt"]
-    assert (await fetch(site.url + str(picture["src"]))).code == 200
+    assert (await fetch(site.at(str(picture["src"])))).code == 200
 
 
 async def test_files_outside_of_the_assets_are_not_served(site: Any, tmp_path: Path) -> None:
     (tmp_path / "data" / "sample").mkdir(parents=True)
     (tmp_path / "data" / "sample" / "secret.css").write_text("x")
     for path in ("/assets/../run/settings.json", "/assets/..%2fsettings.json", "/assets/x.css"):
-        assert (await fetch(site.url + path)).code == 404
+        assert (await fetch(site.at(path))).code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/nowhere", "/_error/503?url=/nb/hub/home", "/portal/oauth_callback"]
 )
 async def test_every_page_is_accessible_in_the_basics(site: Any, path: str) -> None:
-    answer = await fetch(site.url + path)
+    answer = await fetch(site.at(path))
     page = BeautifulSoup(answer.body, "html.parser")
 
     assert page.html is not None
@@ -135,7 +135,7 @@ async def test_every_page_is_accessible_in_the_basics(site: Any, path: str) -> N
 async def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(
     site: Any, path: str
 ) -> None:
-    answer = await fetch(site.url + path)
+    answer = await fetch(site.at(path))
     page = BeautifulSoup(answer.body, "html.parser")
     loaded = [str(tag.get("src") or tag.get("href")) for tag in page.select("script, link, img")]
 
@@ -152,7 +152,7 @@ async def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(
         assert rule in policy
     assert "unsafe" not in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    again = await fetch(site.url + path)
+    again = await fetch(site.at(path))
     assert again.headers["Content-Security-Policy"] != policy
 
 
@@ -172,20 +172,20 @@ class TestOnThisMachine:
 
 
 async def test_the_stylesheet_loads_nothing_from_elsewhere(site: Any) -> None:
-    sheet = (await fetch(site.url + "/assets/firstlight.css")).body.decode()
+    sheet = (await fetch(site.at("/assets/firstlight.css"))).body.decode()
 
     assert set(re.findall(r"url\(\"?([^)\"]+)", sheet)) == {"stars.svg"}
     assert "@import" not in sheet
-    assert (await fetch(site.url + "/assets/stars.svg")).code == 200
+    assert (await fetch(site.at("/assets/stars.svg"))).code == 200
 
 
 async def test_the_accent_is_the_sites(site: Any) -> None:
-    assert b"--fl-accent: #3557d6" in (await fetch(site.url + "/assets/theme.css")).body
+    assert b"--fl-accent: #3557d6" in (await fetch(site.at("/assets/theme.css"))).body
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/_error/503?url=/nb/hub/home"])
 async def test_light_or_dark_is_settled_before_anything_is_painted(site: Any, path: str) -> None:
-    page = BeautifulSoup((await fetch(site.url + path)).body, "html.parser")
+    page = BeautifulSoup((await fetch(site.at(path))).body, "html.parser")
     script = page.select_one("head script[src$='/assets/theme.js']")
 
     assert script is not None
@@ -193,7 +193,7 @@ async def test_light_or_dark_is_settled_before_anything_is_painted(site: Any, pa
     assert not script.has_attr("async")
     assert script.find_next_sibling("link", rel="stylesheet")
     assert page.find(id="dark-theme-toggle")
-    assert b"jupyterhub-bs-theme" in (await fetch(site.url + "/assets/theme.js")).body
+    assert b"jupyterhub-bs-theme" in (await fetch(site.at("/assets/theme.js"))).body
 
 
 class TestLocalLogin:

@@ -14,7 +14,7 @@ from firstlight_services.web.testing import fetch
 
 
 async def _error(site: Any, path: str, code: int = 503) -> Any:
-    return await fetch(f"{site.url}/_error/{code}?url={quote(path, safe='')}")
+    return await fetch(f"{site.error_pages}/_error/{code}?url={quote(path, safe='')}")
 
 
 async def test_the_catalogs_clients_get_a_votable(site: Any) -> None:
@@ -32,7 +32,7 @@ async def test_the_catalogs_clients_get_a_votable(site: Any) -> None:
     ("path", "code"),
     [
         ("/api/butler/repo/dp01", "service_unavailable"),
-        ("/api/nobody/knows", "service_unavailable"),
+        ("/api/nobody/knows", "front_page_unavailable"),
         ("/nb/hub/api/users/vera", "hub_unavailable"),
         ("/nb/user/vera/api/kernels", "lab_unavailable"),
     ],
@@ -58,7 +58,9 @@ async def test_a_component_is_called_by_its_title(site: Any) -> None:
         ("/nb/user/vera/lab", "Your lab is not responding"),
         ("/sky/map", "The Sky maps service is unavailable"),
         ("/helper", "This service is unavailable"),
-        ("/nobody/knows", "The hub is restarting"),
+        ("/", "The front page is restarting"),
+        ("/nobody/knows", "The front page is restarting"),
+        ("/portal/app", "The catalog pages are restarting"),
     ],
 )
 async def test_people_get_a_page_that_tries_again(site: Any, path: str, title: str) -> None:

@@ -16,7 +16,7 @@ PROXY = Component(
         *("--api-ip", "127.0.0.1", "--api-port", "{port}"),
         *("--default-target", "{front}"),
         # The proxy appends the status code to this address.
-        *("--error-target", "{front}/_error/"),
+        *("--error-target", "{error_pages}/_error/"),
         # Labs with origins of their own are told apart by their hosts.
         "{host_routing}",
         *("--log-level", "warn"),

@@ -111,6 +111,7 @@ def _placeholder_problems(component: Component, known: tuple[Component, ...]) ->
         entrance=url,
         front=url,
         front_path="/",
+        error_pages=url,
         bind="127.0.0.1",
         state_dir="/var",
         python="python",

@@ -6,51 +6,37 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from firstlight_common.assets import STATIC
-from firstlight_common.runtime import Runtime, sample_folder
+from firstlight_common.runtime import Runtime
 from firstlight_services import web
 from firstlight_services.portal.catalog import CatalogClient
 from firstlight_services.portal.component import CATALOG_SERVICE, COMPONENT
 from firstlight_services.portal.handlers import CatalogHandler, ConeHandler, RootHandler
 from firstlight_services.portal.landing import FaviconHandler, LandingHandler, StateHandler
 from firstlight_services.portal.login import CallbackHandler, LoginHandler, LogoutHandler
-from firstlight_services.portal.pages import (
-    HERE,
-    AssetHandler,
-    LogoHandler,
-    PageNotFoundHandler,
-    ThemeHandler,
-)
+from firstlight_services.portal.pages import PageNotFoundHandler
 from firstlight_services.portal.service import Portal
 from firstlight_services.portal.session import CALLBACK, HubLogin, Sealer
 from firstlight_services.portal.settings import PortalSettings
 from firstlight_services.portal.status import StatusBoard
-from firstlight_services.portal.unavailable import NoRouteHandler, UnavailableHandler
+from firstlight_services.portal.unavailable import NoRouteHandler
 
 __all__ = ["build", "main", "make_app", "routes"]
 
 
 def routes(context: web.ServiceContext[PortalSettings]) -> list[web.Route]:
-    """Return the portal's routes: the landing page, its files, the catalog pages."""
+    """Return the portal's routes: the landing page, the catalog pages."""
     found: list[web.Route] = [
         (r"/", LandingHandler),
         (r"/state\.json", StateHandler),
-        (r"/_error/(\d{3})", UnavailableHandler),
         (r"/portal/?", RootHandler),
         (r"/portal/app/?", CatalogHandler),
         (r"/portal/cone", ConeHandler),
         (r"/portal/login", LoginHandler),
         (r"/portal/logout", LogoutHandler),
         (CALLBACK, CallbackHandler),
-        (r"/assets/theme\.css", ThemeHandler),
-        (r"/assets/((?:portal|theme)\.js)", AssetHandler, {"path": str(HERE / "static")}),
-        (r"/assets/(preview\.png)", AssetHandler, {"path": str(sample_folder(context.state_dir))}),
-        (r"/assets/([a-z]+\.(?:css|svg))", AssetHandler, {"path": str(STATIC)}),
         (r"/favicon\.ico", FaviconHandler),
     ]
     found += [(rf"{re.escape(path)}(?:/.*)?", NoRouteHandler) for path in _paths_of_others(context)]
-    if context.shared.branding.logo:
-        found.append((r"/assets/logo", LogoHandler, {"path": str(context.shared.branding.logo)}))
     return found
 
 

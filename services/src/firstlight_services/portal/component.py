@@ -1,11 +1,11 @@
-"""The portal as a component; loaded by the hub, so it imports no server."""
+"""The portal's two components; loaded by the hub, so this imports no server."""
 
 from __future__ import annotations
 
 from firstlight_common.components import Component, HubService, Page
 from firstlight_services.portal.settings import PortalSettings
 
-__all__ = ["CATALOG_SERVICE", "COMPONENT"]
+__all__ = ["CATALOG_SERVICE", "COMPONENT", "ERROR_PAGES"]
 
 CATALOG_SERVICE = "tap"
 """The component whose tables the catalog pages show."""
@@ -28,3 +28,13 @@ COMPONENT = Component(
     runs="always",
 )
 """The landing page and the catalog pages."""
+
+ERROR_PAGES = Component(
+    name="error-pages",
+    path="/_error/",
+    more_paths=("/assets/",),
+    command=("{python}", "-m", "firstlight_services.portal.standby", "--state-dir", "{state_dir}"),
+    runs="always",
+)
+"""What the proxy shows while any other component is unavailable, with the stylesheet and scripts
+of all pages: a process of its own, so that the front page has an error page too."""

@@ -21,6 +21,7 @@ from firstlight_services.portal.policy import (
     read_cone,
     with_catalogs,
 )
+from firstlight_services.portal.service import Portal
 from firstlight_services.web import Kind, ServiceError
 
 __all__ = ["CatalogHandler", "CatalogPage", "ConeHandler", "RootHandler"]
@@ -64,7 +65,7 @@ class CatalogPage:
         return MAX_ROWS
 
 
-class RootHandler(PageHandler):
+class RootHandler(PageHandler[Portal]):
     """``/portal/``: leads to the catalogs."""
 
     async def get(self) -> None:

@@ -32,7 +32,7 @@ class LandingPage:
     provider: str
 
 
-class LandingHandler(PageHandler):
+class LandingHandler(PageHandler[Portal]):
     """``/``: what the site offers, who may use it, how to log in, and its present state."""
 
     async def get(self) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from firstlight_common.origins import HOST_PREFIX
 from firstlight_services.portal.pages import PageHandler
 from firstlight_services.portal.policy import HOME, safe_next
+from firstlight_services.portal.service import Portal
 from firstlight_services.portal.session import HubLogin, LoginAttempt, Sealer, login_failed
 from firstlight_services.web import Kind, ServiceError
 
@@ -19,7 +20,7 @@ _SESSION_SECONDS = 24 * 3600
 _ATTEMPT_SECONDS = 600
 
 
-class SessionHandler(PageHandler):
+class SessionHandler(PageHandler[Portal]):
     """A page that identifies the person by the portal's own cookie."""
 
     @property

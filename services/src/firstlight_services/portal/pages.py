@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tornado.web import StaticFileHandler
 
 from firstlight_common import paths
-from firstlight_services.portal.service import Portal
+from firstlight_services.portal.component import COMPONENT
 from firstlight_services.web import Kind, Person, ServiceError, ServiceHandler
 from firstlight_services.web.context import SiteSettings
 
@@ -107,7 +107,7 @@ class ErrorPage:
     reload_after: int = 0
 
 
-class PageHandler(ServiceHandler[Portal]):
+class PageHandler[T](ServiceHandler[T]):
     """A handler that answers with HTML.
 
     Pages load nothing from other sites and run only the scripts that have the page's nonce: where
@@ -156,14 +156,14 @@ class PageHandler(ServiceHandler[Portal]):
 
     def frame(self) -> Frame:
         """Return what is around the page."""
-        shared = self.context.shared
+        shared, runtime = self.context.shared, self.context.runtime
         return Frame(
             site=shared.site,
             logo="/assets/logo" if shared.branding.logo else "/assets/logo.svg",
             notebooks=paths.HUB,
             hub=f"{paths.HUB}hub/",
-            demo=self.context.runtime.demo,
-            catalogs=self.service.catalog is not None,
+            demo=runtime.demo,
+            catalogs=any(page.component == COMPONENT.name for page in runtime.pages()),
             version=self.context.version,
             person=self._person,
             here=self.request.path,
@@ -178,7 +178,7 @@ class PageHandler(ServiceHandler[Portal]):
         self.render_page(ErrorPage(title, error, reference=shown))
 
 
-class PageNotFoundHandler(PageHandler):
+class PageNotFoundHandler[T](PageHandler[T]):
     """The page where no route matches."""
 
     async def prepare(self) -> None:
@@ -217,7 +217,7 @@ class LogoHandler(AssetHandler):
         await super().get(self._file.name, include_body)
 
 
-class ThemeHandler(PageHandler):
+class ThemeHandler[T](PageHandler[T]):
     """``/assets/theme.css``: the site's accent, as the one variable the stylesheet builds on."""
 
     async def get(self) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from firstlight_common import paths
 from firstlight_common.errors import error_json, error_votable
 from firstlight_common.runtime import RuntimeComponent
-from firstlight_services.portal.component import CATALOG_SERVICE
+from firstlight_services.portal.component import CATALOG_SERVICE, COMPONENT
 from firstlight_services.portal.pages import ErrorPage, Frame, PageHandler
 from firstlight_services.web import Kind, ServiceError
 from firstlight_services.web.hub import HUB_NAME
@@ -65,6 +65,16 @@ def describe(path: str, components: Iterable[RuntimeComponent]) -> Outage:
             "from your home page.",
             form,
         )
+    if component is not None and component.name == COMPONENT.name:
+        return Outage(
+            "front_page_unavailable",
+            "The catalog pages are restarting"
+            if path.startswith(COMPONENT.path)
+            else "The front page is restarting",
+            "It will be back in a few seconds; this page reloads automatically.",
+            "Running labs are not affected, and the notebooks can be reached as usual.",
+            form,
+        )
     # An address that belongs to nobody leads to the hub, which knows where to send people.
     if component.name == HUB_NAME if component else form == "html":
         return Outage(
@@ -98,7 +108,7 @@ def _component_at(path: str, components: Iterable[RuntimeComponent]) -> RuntimeC
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
-class UnavailableHandler(PageHandler):
+class UnavailableHandler[T](PageHandler[T]):
     """``/_error/<code>?url=<path>``: requested by the proxy."""
 
     async def get(self, code: str) -> None:
@@ -139,7 +149,7 @@ class UnavailableHandler(PageHandler):
             self.render_page(ErrorPage(outage.title, error, reload_after=3))
 
 
-class NoRouteHandler(UnavailableHandler):
+class NoRouteHandler[T](UnavailableHandler[T]):
     """Addresses of other components: a proxy that has just restarted has no route to them yet."""
 
     async def prepare(self) -> None:

@@ -12,7 +12,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 from firstlight_common import paths
 from firstlight_common.components import Component
-from firstlight_common.runtime import DataSet, Runtime, RuntimeComponent
+from firstlight_common.runtime import DataSet, Runtime, RuntimeComponent, RuntimePage
 from firstlight_common.section import Section
 from firstlight_services.web.context import ServiceContext, read_settings
 from firstlight_services.web.fake_hub import FakeHub, serving
@@ -24,7 +24,7 @@ _HUB = Component(name="hub", title="Notebooks", path=paths.HUB, command=(), heal
 
 def running_component(component: Component, port: int = 0) -> RuntimeComponent:
     """Return a component as it is in a run, with its port on loopback."""
-    url = f"http://127.0.0.1:{port}"
+    url, page = f"http://127.0.0.1:{port}", component.page
     return RuntimeComponent(
         name=component.name,
         title=component.title,
@@ -36,6 +36,15 @@ def running_component(component: Component, port: int = 0) -> RuntimeComponent:
         command=component.command,
         hub_service=component.hub_service is not None,
         acts_at=component.hub_service.acts_at if component.hub_service else (),
+        page=RuntimePage(
+            component=component.name,
+            title=page.title,
+            description=page.description,
+            path=component.path + page.path,
+            needs=page.needs,
+        )
+        if page
+        else None,
     )
 
 
@@ -66,8 +75,9 @@ def make_context[S: Section](
     public_url, labs_domain
         Where the site and its labs are.
     """
-    own = running_component(component)
     shared, section = read_settings(json.dumps(settings or {}), component.name, model)
+    enabled = bool(section.model_dump().get("enabled", True))
+    own = running_component(component).model_copy(update={"enabled": enabled})
     components = (running_component(_HUB), *others, own)
     return ServiceContext(
         component=own,
