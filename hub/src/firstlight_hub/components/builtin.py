@@ -18,6 +18,8 @@ PROXY = Component(
         # The proxy appends the status code to this address.
         *("--error-target", "{front}/_error/"),
         *("--log-level", "warn"),
+        # Milliseconds in which nothing moves on an HTTP connection or on a websocket.
+        *("--timeout", "3600000", "--websocket-timeout", "120000"),
     ),
     health="{entrance}{front_path}healthz",
     secrets={"CONFIGPROXY_AUTH_TOKEN": "proxy_token"},
