@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,12 @@ from tests.platform_under_test import free_port, wait_for
 pytestmark = pytest.mark.timeout(280)
 
 CLIENTS = int(os.environ.get("FIRSTLIGHT_CLIENTS", "150"))
+PATIENCE = max(4.0, CLIENTS / 20)
+"""Seconds after which something quiet is closed: in these all clients can connect."""
+
 PROXY = Path(__file__).resolve().parents[2] / "hub" / "proxy" / "proxy.mjs"
 
-#: Writes without end to whoever asks, as a lab does while a cell prints.
+#: Writes to each client without end, as a lab does while a cell prints.
 LAB = """
 import asyncio, sys
 from tornado.web import Application, RequestHandler
@@ -38,7 +41,7 @@ class Flood(WebSocketHandler):
         try:
             while True:
                 await self.write_message("x" * 65536)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
         except Exception:
             pass
 
@@ -48,7 +51,7 @@ class Download(RequestHandler):
             while True:
                 self.write(b"x" * 65536)
                 await self.flush()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
         except Exception:
             pass
 
@@ -62,7 +65,8 @@ class Never(RequestHandler):
 
 async def main():
     routes = [("/flood", Flood), ("/download", Download), ("/echo", Echo), ("/never", Never)]
-    application = Application(routes, websocket_ping_interval=1, websocket_ping_timeout=1)
+    ping = float(sys.argv[2])
+    application = Application(routes, websocket_ping_interval=ping, websocket_ping_timeout=ping)
     application.listen(int(sys.argv[1]), "127.0.0.1")
     await asyncio.sleep(600)
 
@@ -79,7 +83,6 @@ UPGRADE = (
 class Proxy:
     port: int
     pid: int
-    lab_pid: int
     log: Path
 
     @property
@@ -105,19 +108,35 @@ class Proxy:
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    """Run a proxy and a lab that wait for their clients."""
+    with running(tmp_path, ping=0, quiet=600) as made:
+        yield made
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Proxy]:
+    """Run a proxy and a lab that close what is quiet, once all clients can have connected."""
+    with running(tmp_path, ping=PATIENCE / 4, quiet=PATIENCE) as made:
+        yield made
+
+
+@contextmanager
+def running(tmp_path: Path, *, ping: float, quiet: float) -> Iterator[Proxy]:
     port, api, lab = free_port(), free_port(), free_port()
     command = ["node", str(PROXY), "--ip", "127.0.0.1", "--port", str(port)]
     command += ["--api-port", str(api), "--default-target", f"http://127.0.0.1:{lab}"]
-    command += ["--timeout", "4000", "--websocket-timeout", "4000", "--log-level", "warn"]
+    milliseconds = str(round(1000 * quiet))
+    command += ["--timeout", milliseconds, "--websocket-timeout", milliseconds]
+    command += ["--log-level", "warn"]
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "proxy.log").open("wb"))
-        running = []
-        for program in ([sys.executable, "-c", LAB, str(lab)], command):
+        processes = []
+        for program in ([sys.executable, "-c", LAB, str(lab), str(ping)], command):
             process = subprocess.Popen(program, stdout=log, stderr=log)
             stack.callback(process.wait, 20)
             stack.callback(process.kill)
-            running.append(process)
-        made = Proxy(port, running[1].pid, running[0].pid, tmp_path / "proxy.log")
+            processes.append(process)
+        made = Proxy(port, processes[1].pid, tmp_path / "proxy.log")
         wait_for(lambda: _answers(port), what="the proxy and the lab")
         yield made
 
@@ -136,7 +155,7 @@ def reset(client: socket.socket) -> None:
 
 
 def comes_back(proxy: Proxy, before: int) -> None:
-    wait_for(lambda: proxy.open <= before + 2, seconds=90, what=f"{before} descriptors")
+    wait_for(lambda: proxy.open <= before + 2, seconds=60 + PATIENCE, what=f"{before} descriptors")
     assert "Uncaught" not in proxy.log.read_text()
 
 
@@ -171,14 +190,15 @@ def test_clients_that_leave_before_an_answer_leave_nothing_open(proxy: Proxy, pa
 
 
 @pytest.mark.parametrize("path", ["/flood", "/download"])
-def test_clients_that_freeze_are_closed(proxy: Proxy, path: str) -> None:
+def test_clients_that_freeze_are_closed(impatient: Proxy, path: str) -> None:
+    proxy = impatient
     before, memory = proxy.open, proxy.megabytes
-    clients = [proxy.ask(path) for _ in range(CLIENTS)]
-    wait_for(lambda: proxy.open >= before + CLIENTS, what="all connections")
-    comes_back(proxy, before)
-    assert proxy.megabytes < memory + 80 + CLIENTS * 0.3
-    for client in clients:
-        client.close()
+    with ExitStack() as stack:
+        for _ in range(CLIENTS):
+            stack.enter_context(proxy.ask(path))
+        wait_for(lambda: proxy.open >= before + CLIENTS, what="all connections")
+        comes_back(proxy, before)
+        assert proxy.megabytes < memory + 80 + CLIENTS * 0.3
 
 
 def test_killed_processes_leave_nothing_open(proxy: Proxy) -> None:
@@ -205,10 +225,10 @@ def test_killed_processes_leave_nothing_open(proxy: Proxy) -> None:
     comes_back(proxy, before)
 
 
-async def test_a_live_websocket_stays_open_while_it_is_only_pinged(proxy: Proxy) -> None:
-    connection = await websocket_connect(f"ws://127.0.0.1:{proxy.port}/echo")
-    # Longer than the proxy lets a websocket be quiet; the lab pings it every second.
-    await asyncio.sleep(8)
+async def test_a_live_websocket_stays_open_while_it_is_only_pinged(impatient: Proxy) -> None:
+    connection = await websocket_connect(f"ws://127.0.0.1:{impatient.port}/echo")
+    # Twice as long as the proxy lets a websocket be quiet.
+    await asyncio.sleep(2 * PATIENCE)
     await connection.write_message("still here")
     assert await asyncio.wait_for(connection.read_message(), 20) == "still here"
     connection.close()

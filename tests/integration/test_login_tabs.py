@@ -88,9 +88,7 @@ def test_a_state_that_the_lab_no_longer_knows_begins_a_new_login(
 def test_a_browser_without_cookies_gets_an_error_and_no_endless_redirects(
     platform: Platform, browser: requests.Session
 ) -> None:
-    answer = browser.get(
-        f"{platform.url}/nb/user/{PERSON}/lab", allow_redirects=False, timeout=30
-    )
+    answer = browser.get(f"{platform.url}/nb/user/{PERSON}/lab", allow_redirects=False, timeout=30)
     for _ in range(20):
         if not answer.is_redirect:
             break
@@ -106,9 +104,7 @@ def test_a_login_at_the_lab_does_not_take_a_code_of_another_browser(
     platform: Platform, browser: requests.Session
 ) -> None:
     attacker = platform.login("ada-admin")
-    begun = attacker.get(
-        f"{platform.url}/nb/user/{PERSON}/lab", allow_redirects=False, timeout=30
-    )
+    begun = attacker.get(f"{platform.url}/nb/user/{PERSON}/lab", allow_redirects=False, timeout=30)
     stolen = follow(attacker, begun, "callback")
     target = urljoin(stolen.url, stolen.headers["Location"])
     if "oauth_callback" in target:
@@ -116,9 +112,7 @@ def test_a_login_at_the_lab_does_not_take_a_code_of_another_browser(
         answer = browser.get(target, allow_redirects=False, timeout=30)
         assert state
         arrived = follow(browser, answer, "")
-        me = browser.get(
-            f"{platform.url}/nb/user/{PERSON}/api/me", timeout=30
-        ).json()
+        me = browser.get(f"{platform.url}/nb/user/{PERSON}/api/me", timeout=30).json()
         assert arrived.status_code == 200
         assert me["identity"]["username"] == PERSON
 

@@ -62,7 +62,9 @@ class ApiHandler(RequestHandler):
         message = "This failure was requested."
         if fault.kind == "primary":
             self.set_header("X-RateLimit-Remaining", "0")
-            self.set_header("X-RateLimit-Reset", str(int(time.time()) + (fault.retry_after or 3600)))
+            self.set_header(
+                "X-RateLimit-Reset", str(int(time.time()) + (fault.retry_after or 3600))
+            )
             message = "API rate limit exceeded for user."
         elif fault.retry_after is not None:
             self.set_header("Retry-After", str(fault.retry_after))

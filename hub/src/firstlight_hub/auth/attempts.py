@@ -2,9 +2,9 @@
 
 Notes
 -----
-The state parameter ties a login to the browser that began it (RFC 6749, section 10.12). oauthenticator
-keeps it in one cookie, so that a second tab overwrites the first tab's. Here the cookie's name
-contains the state, and tabs do not affect each other.
+The state parameter ties a login to the browser that began it (RFC 6749, section 10.12).
+oauthenticator keeps it in one cookie, so that a second tab overwrites the first tab's. Here the
+cookie's name depends on the state, and tabs do not affect each other.
 """
 
 from __future__ import annotations

@@ -114,10 +114,9 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         except GitHubError as error:
             self.log.warning("A login failed at GitHub: %s", error)
             meaning = error.reading.meaning
-            refused = refusal(meaning.login_status, meaning.sentence)
-            if error.reading.wait is not None:
-                refused.headers = {"Retry-After": str(round(error.reading.wait))}
-            raise refused from error
+            raise refusal(
+                meaning.login_status, meaning.sentence, retry_after=error.reading.wait
+            ) from error
 
     async def get_token_info(
         self, handler: BaseHandler | None, params: Mapping[str, str]

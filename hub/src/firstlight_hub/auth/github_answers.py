@@ -2,9 +2,9 @@
 
 Notes
 -----
-GitHub counts requests with an OAuth token for the person whose token it is, together with all of their
-other applications and tokens ("your personal rate limit"); only requests without a token are counted
-by IP address, and we send none. So a limit concerns one person. See
+GitHub counts requests with an OAuth token for the person whose token it is, together with all of
+their other applications and tokens ("your personal rate limit"); only requests without a token are
+counted by IP address, and we send none. So a limit concerns one person. See
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api.
 """
 

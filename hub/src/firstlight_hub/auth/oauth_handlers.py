@@ -29,6 +29,8 @@ class LoginHandler(OAuthLoginHandler):
 class CallbackHandler(OAuthCallbackHandler):
     """``/hub/oauth_callback``: where the identity provider sends people back to."""
 
+    _state_cookie: str | None = None
+
     async def get(self) -> None:
         """Finish the login; a person who is logged in already stays who they are."""
         try:

@@ -1,8 +1,8 @@
 """Adding and renaming users through the hub's API: what the lists would not confirm is refused.
 
-A person becomes a user at their first login, with the name that belongs to their account. A name that
-an administrator adds by hand belongs to nobody: the lists deny it access, and whoever has that login
-later gets another name. The operator's services may still create users, which they vouch for.
+A person becomes a user at their first login, with the name that belongs to their account. A name
+that an administrator adds by hand belongs to nobody: the lists deny it access, and whoever has that
+login later gets another name. The operator's services may still create users, for which they vouch.
 """
 
 from __future__ import annotations

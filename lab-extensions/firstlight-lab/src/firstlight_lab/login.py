@@ -1,9 +1,9 @@
 """A lab's login through the hub, for several tabs at once.
 
-JupyterHub's lab stores the state of a login (RFC 6749, section 10.12) in one cookie, so that two tabs
-which open at the same time overwrite each other's: one of them, or both, end in "oauth state does not
-match". Here each login has a cookie of its own. A login whose state is no longer known begins again,
-with a new state; its code is not used.
+JupyterHub's lab stores the state of a login (RFC 6749, section 10.12) in one cookie, so that two
+tabs which open at the same time overwrite each other's: one of them, or both, end in "oauth state
+does not match". Here each login has a cookie of its own. A login whose state is no longer known
+begins again, with a new state; its code is not used.
 """
 
 from __future__ import annotations
