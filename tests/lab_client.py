@@ -76,10 +76,6 @@ class Kernel:
 
         return self._runner.run(asyncio.wait_for(converse(), seconds))
 
-    def leave(self) -> None:
-        """Close the connection; the kernel goes on."""
-        self._runner.run(_close(self._connection))
-
 
 @contextmanager
 def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
