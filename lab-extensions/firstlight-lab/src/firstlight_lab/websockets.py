@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server_terminals.terminalmanager import TerminalManager
-from tornado.websocket import WebSocketClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
 
 from firstlight_lab.backlog import RecentMessages, share
 
@@ -48,7 +48,7 @@ class BoundedConnection(ZMQChannelsWebsocketConnection):
         if self.waiting > share(len(self._open_sockets)):
             self.refused = True
             self.log.warning("A client does not read a kernel's output and is disconnected")
-            self.websocket_handler.close(1013, "too far behind")
+            _hang_up(self.websocket_handler)
             return
         size = len(message)
         self.waiting += size
@@ -90,7 +90,13 @@ class BoundedTerminalManager(TerminalManager):
                 self.log.warning("A client does not read a terminal's output and is disconnected")
                 ptywclients.clients.remove(client)
                 client.terminal = None
-                client.close(1013, "too far behind")
+                _hang_up(client)
+
+
+def _hang_up(client: WebSocketHandler) -> None:
+    """Close a client's connection at once; it would not read a closing message either."""
+    if isinstance(client.ws_connection, WebSocketProtocol13):
+        client.ws_connection.stream.close()
 
 
 _behind: WeakKeyDictionary[TermSocket, int] = WeakKeyDictionary()
