@@ -16,9 +16,6 @@ from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
 
-#: JupyterHub's own administration page is a program of its own, which we only frame.
-NOT_OURS = {"admin": ["#react-admin-hook"]}
-
 #: Page → who looks at it, where it is, and how its heading begins.
 PAGES = {
     "landing": ("nobody", "/", "Test Observatory"),
@@ -64,7 +61,7 @@ def test_a_page_is_whole_and_usable(
     if name == "login":
         height = browser.execute_script("return document.documentElement.scrollHeight")
         assert height <= SCREENS[screen][1], "it is short, and yet it scrolls"
-    broken = broken_rules(browser, NOT_OURS.get(name, []))
+    broken = broken_rules(browser, [])
     assert not broken, json.dumps(broken, indent=1)
     assert not violations(browser)
     errors = [

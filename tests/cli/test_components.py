@@ -46,7 +46,7 @@ def test_without_any_node_the_fix_is_said(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_doctor_says_what_to_do_about_a_missing_node(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proxy = Installation(tmp_path).proxy
+    proxy = Installation(tmp_path).proxy_library
     proxy.parent.mkdir(parents=True)
     proxy.touch()
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -200,6 +200,45 @@ def test_failures_come_on_demand_and_end(url: str, control: object) -> None:
     assert get(url, "/user", token).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("fault", "headers", "words"),
+    [
+        ({"status": 403, "kind": "primary"}, {"X-RateLimit-Remaining": "0"}, "API rate limit"),
+        ({"status": 429, "kind": "secondary"}, {}, "secondary rate limit"),
+        (
+            {"status": 403, "kind": "secondary", "retry_after": 9},
+            {"Retry-After": "9"},
+            "secondary rate limit",
+        ),
+        ({"status": 403, "kind": "sso"}, {"X-GitHub-SSO": "required; url="}, "SAML"),
+    ],
+)
+def test_it_refuses_as_github_does(
+    url: str, control: object, fault: dict[str, object], headers: dict[str, str], words: str
+) -> None:
+    token = log_in(url, "ada-admin")
+    control(fail={"path": "/user/teams", **fault})  # type: ignore[operator]
+    answer = get(url, "/user/teams", token)
+    assert answer.status_code == fault["status"]
+    assert words in answer.json()["message"]
+    for name, value in headers.items():
+        assert answer.headers[name].startswith(value)
+
+
+def test_a_failure_can_be_one_persons_only(url: str, control: object) -> None:
+    tokens = [log_in(url, login) for login in ("ada-admin", "theo-teammate")]
+    control(fail={"path": "/user*", "status": 500, "login": "Ada-Admin"})  # type: ignore[operator]
+    assert [get(url, "/user", token).status_code for token in tokens] == [500, 200]
+
+
+def test_it_can_give_no_answer_at_all(url: str, control: object) -> None:
+    token = log_in(url, "ada-admin")
+    control(fail={"path": "/user", "status": 0, "times": 1})  # type: ignore[operator]
+    with pytest.raises(requests.ConnectionError):
+        get(url, "/user", token)
+    assert get(url, "/user", token).status_code == 200
+
+
 def test_a_renamed_person_keeps_the_number(url: str, control: object) -> None:
     control(set_person={"login": "theo-teammate", "rename": "theo-renamed"})  # type: ignore[operator]
     person = get(url, "/user", log_in(url, "theo-renamed")).json()

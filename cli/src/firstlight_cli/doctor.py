@@ -129,7 +129,7 @@ def _node(installation: Installation) -> Finding:
 
 def _proxy(installation: Installation) -> Finding:
     """Run the proxy's program, which an older Node.js cannot."""
-    if not installation.proxy.exists():
+    if not installation.proxy_library.exists():
         return _fail("proxy", "not installed", "Run `make environments`.")
     try:
         node = find_node(installation)

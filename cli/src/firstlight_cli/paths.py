@@ -122,9 +122,13 @@ class Installation:
 
     @property
     def proxy(self) -> Path:
-        """The program of configurable-http-proxy."""
-        package = self.root / "hub" / "proxy" / "node_modules" / "configurable-http-proxy"
-        return package / "bin" / "configurable-http-proxy"
+        """The proxy's program, which runs configurable-http-proxy."""
+        return self.root / "hub" / "proxy" / "proxy.mjs"
+
+    @property
+    def proxy_library(self) -> Path:
+        """What ``make`` installs of the proxy."""
+        return self.proxy.parent / "node_modules" / "configurable-http-proxy"
 
     @property
     def node_folder(self) -> Path:
@@ -141,7 +145,7 @@ class Installation:
         """
         for what, path in (
             ("The labs' environment", self.labs_python),
-            ("The proxy", self.proxy),
+            ("The proxy", self.proxy_library),
             ("The tutorials' folder", self.tutorials),
         ):
             if not path.exists():

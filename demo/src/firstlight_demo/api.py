@@ -43,8 +43,12 @@ class ApiHandler(RequestHandler):
         self.set_header("X-RateLimit-Remaining", str(_LIMIT - 1))
         self.set_header("X-RateLimit-Reset", str(int(time.time()) + 3600))
         try:
-            self._fail_on_demand(self.faults.next_for(path))
             grant, person = self._who()
+            fault = self.faults.next_for(path, person.login)
+            if fault is not None and fault.status == 0:
+                self.detach().close()
+                return
+            self._fail_on_demand(fault)
             self.set_header("X-OAuth-Scopes", ", ".join(grant.scopes))
             self._route(path, grant, person)
         except _RefusalError as error:
@@ -55,11 +59,21 @@ class ApiHandler(RequestHandler):
     def _fail_on_demand(self, fault: Fault | None) -> None:
         if fault is None:
             return
-        if fault.retry_after is not None:
-            self.set_header("Retry-After", str(fault.retry_after))
-        if fault.status in {403, 429}:
+        message = "This failure was requested."
+        if fault.kind == "primary":
             self.set_header("X-RateLimit-Remaining", "0")
-        raise _RefusalError(fault.status, "This failure was requested.")
+            self.set_header(
+                "X-RateLimit-Reset", str(int(time.time()) + (fault.retry_after or 3600))
+            )
+            message = "API rate limit exceeded for user."
+        elif fault.retry_after is not None:
+            self.set_header("Retry-After", str(fault.retry_after))
+        if fault.kind == "secondary":
+            message = "You have exceeded a secondary rate limit. Please wait a few minutes."
+        elif fault.kind == "sso":
+            self.set_header("X-GitHub-SSO", "required; url=https://github.example/orgs/x/sso")
+            message = "Resource protected by organization SAML enforcement."
+        raise _RefusalError(fault.status, message)
 
     def _who(self) -> tuple[Grant, Person]:
         kind, _, token = self.request.headers.get("Authorization", "").partition(" ")

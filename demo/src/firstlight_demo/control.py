@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from tornado.web import RequestHandler
 
@@ -20,6 +20,8 @@ class _Failure(TypedDict):
     status: int
     times: NotRequired[int | None]
     retry_after: NotRequired[int | None]
+    kind: NotRequired[Literal["", "primary", "secondary", "sso"]]
+    login: NotRequired[str]
 
 
 class _Change(TypedDict):

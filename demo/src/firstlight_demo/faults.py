@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["Fault", "Faults"]
 
@@ -15,17 +16,30 @@ class Fault:
     ----------
     path
         API path (``/user``), or a prefix of it followed by ``*``.
+    status
+        Status of the answer; 0 closes the connection without one.
     times
         Number of failures left; None for no limit.
+    retry_after
+        Seconds in ``Retry-After``; for a primary limit, until its reset.
+    kind
+        What GitHub's answer would say: that a primary or secondary rate limit is exceeded, or that
+        an organization requires single sign-on.
+    login
+        The only person whose requests fail; empty for everybody's.
     """
 
     path: str
     status: int
     times: int | None = None
     retry_after: int | None = None
+    kind: Literal["", "primary", "secondary", "sso"] = ""
+    login: str = ""
 
-    def matches(self, path: str) -> bool:
-        """Return whether a path should fail."""
+    def matches(self, path: str, login: str) -> bool:
+        """Return whether a person's request should fail."""
+        if self.login and self.login.lower() != login.lower():
+            return False
         if self.path.endswith("*"):
             return path.startswith(self.path[:-1])
         return path == self.path
@@ -45,10 +59,10 @@ class Faults:
         """Remove all failures, so that every path works."""
         self._faults.clear()
 
-    def next_for(self, path: str) -> Fault | None:
-        """Return the failure of a path, if any, and count it as used once."""
+    def next_for(self, path: str, login: str) -> Fault | None:
+        """Return the failure of a person's request, if any, and count it as used once."""
         for fault in self._faults:
-            if fault.matches(path) and fault.times != 0:
+            if fault.matches(path, login) and fault.times != 0:
                 if fault.times is not None:
                     fault.times -= 1
                 return fault

@@ -46,6 +46,7 @@ class SmallGitHub:
         self.fail: tuple[int, dict[str, str], str] | None = None
         self.fail_path = ""
         self.next_url: str | None = None
+        self.token_answer = ""
         self.asked: list[str] = []
         self.url = ""
         self._loop = asyncio.new_event_loop()
@@ -73,6 +74,7 @@ class SmallGitHub:
         self.accounts.clear()
         self.asked.clear()
         self.fail = self.next_url = None
+        self.token_answer = ""
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -108,6 +110,9 @@ class _Token(RequestHandler):
         self.github = github
 
     def post(self) -> None:
+        if self.github.token_answer:
+            self.finish(self.github.token_answer)
+            return
         token = self.github.codes.pop(self.get_argument("code", ""), None)
         if token is None:
             self.write({"error": "bad_verification_code", "error_description": "wrong code"})

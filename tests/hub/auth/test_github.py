@@ -10,6 +10,7 @@ import pytest
 from tornado.web import HTTPError
 
 from firstlight_hub.auth import FirstLightGitHubAuthenticator, Lists
+from firstlight_hub.auth.github_answers import MOST_RETRIES, Kind, Reading
 from firstlight_hub.auth.github_api import GitHubApi, GitHubRefusedError, GitHubUnavailableError
 
 TEAM = Lists(
@@ -188,16 +189,22 @@ async def test_who_is_blocked_later_is_out_at_the_next_check(
 OUT: list[Any] = [
     (401, {}, ""),
     (403, {}, '{"message": "Resource not accessible"}'),
+    (403, {"X-GitHub-SSO": "required; url=https://github.example/sso"}, ""),
     (404, {}, ""),
 ]
-AWAY = [
+LIMITED: list[Any] = [
     (403, {"X-RateLimit-Remaining": "0"}, ""),
+    (429, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, ""),
     (403, {"Retry-After": "60"}, ""),
     (403, {}, '{"message": "You have exceeded a secondary rate limit."}'),
     (429, {}, ""),
+    (429, {"Retry-After": "0"}, ""),
+]
+AWAY: list[Any] = [
     (500, {}, ""),
     (502, {}, "<html>"),
     (503, {}, ""),
+    (503, {"Retry-After": "60"}, ""),
     (302, {"Location": "http://127.0.0.1:1/"}, ""),
     (200, {}, "this is no JSON"),
     (200, {}, '{"message": "no list, no user"}'),
@@ -266,6 +273,99 @@ async def test_an_absent_github_is_not_asked_again_at_once(
     assert small.asked == ["/user"]
 
 
+@pytest.mark.parametrize("path", ["/user", "/user/teams", "/user/orgs"])
+@pytest.mark.parametrize("answer", LIMITED, ids=lambda answer: f"{answer[0]}{answer[1]}{answer[2]}")
+async def test_a_limit_concerns_the_limited_person_only(
+    authenticator: FirstLightGitHubAuthenticator,
+    small: Any,
+    answer: tuple[int, dict[str, str], str],
+    path: str,
+) -> None:
+    limited = User(await log_in(authenticator, small.add(7, "mona", teams=["lsst:dp0"])))
+    gone_token = small.add(8, "lisa", teams=["lsst:dp0"])
+    gone = User(await log_in(authenticator, gone_token))
+    small.accounts[gone_token].teams = []
+    small.break_down(*answer, path=path)
+    assert await authenticator.refresh_user(limited) is True
+    small.fail = None
+    small.asked.clear()
+    assert await authenticator.refresh_user(gone) is False
+    assert small.asked, "GitHub was not asked about others because of one person's limit"
+
+
+@pytest.mark.parametrize("wait", ["0", "600"])
+async def test_a_limit_that_stays_ends_the_access_of_who_was_removed(
+    authenticator: FirstLightGitHubAuthenticator,
+    small: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    wait: str,
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("firstlight_hub.auth.github.time.monotonic", lambda: now)
+    user = User(await log_in(authenticator, small.add(7, "mona", teams=["lsst:dp0"])))
+    small.break_down(403, {"Retry-After": wait})
+    small.asked.clear()
+    for retries in range(MOST_RETRIES):
+        assert await authenticator.refresh_user(user) is True
+        assert small.asked == ["/user"] * (retries + 1)
+        now += int(wait) - 1
+        if int(wait):
+            assert await authenticator.refresh_user(user) is True
+            assert len(small.asked) == retries + 1, "GitHub was asked before Retry-After"
+        now += 2
+    assert await authenticator.refresh_user(user) is False
+    assert len(small.asked) == MOST_RETRIES + 1
+
+
+async def test_a_check_that_works_again_forgets_the_limit(
+    authenticator: FirstLightGitHubAuthenticator, small: Any
+) -> None:
+    user = User(await log_in(authenticator, small.add(7, "mona", teams=["lsst:dp0"])))
+    for _ in range(2 * MOST_RETRIES):
+        small.break_down(403, {"Retry-After": "0"})
+        assert await authenticator.refresh_user(user) is True
+        small.fail = None
+        assert await authenticator.refresh_user(user) is not False
+
+
+async def test_the_lists_hold_while_a_person_is_limited(
+    authenticator: FirstLightGitHubAuthenticator, small: Any
+) -> None:
+    user = User(await log_in(authenticator, small.add(7, "mona", teams=["lsst:dp0"])))
+    small.break_down(403, {"Retry-After": "60"})
+    assert await authenticator.refresh_user(user) is True
+    authenticator.lists = Lists(teams=TEAM.teams, blocked=frozenset({"mona"}))
+    assert await authenticator.refresh_user(user) is False
+
+
+async def test_a_limit_keeps_nobody_in_longer_than_an_outage(
+    authenticator: FirstLightGitHubAuthenticator, small: Any
+) -> None:
+    user = User(await log_in(authenticator, small.add(7, "mona", teams=["lsst:dp0"])))
+    assert user.state
+    user.state["last_good"] = time.time() - 3601
+    small.break_down(403, {"Retry-After": "60"})
+    assert await authenticator.refresh_user(user) is False
+
+
+@pytest.mark.parametrize(
+    ("body", "stays"),
+    [
+        ('{"error": "bad_refresh_token", "error_description": "expired"}', False),
+        ('{"nothing": "of use"}', True),
+        ("no JSON", True),
+    ],
+)
+async def test_a_refresh_token_that_github_refuses_ends_access(
+    authenticator: FirstLightGitHubAuthenticator, small: Any, body: str, stays: bool
+) -> None:
+    user = User(await log_in(authenticator, small.add(7, "mona", teams=["lsst:dp0"])))
+    assert user.state
+    user.state |= {"refresh_token": "once", "token_response": {"access_token": "too old"}}
+    small.token_answer = body
+    assert await authenticator.refresh_user(user) is stays
+
+
 async def test_without_a_remembered_token_people_log_in_again(
     authenticator: FirstLightGitHubAuthenticator, small: Any
 ) -> None:
@@ -296,7 +396,7 @@ async def test_two_checks_at_once_do_not_use_a_refresh_token_twice(
         used.append(params["refresh_token"])
         await asyncio.sleep(0)
         if used.count("once") > 1:
-            raise GitHubRefusedError("bad_refresh_token")
+            raise GitHubRefusedError(Reading(Kind.BAD_TOKEN, "bad_refresh_token"))
         return {"access_token": account, "token_type": "bearer", "refresh_token": "next"}
 
     monkeypatch.setattr(authenticator, "get_token_info", exchange)

@@ -13,7 +13,7 @@ from jupyterhub import orm
 from jupyterhub.auth import Authenticator
 from traitlets import Instance, List, Unicode, default
 
-from firstlight_hub.auth import links
+from firstlight_hub.auth import links, users_api
 from firstlight_hub.auth.auth_model import AuthModel
 from firstlight_hub.auth.eviction import evict
 from firstlight_hub.auth.lists import ListsFile
@@ -115,6 +115,7 @@ class PeopleAuthenticator(Authenticator):
             (r"/logout", LogoutHandler),
             *super().get_handlers(app),
             *links.handlers(),
+            *users_api.handlers(),
             *self.page_handlers,
         ]
 
@@ -193,6 +194,36 @@ class PeopleAuthenticator(Authenticator):
             model = self._local_model(person)
             return model if model["decision"].allowed else False
         return await self.refresh_from_provider(user, person, handler)
+
+    @property
+    def why_not_added(self) -> str:
+        """Why nobody is added by hand, and what to do instead."""
+        return (
+            "Users cannot be added here: the access lists decide who has access, and people are "
+            "added when they first log in. Add them to `access` in platform.yaml, or create a "
+            "one-time link with `firstlight link --user NAME`."
+        )
+
+    def why_not_changed(self, name: str, *, renamed: bool, promoted: bool) -> str:
+        """Return why a user is not renamed or given other rights; an empty string if they may be.
+
+        Parameters
+        ----------
+        name
+            The user's present name.
+        renamed, promoted
+            Whether the name, or whether the administrator's rights would change.
+        """
+        if self.people.by_username(name) is None:
+            return ""
+        if renamed:
+            return f"{name} cannot be renamed: the name belongs to this person's account and home."
+        if promoted:
+            return (
+                "Who administers this site is decided by `access.administrators` in platform.yaml; "
+                "a change here would be undone at the next check."
+            )
+        return ""
 
     def is_hub_user(self, name: str) -> bool:
         """Return whether the hub has a user of this name, perhaps one created by the operator."""

@@ -9,19 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from oauthenticator.github import GitHubOAuthenticator
-from oauthenticator.oauth2 import OAuthCallbackHandler
 from tornado.httpclient import HTTPClientError
+from tornado.web import HTTPError
 from traitlets import Float, Unicode, default
 
 from firstlight_hub.auth.auth_model import AuthModel
 from firstlight_hub.auth.base import PeopleAuthenticator
+from firstlight_hub.auth.github_answers import Kind, Reading, Waiting, classify, wait_again
 from firstlight_hub.auth.github_api import (
     GitHubApi,
+    GitHubError,
+    GitHubLimitedError,
     GitHubRefusedError,
     GitHubUnavailableError,
     GitHubUser,
+    error_for,
+    outage,
 )
 from firstlight_hub.auth.models import Decision, Identity
+from firstlight_hub.auth.oauth_handlers import CallbackHandler, LoginHandler
 from firstlight_hub.auth.policy import decide
 from firstlight_hub.auth.refusals import refusal
 from firstlight_hub.people.models import Person
@@ -56,19 +62,6 @@ class OAuthModel(TypedDict):
     auth_state: OAuthState
 
 
-class CallbackHandler(OAuthCallbackHandler):
-    """``/hub/oauth_callback``: where GitHub sends people back to."""
-
-    def check_error(self) -> None:
-        """Explain what happened if the person pressed Cancel."""
-        if self.get_argument("error", "") == "access_denied":
-            raise refusal(
-                403,
-                "You did not allow this site to see who you are on GitHub. Log in again to do so.",
-            )
-        super().check_error()
-
-
 class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
     """GitHub login with allow-lists that apply at every check, not only at the first.
 
@@ -77,8 +70,10 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
     Upstream's refresh fetches groups again, but does not check the lists again, and refuses
     everybody when GitHub is down. Here `update_auth_model` decides, at login and at each refresh;
     while GitHub is unavailable, the last memberships that it confirmed count, for `outage_grace`.
+    A limit on one person's requests is no outage: see `github_answers`.
     """
 
+    login_handler = LoginHandler
     callback_handler = CallbackHandler
 
     outage_grace = Float(
@@ -93,6 +88,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._ask_again = 0.0
+        self._waiting: dict[str, Waiting] = {}
 
     @default("scope")
     def _only_what_the_lists_need(self) -> list[str]:
@@ -115,14 +111,12 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         """Log a person in, by a one-time link or with GitHub."""
         try:
             return await super().authenticate(handler, data)
-        except GitHubUnavailableError as error:
-            self.log.warning("GitHub is unavailable during a login: %s", error)
-            message = "GitHub is not answering right now. Please try again in a minute."
-            raise refusal(503, message) from error
-        except GitHubRefusedError as error:
-            self.log.warning("GitHub refused during a login: %s", error)
-            message = "GitHub did not confirm who you are. Please log in again."
-            raise refusal(403, message) from error
+        except GitHubError as error:
+            self.log.warning("A login failed at GitHub: %s", error)
+            meaning = error.reading.meaning
+            raise refusal(
+                meaning.login_status, meaning.sentence, retry_after=error.reading.wait
+            ) from error
 
     async def get_token_info(
         self, handler: BaseHandler | None, params: Mapping[str, str]
@@ -131,11 +125,16 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         try:
             info: TokenResponse = await super().get_token_info(handler, params)
         except HTTPClientError as error:
-            if error.code == 429 or error.code >= 500:
-                raise GitHubUnavailableError(f"{error.code}") from error
-            raise GitHubRefusedError(f"{error.code}") from error
+            raise _error_of(error) from error
+        except HTTPError as error:
+            # oauthenticator's: GitHub answers 200 with an error, or with nonsense.
+            raise (
+                GitHubRefusedError(Reading(Kind.BAD_TOKEN, str(error.log_message)))
+                if error.status_code == 403
+                else GitHubUnavailableError(outage("unexpected answer of the token address"))
+            ) from error
         except (OSError, ValueError) as error:
-            raise GitHubUnavailableError(f"no answer ({error})") from error
+            raise GitHubUnavailableError(outage(f"no answer ({error})")) from error
         return info
 
     async def token_to_user(self, token_info: TokenResponse) -> GitHubUser:
@@ -212,13 +211,20 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         state = await user.get_auth_state()
         if person.provider != GITHUB or not state or not state.get("access_token"):
             return False
+        waiting = self._waiting.get(user.name)
+        if waiting and time.monotonic() < waiting.retry_at:
+            return self._bridge(user.name, state, "their requests are limited")
         try:
             model = await self._ask(user, state, handler)
         except GitHubUnavailableError as error:
             return self._bridge(user.name, state, error)
+        except GitHubLimitedError as error:
+            return self._wait(user.name, state, error)
         except GitHubRefusedError as error:
             self.log.warning("GitHub no longer vouches for %s: %s", user.name, error)
+            self._waiting.pop(user.name, None)
             return False
+        self._waiting.pop(user.name, None)
         if not model["decision"].allowed:
             self.log.warning("No longer allowed: %s (%s)", user.name, model["decision"].code)
             return False
@@ -227,13 +233,13 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
     async def _ask(self, user: HubUser, state: AuthState, handler: BaseHandler | None) -> AuthModel:
         """Ask GitHub about a person, with a fresh token if the old one has expired."""
         if time.monotonic() < self._ask_again:
-            raise GitHubUnavailableError("it was a moment ago")
+            raise GitHubUnavailableError(outage("it was a moment ago"))
         try:
             try:
                 return await self.model_of(state["token_response"])
-            except GitHubRefusedError:
+            except GitHubRefusedError as error:
                 refresh_token = state.get("refresh_token")
-                if not refresh_token:
+                if not refresh_token or error.reading.kind is not Kind.BAD_TOKEN:
                     raise
             params = self.build_refresh_token_request_params(refresh_token)
             info = await self.get_token_info(handler, params)
@@ -255,7 +261,17 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         model["groups"] = sorted(await self.get_user_groups(model["auth_state"]))
         return model
 
-    def _bridge(self, name: str, state: AuthState, error: GitHubUnavailableError) -> bool:
+    def _wait(self, name: str, state: AuthState, error: GitHubLimitedError) -> bool:
+        """Keep a person whose requests GitHub limits until their check can be repeated."""
+        previous = self._waiting.pop(name, None)
+        waiting = wait_again(previous, error.reading.wait, time.monotonic())
+        if waiting is None:
+            self.log.warning("GitHub still limits the requests of %s: access ends", name)
+            return False
+        self._waiting[name] = waiting
+        return self._bridge(name, state, error)
+
+    def _bridge(self, name: str, state: AuthState, why: GitHubError | str) -> bool:
         """Decide by what GitHub confirmed last, for as long as that may count."""
         age = time.time() - state.get("last_good", 0.0)
         identity = Identity.of(
@@ -263,10 +279,19 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         )
         stays = age <= self.outage_grace and self.decide(identity).allowed
         self.log.warning(
-            "GitHub is unavailable (%s); %s was last confirmed %d s ago and %s access",
-            error,
+            "GitHub did not confirm %s (%s); they were last confirmed %d s ago and %s access",
             name,
+            why,
             age,
-            "keeps" if stays else "loses",
+            "keep" if stays else "lose",
         )
         return stays
+
+
+def _error_of(error: HTTPClientError) -> GitHubError:
+    """Return what an error of the token address stands for."""
+    if error.response is None:
+        return GitHubUnavailableError(outage(f"no answer ({error})"))
+    answer = error.response
+    reading = classify(answer.code, answer.headers, answer.body or b"", time.time())
+    return error_for(reading) or GitHubUnavailableError(outage("unexpected answer"))

@@ -3,25 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
 from typing import Annotated, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
-__all__ = ["GitHubApi", "GitHubRefusedError", "GitHubUnavailableError", "GitHubUser"]
+from firstlight_hub.auth.github_answers import Kind, Reading, Recheck, classify
+
+__all__ = [
+    "GitHubApi",
+    "GitHubError",
+    "GitHubLimitedError",
+    "GitHubRefusedError",
+    "GitHubUnavailableError",
+    "GitHubUser",
+    "error_for",
+    "outage",
+]
 
 _MAX_PAGES = 50
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 
 
-class GitHubUnavailableError(Exception):
-    """GitHub does not answer, answers 5xx, or enforces a rate limit."""
+class GitHubError(Exception):
+    """GitHub did not confirm what it was asked; `reading` says why."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(f"{reading.kind}: {reading.detail}")
+        self.reading = reading
 
 
-class GitHubRefusedError(Exception):
+class GitHubUnavailableError(GitHubError):
+    """GitHub does not answer, or answers nonsense: it is an outage."""
+
+
+class GitHubLimitedError(GitHubError):
+    """GitHub limits the requests of this person."""
+
+
+class GitHubRefusedError(GitHubError):
     """GitHub answers, and does not accept the person's token or its scopes."""
+
+
+def outage(detail: str) -> Reading:
+    """Return the reading of an outage that is not visible in a status."""
+    return Reading(Kind.OUTAGE, detail)
+
+
+def error_for(reading: Reading) -> GitHubError | None:
+    """Return the error that an answer stands for, or None if it confirms something."""
+    match reading.meaning.recheck:
+        case Recheck.DECIDED:
+            return None
+        case Recheck.ENDS:
+            return GitHubRefusedError(reading)
+        case Recheck.WAITS:
+            return GitHubLimitedError(reading)
+        case Recheck.GRACE:
+            return GitHubUnavailableError(reading)
 
 
 class GitHubUser(TypedDict):
@@ -85,7 +126,7 @@ class GitHubApi:
             page, link = await self._get(url, token, shape)
             items += page
             url = self._next(link)
-        raise GitHubUnavailableError(f"more than {_MAX_PAGES} pages")
+        raise GitHubUnavailableError(outage(f"more than {_MAX_PAGES} pages"))
 
     def _next(self, link: str) -> str | None:
         """Return the address of the next page; the token only ever goes to GitHub itself."""
@@ -93,7 +134,7 @@ class GitHubApi:
         if match is None:
             return None
         if urlsplit(match[1])[:2] != urlsplit(self._url)[:2]:
-            raise GitHubUnavailableError("the next page is on another site")
+            raise GitHubUnavailableError(outage("the next page is on another site"))
         return match[1]
 
     async def _get[T](self, url: str, token: str, shape: TypeAdapter[T]) -> tuple[T, str]:
@@ -112,36 +153,15 @@ class GitHubApi:
         try:
             response = await self._client.fetch(request, raise_error=False)
         except (HTTPClientError, OSError) as error:
-            raise GitHubUnavailableError(f"no answer ({error})") from error
-        _raise_for_status(response)
+            raise GitHubUnavailableError(outage(f"no answer ({error})")) from error
+        reading = classify(response.code, response.headers, response.body or b"", time.time())
+        if refused := error_for(reading):
+            raise refused
         try:
             return shape.validate_json(response.body), response.headers.get("Link", "")
         except ValidationError as error:
             # Only the problem's position: the answer itself is about a person.
             where = error.errors(include_input=False)[0]
             raise GitHubUnavailableError(
-                f"unexpected answer ({where['loc']}: {where['type']})"
+                outage(f"unexpected answer ({where['loc']}: {where['type']})")
             ) from None
-
-
-def _raise_for_status(response: HTTPResponse) -> None:
-    """Raise the error that an answer's status stands for.
-
-    Notes
-    -----
-    GitHub answers 429 or 403 when it enforces a rate limit; such a 403 is marked by its headers or,
-    for secondary limits, only by its text
-    (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
-    """
-    status = response.code
-    if status == 200:
-        return
-    if status in (401, 404) or (status == 403 and not _is_rate_limit(response)):
-        raise GitHubRefusedError(f"{status}")
-    raise GitHubUnavailableError(f"{status}")
-
-
-def _is_rate_limit(response: HTTPResponse) -> bool:
-    headers: Mapping[str, str] = response.headers
-    marked = headers.get("Retry-After") or headers.get("X-RateLimit-Remaining") == "0"
-    return bool(marked) or b"rate limit" in (response.body or b"").lower()

@@ -10,10 +10,12 @@ LINK_FIELD = "link_token"
 """The field of login data that holds a one-time link's token."""
 
 
-def refusal(status: int, message: str) -> web.HTTPError:
+def refusal(status: int, message: str, *, retry_after: float | None = None) -> web.HTTPError:
     """Return an error whose page shows ``message`` and nothing else."""
     error = web.HTTPError(status, message)
     error.jupyterhub_message = message  # type: ignore[attr-defined] # what the hub's page shows
+    if retry_after is not None:
+        error.headers = {"Retry-After": str(round(retry_after))}  # type: ignore[attr-defined]
     return error
 
 

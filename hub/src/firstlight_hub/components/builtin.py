@@ -20,6 +20,8 @@ PROXY = Component(
         # Labs with origins of their own are told apart by their hosts.
         "{host_routing}",
         *("--log-level", "warn"),
+        # Milliseconds in which nothing moves on an HTTP connection or on a websocket.
+        *("--timeout", "3600000", "--websocket-timeout", "120000"),
     ),
     health="{entrance}{front_path}healthz",
     secrets={"CONFIGPROXY_AUTH_TOKEN": "proxy_token"},

@@ -28,6 +28,9 @@ __all__ = ["LabRequest", "LabSite", "assemble", "place_of", "repositories"]
 
 _NUBLADO = Path("/etc/nublado")
 
+# An argument, because JupyterHub's lab sets this trait over all configuration files.
+_LOGIN = "--ServerApp.identity_provider_class=firstlight_lab.login.LabIdentityProvider"
+
 
 @dataclass(frozen=True)
 class LabSite:
@@ -126,7 +129,7 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
     hidden = _hidden(site, isolation, request) if private else ()
     home = Shown(str(site.state_dir / "homes" / request.user), str(place.home), writable=True)
     return LabSpec(
-        command=(str(python), "-m", "jupyterhub.singleuser"),
+        command=(str(python), "-m", "jupyterhub.singleuser", _LOGIN),
         environment={**site.installation.environment, **variables, **request.hub_variables},
         directory=str(place.home),
         owner=request.owner,

@@ -17,7 +17,8 @@ from firstlight_services.web import Kind, ServiceError
 __all__ = ["CallbackHandler", "LoginHandler", "LogoutHandler", "SessionHandler"]
 
 _SESSION_SECONDS = 24 * 3600
-_ATTEMPT_SECONDS = 600
+_ATTEMPT_SECONDS = 3600
+"""How long a login may take; the identity provider may have pages of its own."""
 
 
 class SessionHandler(PageHandler[Portal]):
@@ -68,6 +69,8 @@ class LoginHandler(SessionHandler):
     async def get(self) -> None:
         """Begin a login; people who are logged in at the hub do not notice it."""
         attempt = LoginAttempt.begin(safe_next(self.get_query_argument("next", HOME), HOME))
+        for name in self.login.superseded(self.request.cookies):
+            self.drop_cookie(name)
         self.put_cookie(self.login.attempt_cookie(attempt.state), vars(attempt), _ATTEMPT_SECONDS)
         self.redirect(self.login.authorize_url(attempt))
 

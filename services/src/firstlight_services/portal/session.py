@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import time
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlencode, urlsplit
@@ -23,6 +25,9 @@ __all__ = ["CALLBACK", "HubLogin", "LoginAttempt", "Sealer"]
 
 CALLBACK = "/portal/oauth_callback"
 """Where the hub sends browsers back."""
+
+_MOST_ATTEMPTS = 10
+"""How many logins one browser may have under way; cookies must fit into a request's headers."""
 
 
 class Sealer:
@@ -59,7 +64,7 @@ class Sealer:
 
 @dataclass(frozen=True)
 class LoginAttempt:
-    """One login under way; it is kept, sealed, in a cookie for ten minutes."""
+    """One login under way; it is kept, sealed, in a cookie for an hour."""
 
     state: str
     verifier: str
@@ -68,7 +73,9 @@ class LoginAttempt:
     @classmethod
     def begin(cls, next_url: str) -> LoginAttempt:
         """Return a new attempt, with secrets of its own."""
-        return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(48), next_url)
+        # It begins with the time, so that names of cookies sort by it.
+        state = f"{int(time.time()):08x}{secrets.token_urlsafe(24)}"
+        return cls(state, secrets.token_urlsafe(48), next_url)
 
 
 class HubLogin:
@@ -89,13 +96,20 @@ class HubLogin:
         # Where it can be, the name is one that no lab of the same site can set.
         prefix = HOST_PREFIX if context.runtime.origins.cookies_have_prefix else ""
         self.cookie_name = f"{prefix}firstlight-portal{suffix}"
+        self._attempts = f"{self.cookie_name}-login-"
         self._client_id = client_id(context.name)
         needed = {context.name, *context.component.acts_at}
         self._scopes = [one.scope for one in context.runtime.services() if one.name in needed]
 
     def attempt_cookie(self, state: str) -> str:
         """Return the name of the cookie of one attempt, so that two tabs can log in at once."""
-        return f"{self.cookie_name}-login-{state[:8]}"
+        return f"{self._attempts}{state[:16]}"
+
+    def superseded(self, names: Iterable[str]) -> list[str]:
+        """Return the names of the oldest attempts' cookies, to make room for one more."""
+        return sorted(name for name in names if name.startswith(self._attempts))[
+            : -(_MOST_ATTEMPTS - 1)
+        ]
 
     def authorize_url(self, attempt: LoginAttempt) -> str:
         """Return where to send the browser."""
