@@ -143,7 +143,8 @@ class QueryService:
         try:
             async with asyncio.timeout_at(deadline):
                 planned = await self._run(self._plan, request)
-                answer = Answer(self, self._engine.cursor(), planned, request.format, deadline)
+                cursor = await self._open_cursor()
+                answer = Answer(self, cursor, planned, request.format, deadline)
                 try:
                     await answer.begin()
                 except BaseException:
@@ -154,6 +155,15 @@ class QueryService:
         finally:
             self._waiting -= 1
         return answer
+
+    async def _open_cursor(self) -> Cursor:
+        """Return a cursor, opened in a thread; one that comes too late is closed."""
+        opening = asyncio.ensure_future(self._run(self._engine.cursor))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unused)
+            raise
 
     async def tables(self, name: str | None) -> bytes:
         """Return the VOSI description of all tables, or of one.
@@ -317,3 +327,8 @@ async def _stop[T](future: Future[T], cursor: Cursor) -> None:
             await asyncio.sleep(_INTERRUPT_SECONDS)
         except asyncio.CancelledError:
             _log.debug("cancelled twice")
+
+
+def _close_unused(opening: asyncio.Future[Cursor]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
