@@ -118,8 +118,8 @@ def remove(state_dir: Path, root: Path = ROOT) -> None:
     """Remove the platform's groups, except those that still have processes."""
     tops = [root] if is_unified(root) else [root / name for name in CONTROLLERS]
     for top in tops:
-        platform = top / name_of_platform(state_dir)
         with suppress(OSError):
+            platform = top / name_of_platform(state_dir)
             inner = [path for path in platform.iterdir() if path.is_dir()]
             for folder in (*inner, platform):
                 with suppress(OSError):

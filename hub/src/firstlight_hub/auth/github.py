@@ -94,6 +94,8 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._ask_again = 0.0
+        # The default reads a file: now, and not during the first login.
+        _ = self.client_secret
 
     @default("scope")
     def _only_what_the_lists_need(self) -> list[str]:
