@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
@@ -49,9 +49,9 @@ class RunningPlatform:
     took: float
     _token: str = ""
 
-    def log_in(self) -> None:
-        """Log `PERSON` in with a one-time link, as their browser would."""
-        link = mint_link(self.state, PERSON, admin=False, seconds=_HOUR)
+    def log_in(self, person: str = PERSON) -> None:
+        """Log somebody in with a one-time link, as their browser would."""
+        link = mint_link(self.state, person, admin=False, seconds=_HOUR)
         # Never use the machine's web proxy for loopback.
         browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
         page = browser.open(link, timeout=30).read().decode()
@@ -59,8 +59,8 @@ class RunningPlatform:
         # Not the page of a first visit, where a spawner without a form starts a lab immediately.
         fields["next"] = "/nb/hub/home"
         browser.open(link.partition("?")[0], urlencode(fields).encode(), timeout=30).close()
-        scope = f"access:servers!user={PERSON}"
-        self._token = mint_token(self.state, PERSON, seconds=_HOUR, scopes=[scope])
+        scope = f"access:servers!user={person}"
+        self._token = mint_token(self.state, person, seconds=_HOUR, scopes=[scope])
 
     def start_lab(self) -> float:
         """Start a lab and return the seconds until it answers at the public address."""
@@ -74,6 +74,21 @@ class RunningPlatform:
         hub = Hub(self.state)
         hub.call("DELETE", f"/users/{PERSON}/server")
         _wait(lambda: PERSON not in hub.users(state="active"), _LAB_SECONDS, "the lab's end")
+
+    def start_labs(self, people: Sequence[str]) -> None:
+        """Start the labs of several people at once; return when all are ready."""
+        hub = Hub(self.state)
+        for person in people:
+            hub.call("POST", f"/users/{person}/server", {"size": "small"})
+        patience = _LAB_SECONDS * len(people)
+        _wait(lambda: set(people) <= set(hub.users(state="ready")), patience, "the labs")
+
+    def stop_labs(self, people: Sequence[str]) -> None:
+        """Stop the labs of several people; return when all have ended."""
+        hub = Hub(self.state)
+        for person in people:
+            hub.call("DELETE", f"/users/{person}/server")
+        _wait(lambda: not set(people) & set(hub.users(state="active")), _LAB_SECONDS, "the end")
 
     def _lab_answers(self) -> bool:
         # Names below localhost are for browsers; the proxy finds the lab by its host.

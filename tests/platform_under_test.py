@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -35,6 +36,13 @@ socket.getaddrinfo = _resolve_as_browsers_do
 
 PLATFORM_PYTHON = str(Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python")
 """The interpreter that people run the platform with; the tests have one of their own."""
+
+
+#: Makes it an error that a component's code blocks its event loop.
+NO_BLOCKING = {
+    "PYTHONPATH": str(Path(__file__).with_name("no_blocking")),
+    "FIRSTLIGHT_TOOLS": sysconfig.get_path("purelib"),
+}
 
 
 def free_port() -> int:
@@ -139,7 +147,13 @@ class Platform:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "240", **self.environment},
+            env={
+                **os.environ,
+                "NO_COLOR": "1",
+                "COLUMNS": "240",
+                **NO_BLOCKING,
+                **self.environment,
+            },
             start_new_session=True,
         )
         return self.process
@@ -150,17 +164,20 @@ class Platform:
         return match[0] if match else None
 
     def stop(self, *, seconds: float = 30) -> int:
-        """Press Ctrl-C, and return the exit code."""
+        """Press Ctrl-C, and return the exit code; nothing may have blocked an event loop."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(seconds)
+            code = self.process.wait(seconds)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
             if self._log:
                 self._log.close()
+        for log in (self.state_dir / "logs").glob("*.log"):
+            assert "BlockingError" not in log.read_text(errors="replace"), log
+        return code
 
     def cli(
         self, *arguments: str, check: bool = True, seconds: float = 60

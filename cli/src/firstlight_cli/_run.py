@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypedDict
 
+from firstlight_common import groups
 from firstlight_common.secrets import read_secret
 
 __all__ = ["common_variables", "main"]
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     # `firstlight up` blocked signals while it started this.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    groups.join(options.state_dir, options.component)
     clean = common_variables()
     run = options.state_dir / "run"
     components: list[_Component] = json.loads((run / "runtime.json").read_text())["components"]

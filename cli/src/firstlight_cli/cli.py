@@ -137,17 +137,15 @@ def doctor(port: int, state_dir: Path, config: Path | None, as_json: bool) -> No
 @command.command(short_help="Print the log of a component or of a lab.")
 @click.argument("name")
 @click.option("-f", "--follow", "follows", is_flag=True, help="Keep printing as the log grows.")
-@click.option("-n", "lines", type=int, default=50, show_default=True, help="How many lines.")
+@click.option(
+    "-n", "lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines."
+)
 @_state_dir
 def logs(name: str, follows: bool, lines: int, state_dir: Path) -> None:
     """Print the end of the log of a component (hub, tap, …) or of a lab (lab/USER)."""
-    from firstlight_cli.logs import follow, log_file, tail
+    from firstlight_cli.logs import log_file, print_log
 
-    state = State(state_dir)
-    path = log_file(state, name)
-    click.echo(tail(state, name, lines))
-    if follows:
-        follow(path)
+    print_log(log_file(State(state_dir), name), lines, follow=follows)
 
 
 @command.command(

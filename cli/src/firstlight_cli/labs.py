@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstlight_cli.paths import State
+from firstlight_common import groups
 
 __all__ = ["Lab", "live_labs", "stop_labs"]
 
@@ -46,7 +47,7 @@ class Lab:
         return found
 
     def remove_groups(self) -> None:
-        """Remove the lab's control groups, and the platform's own with its last lab."""
+        """Remove the lab's control groups, and that of all labs with its last lab."""
         for folder in self.cgroup:
             with suppress(OSError):
                 folder.rmdir()
@@ -80,7 +81,12 @@ def live_labs(state: State) -> list[Lab]:
 
 
 def stop_labs(state: State, *, patience: float = 4) -> int:
-    """Ask all labs to stop, kill those that do not, and return how many there were."""
+    """Ask all labs to stop, kill those that do not, and return how many there were.
+
+    Notes
+    -----
+    This is the last step of stopping a platform, so it removes the platform's control groups too.
+    """
     labs = live_labs(state)
     members = {lab: lab.members() for lab in labs}
     for lab in labs:
@@ -92,6 +98,7 @@ def stop_labs(state: State, *, patience: float = 4) -> int:
     for lab in labs:
         lab.remove_groups()
         lab.record.unlink(missing_ok=True)
+    groups.remove(state.root)
     return len(labs)
 
 

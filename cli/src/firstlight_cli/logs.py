@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import time
 from difflib import get_close_matches
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State
+from firstlight_common.logtext import last_lines, printable, read_last_lines
 
-__all__ = ["follow", "log_file", "tail"]
+__all__ = ["log_file", "print_log", "tail"]
+
+_MOST = 32 * 1024**2
+"""More than a component's log can hold before it is rotated."""
+_BLOCK = 64 * 1024
 
 
 def log_file(state: State, name: str) -> Path:
@@ -36,28 +43,46 @@ def log_file(state: State, name: str) -> Path:
 
 
 def tail(state: State, name: str, lines: int) -> str:
-    """Return the last lines of a log; an empty string if there is none."""
+    """Return the last lines of a log, printable; an empty string if there is none."""
     try:
-        text = log_file(state, name).read_text(errors="replace")
+        return last_lines(log_file(state, name), lines)
     except OperatorError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
 
 
-def follow(path: Path) -> None:
-    """Print what is appended to a file, across rotations, until Ctrl-C."""
-    file = path.open(errors="replace")
-    file.seek(0, 2)
+def print_log(path: Path, lines: int, *, follow: bool) -> None:
+    """Print the last lines of a log; with `follow`, also what is appended, until Ctrl-C.
+
+    Notes
+    -----
+    Labs write their logs themselves, so whatever a terminal would not just display is escaped.
+    """
+    file = path.open("rb")
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    text = decoder.decode(read_last_lines(file, lines, most=_MOST))
+    click.echo(printable(text), nl=not text.endswith("\n") and not follow)
     try:
-        while True:
+        while follow:
             # Checked first, so that everything written to the old file is still read.
-            rotated = path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino
-            for line in file:
-                click.echo(line, nl=False)
+            rotated = _was_replaced(path, file)
+            while block := file.read(_BLOCK):
+                click.echo(printable(decoder.decode(block)), nl=False)
             if rotated:
                 file.close()
-                file = path.open(errors="replace")
+                file = path.open("rb")
             else:
                 time.sleep(0.2)
     except KeyboardInterrupt:
+        pass
+    finally:
         file.close()
+
+
+def _was_replaced(path: Path, file: BinaryIO) -> bool:
+    """Return whether the log was rotated, or made shorter than what is read already."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False  # between the two steps of a rotation
+    here = os.fstat(file.fileno())
+    return there.st_ino != here.st_ino or here.st_size < file.tell()

@@ -14,7 +14,7 @@ from firstlight_hub.configure import configure
 from firstlight_hub.logs import keep_secrets_out
 from firstlight_hub.settings.extra import run_extra_files
 from firstlight_hub.settings.runtime import load_settings_of, read_secrets
-from firstlight_hub.spawner import guarantees, inspect, probe
+from firstlight_hub.spawner import StartQueue, guarantees, inspect, probe
 
 if not isinstance(JupyterHub.instance(), FirstLightHub):
     # Plain JupyterHub would not check people again while they are logged in.
@@ -31,6 +31,7 @@ keep_secrets_out()
 
 # What this machine can do is found out here, once, and shown to administrators.
 c.LabSpawner.machine = probe()
+c.LabSpawner.starts = StartQueue.of_machine(_settings.spawner.concurrent_starts)
 c.LabSpawner.installation = inspect(_runtime.labs_python)
 c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
     _settings.spawner.isolation, c.LabSpawner.machine

@@ -10,6 +10,7 @@ import pytest
 
 from firstlight_hub.auth import FirstLightGitHubAuthenticator, LocalLinkAuthenticator
 from firstlight_hub.pages import handlers
+from firstlight_hub.people.store import PeopleStore
 
 
 @pytest.mark.parametrize("kind", [LocalLinkAuthenticator, FirstLightGitHubAuthenticator])
@@ -31,7 +32,7 @@ async def test_the_routes_are_returned_and_nothing_is_started(
 
 
 @pytest.mark.parametrize("login", ["known", "unknown"])
-def test_the_spawner_is_told_a_persons_account(login: str, tmp_path: Path) -> None:
+async def test_the_spawner_is_told_a_persons_account(login: str, tmp_path: Path) -> None:
     class Named:
         name = login
 
@@ -39,8 +40,8 @@ def test_the_spawner_is_told_a_persons_account(login: str, tmp_path: Path) -> No
         uid: int | None = 1
 
     authenticator: Any = LocalLinkAuthenticator(people_url=f"sqlite:///{tmp_path}/people.sqlite")
-    person = authenticator.people.admit("github", "1", "known")
-    authenticator.pre_spawn_start(Named(), spawner := Spawner())
-    authenticator.people.close()
+    person = await authenticator.ask_people(PeopleStore.admit, "github", "1", "known")
+    await authenticator.pre_spawn_start(Named(), spawner := Spawner())
+    await authenticator.ask_people(PeopleStore.close)
 
     assert spawner.uid == (person.uid if login == "known" else None)

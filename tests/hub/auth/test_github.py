@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 from firstlight_hub.auth import FirstLightGitHubAuthenticator, Lists
 from firstlight_hub.auth.github_answers import MOST_RETRIES, Kind, Reading
 from firstlight_hub.auth.github_api import GitHubApi, GitHubRefusedError, GitHubUnavailableError
+from firstlight_hub.people.store import PeopleStore
 
 TEAM = Lists(
     teams=frozenset({"lsst:dp0"}),
@@ -72,7 +73,7 @@ async def test_a_team_member_is_let_in_with_groups_over_several_pages(
     assert (model["name"], model["admin"]) == ("mona", False)
     assert model["groups"] == ["lsst:dp0", "lsst:more", "lsst:other"]
     assert small.asked.count("/user/teams") == 3
-    person = authenticator.people.by_username("mona")
+    person = await authenticator.ask_people(PeopleStore.by_username, "mona")
     assert person
     assert (person.subject, person.display_name) == ("7", "Mona Lisa")
     assert model["auth_state"]["uid"] == person.uid
@@ -103,7 +104,7 @@ async def test_a_stranger_is_told_why_and_whom_to_ask_and_not_recorded(
     message = caught.value.jupyterhub_message  # type: ignore[attr-defined]
     assert "stranger is not on this site's list" in message
     assert "help@example.org" in message
-    assert authenticator.people.by_username("stranger") is None
+    assert await authenticator.ask_people(PeopleStore.by_username, "stranger") is None
 
 
 async def test_a_blocked_account_stays_blocked_after_a_rename(

@@ -12,6 +12,7 @@ import pytest
 from firstlight_hub.spawner import cgroups
 
 GIB = 1024**3
+LIMITS = cgroups.Limits(memory=2 * GIB, cpu=1.5, processes=64)
 
 
 @pytest.fixture
@@ -26,31 +27,71 @@ def read(folder: Path, name: str) -> str:
     return (folder / name).read_text().strip()
 
 
+def make_version_2(hierarchy: cgroups.Hierarchy, root: Path) -> tuple[Path, ...]:
+    """Create a lab's group; in a tree of files, the test creates what the kernel would."""
+    for folder in (root / "fl-1", root / "fl-1" / "labs"):
+        folder.mkdir()
+        (folder / "cgroup.subtree_control").write_text("")
+    return hierarchy.create("fl-1", "vera", LIMITS)
+
+
 def test_version_2_has_one_group_with_all_limits(unified: Path) -> None:
     hierarchy = cgroups.Hierarchy(dict.fromkeys(cgroups.CONTROLLERS, unified), unified=True)
-    parent = unified / "fl-1"
-    parent.mkdir()
-    (parent / "cgroup.subtree_control").write_text("")
-    folders = hierarchy.create("fl-1/vera", memory=2 * GIB, cpu=1.5, processes=64)
+    folders = make_version_2(hierarchy, unified)
 
-    assert folders == (unified / "fl-1" / "vera",)
+    assert folders == (unified / "fl-1" / "labs" / "vera",)
     assert read(folders[0], "memory.max") == str(2 * GIB)
-    assert read(folders[0], "cpu.max") == "150000 100000"
     assert read(folders[0], "pids.max") == "64"
-    for above in (unified, parent):
+    for above in (unified, unified / "fl-1", unified / "fl-1" / "labs"):
         assert set(read(above, "cgroup.subtree_control").split()) == {"+memory", "+cpu", "+pids"}
 
 
-def test_version_1_has_a_group_for_each_controller(tmp_path: Path) -> None:
-    roots = {name: tmp_path / name for name in cgroups.CONTROLLERS}
-    folders = cgroups.Hierarchy(roots, unified=False).create(
-        "fl-1/vera", memory=GIB, cpu=0.5, processes=99
-    )
+def test_version_2_a_lab_has_all_of_the_cpu_until_it_is_ready(unified: Path) -> None:
+    hierarchy = cgroups.Hierarchy(dict.fromkeys(cgroups.CONTROLLERS, unified), unified=True)
+    (folder,) = make_version_2(hierarchy, unified)
+    assert read(folder, "cpu.max") == "max 100000"
+    assert read(folder, "cpu.weight") == "1500"
 
-    assert folders == tuple(tmp_path / name / "fl-1" / "vera" for name in cgroups.CONTROLLERS)
-    assert read(folders[0], "memory.limit_in_bytes") == str(GIB)
-    assert read(folders[1], "cpu.cfs_quota_us") == "50000"
-    assert read(folders[2], "pids.max") == "99"
+    hierarchy.settle((str(folder),), LIMITS)
+
+    assert read(folder, "cpu.max") == "150000 100000"
+    assert read(folder, "cpu.weight") == "150"
+    assert read(folder, "memory.max") == str(2 * GIB)
+
+
+def version_1(root: Path) -> cgroups.Hierarchy:
+    return cgroups.Hierarchy({name: root / name for name in cgroups.CONTROLLERS}, unified=False)
+
+
+def test_version_1_has_a_group_for_each_controller(tmp_path: Path) -> None:
+    folders = version_1(tmp_path).create("fl-1", "vera", LIMITS)
+
+    assert folders == tuple(
+        tmp_path / name / "fl-1" / "labs" / "vera" for name in cgroups.CONTROLLERS
+    )
+    assert read(folders[0], "memory.limit_in_bytes") == str(2 * GIB)
+    assert read(folders[2], "pids.max") == "64"
+
+
+def test_version_1_a_lab_has_all_of_the_cpu_until_it_is_ready(tmp_path: Path) -> None:
+    hierarchy = version_1(tmp_path)
+    folders = hierarchy.create("fl-1", "vera", LIMITS)
+    assert read(folders[1], "cpu.cfs_quota_us") == "-1"
+    assert read(folders[1], "cpu.shares") == "15360"
+
+    hierarchy.settle(tuple(map(str, folders)), LIMITS)
+
+    assert read(folders[1], "cpu.cfs_quota_us") == "150000"
+    assert read(folders[1], "cpu.shares") == "1536"
+
+
+def test_a_lab_without_limits_has_a_weight_of_its_own(tmp_path: Path) -> None:
+    hierarchy = version_1(tmp_path)
+    folders = hierarchy.create("fl-1", "vera", LIMITS, limited=False)
+    hierarchy.settle(tuple(map(str, folders)), LIMITS, limited=False)
+
+    assert folders == (tmp_path / "cpu" / "fl-1" / "labs" / "vera",)
+    assert {path.name for path in folders[0].iterdir()} == {"cpu.shares"}
 
 
 def test_a_machine_without_control_groups_says_so(tmp_path: Path) -> None:
@@ -74,8 +115,8 @@ def usable() -> bool:
 @pytest.mark.skipif(not usable(), reason="this machine does not let us make control groups")
 def test_the_kernel_holds_a_process_to_its_groups_limits() -> None:
     hierarchy = cgroups.find_hierarchy()
-    name = f"firstlight-test-{os.getpid()}/vera"
-    folders = hierarchy.create(name, memory=64 * 1024**2, cpu=1, processes=20)
+    small = cgroups.Limits(memory=64 * 1024**2, cpu=1, processes=20)
+    folders = hierarchy.create(f"firstlight-test-{os.getpid()}", "vera", small)
     try:
         join = "".join(f"echo 0 > {folder}/cgroup.procs; " for folder in folders)
         greedy = "exec python3 -c 'x = bytearray(256 * 1024**2)'"
@@ -97,4 +138,4 @@ def test_the_kernel_holds_a_process_to_its_groups_limits() -> None:
             time.sleep(0.05)
         cgroups.remove(tuple(map(str, folders)))
     assert not any(folder.exists() for folder in folders)
-    assert not folders[0].parent.exists()
+    assert not folders[0].parent.parent.exists()

@@ -28,8 +28,8 @@ def test_a_broken_record_is_none(tmp_path: Path) -> None:
 def test_a_number_that_is_used_again_is_another_process() -> None:
     pid, ticks = os.getpid(), processes.start_ticks(os.getpid())
 
-    assert LabRecord("vera", pid, ticks, 1).alive
-    assert not LabRecord("vera", pid, ticks - 1, 1).alive
+    assert LabRecord("vera", pid, ticks, 1).is_alive()
+    assert not LabRecord("vera", pid, ticks - 1, 1).is_alive()
 
 
 def test_who_has_ended_is_not_alive() -> None:

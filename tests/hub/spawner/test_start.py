@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from firstlight_hub.spawner import machine, processes
 from firstlight_hub.spawner.models import EtcFile, Hidden, LabSpec, Seed, Shown
-from firstlight_hub.spawner.start_parent import ProcessStartError, start_process
+from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process
 
 ROOT = os.geteuid() == 0
 OWNER = (123_456, 123_456) if ROOT else (os.geteuid(), os.getegid())
@@ -59,9 +62,15 @@ def run(spec: LabSpec, log: Path, script: str = "true") -> tuple[int, str]:
     """Launch a lab that runs a shell script; return how it ended and what it said."""
     started = start_process(log)
     asyncio.run(started.become(replace(spec, command=("/bin/sh", "-c", script))))
+    return ended(started), log.read_text()
+
+
+def ended(started: LabProcess) -> int:
+    """Return how a lab ended, when its log is complete."""
     while (code := started.ended()) is None:
         time.sleep(0.01)
-    return code, log.read_text()
+    started.wait_for_log(30)
+    return code
 
 
 @needs_namespaces
@@ -150,11 +159,9 @@ def test_when_a_lab_ends_nothing_of_it_stays(spec: LabSpec, tmp_path: Path) -> N
         time.sleep(0.02)
     family = processes.family(started.pid, ())
     os.kill(started.pid, signal.SIGTERM)
-    while started.ended() is None and time.monotonic() < end:
-        time.sleep(0.02)
 
+    assert ended(started) == 256 - signal.SIGTERM
     assert len(family) >= 5
-    assert started.ended() == 256 - signal.SIGTERM
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
 
 
@@ -193,8 +200,7 @@ def test_what_cannot_be_shown_is_named(spec: LabSpec, tmp_path: Path) -> None:
 
     with pytest.raises(ProcessStartError, match="view of the file system"):
         asyncio.run(started.become(broken))
-    while started.ended() is None:
-        time.sleep(0.01)
+    ended(started)
 
 
 @needs_namespaces
@@ -226,8 +232,107 @@ def test_no_secret_is_in_the_process_list(spec: LabSpec, tmp_path: Path) -> None
     asyncio.run(started.become(replace(secret, command=("/bin/sleep", "0.2"))))
 
     assert b"hush-hush" not in line + Path(f"/proc/{started.pid}/cmdline").read_bytes()
-    while started.ended() is None:
-        time.sleep(0.01)
+    ended(started)
+
+
+TAMPER = """
+import ctypes, fcntl, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+print("an honest line", flush=True)
+for fd in (1, 2):
+    for attempt in (lambda: os.ftruncate(fd, 0), lambda: os.lseek(fd, 0, 0)):
+        try:
+            attempt()
+        except OSError:
+            continue
+        print("TAMPERED", flush=True)
+for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+    if pid == os.getpid():
+        continue
+    for folder in (f"/proc/{pid}/fd",):
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            try:
+                where = os.readlink(f"{folder}/{name}")
+            except OSError:
+                continue
+            if where.startswith("/") and where != "/dev/null":
+                print("FILE", pid, where, flush=True)
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        continue
+    for number in range(64):
+        taken = libc.syscall(438, pidfd, number, 0)
+        if taken >= 0 and os.path.isfile(f"/proc/self/fd/{taken}"):
+            print("TAKEN", pid, number, flush=True)
+for path in sys.argv[1:]:
+    try:
+        os.truncate(path, 0)
+        print("TRUNCATED", path, flush=True)
+    except OSError:
+        pass
+os.write(1, b"! 5 KiB of output dropped: forged\\n")
+"""
+
+
+START = """
+import asyncio, pickle, sys, time
+from pathlib import Path
+from firstlight_hub.spawner.start_parent import start_process
+started = start_process(Path(sys.argv[1]))
+asyncio.run(started.become(pickle.load(sys.stdin.buffer)))
+while (code := started.ended()) is None:
+    time.sleep(0.01)
+started.wait_for_log(30)
+sys.exit(code)
+"""
+AS_ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000") if ROOT else ()
+
+
+@needs_namespaces
+@pytest.mark.parametrize("kind", ["root", "user"])
+def test_a_lab_cannot_reach_its_log(
+    spec: LabSpec, tmp_path: Path, kind: Literal["root", "user"]
+) -> None:
+    """Neither with an account of its own, nor as the operator in namespaces."""
+    if kind == "root" and not ROOT:
+        pytest.skip("only root gives labs accounts of their own")
+    log = tmp_path / "logs" / "vera.log"
+    lab = replace(
+        spec,
+        namespaces=kind,
+        account=kind == "root",
+        owner=OWNER if kind == "root" else (1000, 1000) if ROOT else OWNER,
+        command=("/usr/bin/python3", "-c", TAMPER, str(log)),
+        etc={},
+    )
+    done = subprocess.run(
+        [*(AS_ORDINARY if kind == "user" else ()), sys.executable, "-c", START, log],
+        input=pickle.dumps(lab),
+        check=False,
+        timeout=60,
+    )
+
+    assert log.read_text().splitlines() == [
+        "an honest line",
+        " ! 5 KiB of output dropped: forged",
+    ]
+    assert done.returncode == 0
+
+
+@needs_namespaces
+def test_the_outer_processes_of_a_lab_do_not_hold_its_log(spec: LabSpec, tmp_path: Path) -> None:
+    started = start_process(tmp_path / "log")
+    asyncio.run(started.become(replace(spec, command=("/bin/sleep", "60"))))
+    held = [str(Path(f"/proc/{started.pid}/fd/{n}").readlink()) for n in (0, 1, 2)]
+    os.kill(started.pid, signal.SIGTERM)
+    ended(started)
+
+    assert held == ["/dev/null"] * 3
 
 
 def test_the_labs_environment_is_asked_for_its_places(labs_python: Path) -> None:

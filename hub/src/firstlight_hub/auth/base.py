@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate
 
 from jupyterhub import orm
 from jupyterhub.auth import Authenticator
+from sqlalchemy import select
 from traitlets import Instance, List, Unicode, default
 
 from firstlight_hub.auth import links, users_api
@@ -22,6 +25,7 @@ from firstlight_hub.auth.models import Decision, Lists
 from firstlight_hub.auth.policy import decide_local
 from firstlight_hub.auth.refusals import LINK_FIELD, refusal, used_link
 from firstlight_hub.people.models import LOCAL, Person
+from firstlight_hub.people.names import username_candidates
 from firstlight_hub.people.store import PeopleStore
 from firstlight_hub.protocols import HasAccount, Hub, HubUser, Route
 
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
     from jupyterhub.handlers import BaseHandler
 
 __all__ = ["PeopleAuthenticator"]
+
+_CANDIDATES = 20
+"""How many names for a new person are looked up; the second has their immutable id already."""
 
 
 class PeopleAuthenticator(Authenticator):
@@ -70,6 +77,8 @@ class PeopleAuthenticator(Authenticator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._people: PeopleStore | None = None
+        # One thread: the database has one writer at a time, and one in memory only one connection.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="people")
         self._evictions: dict[str, asyncio.Task[None]] = {}
         self._lists_file = ListsFile(Path(self.settings_file)) if self.settings_file else None
         self._checking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -102,6 +111,16 @@ class PeopleAuthenticator(Authenticator):
             self._people = PeopleStore.open(self.people_url)
         return self._people
 
+    async def ask_people[**P, R](
+        self, method: Callable[Concatenate[PeopleStore, P], R], *args: P.args, **keywords: P.kwargs
+    ) -> R:
+        """Call a method of the people store in a thread, because it waits for the disk."""
+
+        def ask() -> R:
+            return method(self.people, *args, **keywords)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+
     @property
     def hub(self) -> Hub | None:
         """The hub that this authenticator works for."""
@@ -123,15 +142,20 @@ class PeopleAuthenticator(Authenticator):
         self, handler: BaseHandler, data: Mapping[str, str] | None = None
     ) -> AuthModel | None:
         """Log a person in, by a one-time link if there is one."""
-        self.reload_lists()
+        await self.reload_lists()
         if data and LINK_FIELD in data:
-            return self._use_link(data[LINK_FIELD])
+            return await self._use_link(data[LINK_FIELD])
         model: AuthModel | None = await super().authenticate(handler, data)
         return model
 
-    def reload_lists(self) -> None:
+    async def reload_lists(self) -> None:
         """Reload the lists if they have changed."""
-        if self._lists_file and (lists := self._lists_file.changed()) not in (None, self.lists):
+        if self._lists_file is None:
+            return
+        lists = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._lists_file.changed
+        )
+        if lists not in (None, self.lists):
             self.log.info("The access lists have changed")
             self.lists = lists
 
@@ -162,7 +186,7 @@ class PeopleAuthenticator(Authenticator):
         bool or AuthModel
             False if access is denied, a model to apply, or True if nothing has changed.
         """
-        self.reload_lists()
+        await self.reload_lists()
         # One at a time: a provider's refresh token works once, and a second check would reuse it.
         async with self._checking[user.name]:
             self.checked[user.name] = time.monotonic()
@@ -178,19 +202,19 @@ class PeopleAuthenticator(Authenticator):
         del user, person, handler
         return False
 
-    def pre_spawn_start(self, user: HubUser, spawner: HasAccount) -> None:
+    async def pre_spawn_start(self, user: HubUser, spawner: HasAccount) -> None:
         """Set the account under which a person's lab runs; JupyterHub calls this before a start."""
-        person = self.people.by_username(user.name)
+        person = await self.ask_people(PeopleStore.by_username, user.name)
         spawner.uid = person.uid if person else None
 
     async def _check_again(self, user: HubUser, handler: BaseHandler | None) -> bool | AuthModel:
-        person = self.people.by_username(user.name)
+        person = await self.ask_people(PeopleStore.by_username, user.name)
         if person is None:
             # Created by the operator through the hub's API, who vouches for them.
             self.log.info("Not checked: %s, who has never logged in", user.name)
             return user.name not in self.lists.blocked
         if person.provider == LOCAL:
-            self.people.touch(person.username)
+            await self.ask_people(PeopleStore.touch, person.username)
             model = self._local_model(person)
             return model if model["decision"].allowed else False
         return await self.refresh_from_provider(user, person, handler)
@@ -204,7 +228,7 @@ class PeopleAuthenticator(Authenticator):
             "one-time link with `firstlight link --user NAME`."
         )
 
-    def why_not_changed(self, name: str, *, renamed: bool, promoted: bool) -> str:
+    async def why_not_changed(self, name: str, *, renamed: bool, promoted: bool) -> str:
         """Return why a user is not renamed or given other rights; an empty string if they may be.
 
         Parameters
@@ -214,7 +238,7 @@ class PeopleAuthenticator(Authenticator):
         renamed, promoted
             Whether the name, or whether the administrator's rights would change.
         """
-        if self.people.by_username(name) is None:
+        if await self.ask_people(PeopleStore.by_username, name) is None:
             return ""
         if renamed:
             return f"{name} cannot be renamed: the name belongs to this person's account and home."
@@ -225,12 +249,15 @@ class PeopleAuthenticator(Authenticator):
             )
         return ""
 
-    def is_hub_user(self, name: str) -> bool:
-        """Return whether the hub has a user of this name, perhaps one created by the operator."""
-        return self.hub is not None and orm.User.find(self.hub.db, name) is not None
+    def names_in_use(self, login: str, subject: str) -> frozenset[str]:
+        """Return which names for a new person the hub has; the operator may have created them."""
+        if self.hub is None:
+            return frozenset()
+        names = tuple(islice(username_candidates(login, subject), _CANDIDATES))
+        return frozenset(self.hub.db.scalars(select(orm.User.name).where(orm.User.name.in_(names))))
 
-    def _use_link(self, token: str) -> AuthModel:
-        person = self.people.use_link(token)
+    async def _use_link(self, token: str) -> AuthModel:
+        person = await self.ask_people(PeopleStore.use_link, token)
         if person is None:
             raise used_link(self.contact)
         return self._local_model(person)

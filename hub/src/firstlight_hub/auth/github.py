@@ -31,6 +31,7 @@ from firstlight_hub.auth.oauth_handlers import CallbackHandler, LoginHandler
 from firstlight_hub.auth.policy import decide
 from firstlight_hub.auth.refusals import refusal
 from firstlight_hub.people.models import Person
+from firstlight_hub.people.store import PeopleStore
 from firstlight_hub.protocols import AuthState, HubUser, TokenResponse
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         super().__init__(**kwargs)
         self._ask_again = 0.0
         self._waiting: dict[str, Waiting] = {}
+        # The default reads a file: now, and not during the first login.
+        _ = self.client_secret
 
     @default("scope")
     def _only_what_the_lists_need(self) -> list[str]:
@@ -155,7 +158,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
             teams = await self.api.teams(token)
             organizations = await self.api.organizations(token)
         identity = Identity.of(user["login"], str(user["id"]), organizations, teams)
-        decision = self.decide(identity)
+        decision = await self.decide(identity)
         tokens: AuthState = {
             "access_token": token,
             "refresh_token": state["refresh_token"],
@@ -163,19 +166,22 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         }
         if not decision.allowed:
             if decision.code == "blocked":
-                self.people.record_blocked(GITHUB, identity.subject, identity.login)
+                await self.ask_people(
+                    PeopleStore.record_blocked, GITHUB, identity.subject, identity.login
+                )
             return {
                 "name": auth_model["name"],
                 "admin": decision.admin,
                 "auth_state": tokens,
                 "decision": decision,
             }
-        person = self.people.admit(
+        person = await self.ask_people(
+            PeopleStore.admit,
             GITHUB,
             identity.subject,
             identity.login,
             user.get("name") or "",
-            taken=self.is_hub_user,
+            taken=self.names_in_use(identity.login, identity.subject),
         )
         return {
             "name": person.username,
@@ -198,9 +204,9 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         """Return the hub groups: the teams in the organizations that the lists name."""
         return set(auth_state.get("groups", ()))
 
-    def decide(self, identity: Identity) -> Decision:
+    async def decide(self, identity: Identity) -> Decision:
         """Decide about a person, given the logins that their account has had."""
-        logins = self.people.logins(GITHUB, identity.subject, identity.login)
+        logins = await self.ask_people(PeopleStore.logins, GITHUB, identity.subject, identity.login)
         known = replace(identity, seen_logins=logins.seen, own_logins=logins.own)
         return decide(self.lists, known, self.contact)
 
@@ -213,13 +219,13 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
             return False
         waiting = self._waiting.get(user.name)
         if waiting and time.monotonic() < waiting.retry_at:
-            return self._bridge(user.name, state, "their requests are limited")
+            return await self._bridge(user.name, state, "their requests are limited")
         try:
             model = await self._ask(user, state, handler)
         except GitHubUnavailableError as error:
-            return self._bridge(user.name, state, error)
+            return await self._bridge(user.name, state, error)
         except GitHubLimitedError as error:
-            return self._wait(user.name, state, error)
+            return await self._wait(user.name, state, error)
         except GitHubRefusedError as error:
             self.log.warning("GitHub no longer vouches for %s: %s", user.name, error)
             self._waiting.pop(user.name, None)
@@ -261,7 +267,7 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
         model["groups"] = sorted(await self.get_user_groups(model["auth_state"]))
         return model
 
-    def _wait(self, name: str, state: AuthState, error: GitHubLimitedError) -> bool:
+    async def _wait(self, name: str, state: AuthState, error: GitHubLimitedError) -> bool:
         """Keep a person whose requests GitHub limits until their check can be repeated."""
         previous = self._waiting.pop(name, None)
         waiting = wait_again(previous, error.reading.wait, time.monotonic())
@@ -269,15 +275,15 @@ class FirstLightGitHubAuthenticator(PeopleAuthenticator, GitHubOAuthenticator):
             self.log.warning("GitHub still limits the requests of %s: access ends", name)
             return False
         self._waiting[name] = waiting
-        return self._bridge(name, state, error)
+        return await self._bridge(name, state, error)
 
-    def _bridge(self, name: str, state: AuthState, why: GitHubError | str) -> bool:
+    async def _bridge(self, name: str, state: AuthState, why: GitHubError | str) -> bool:
         """Decide by what GitHub confirmed last, for as long as that may count."""
         age = time.time() - state.get("last_good", 0.0)
         identity = Identity.of(
             state["login"], state["subject"], state["organizations"], state["teams"]
         )
-        stays = age <= self.outage_grace and self.decide(identity).allowed
+        stays = age <= self.outage_grace and (await self.decide(identity)).allowed
         self.log.warning(
             "GitHub did not confirm %s (%s); they were last confirmed %d s ago and %s access",
             name,

@@ -17,6 +17,7 @@ from tornado import web
 from firstlight_hub.auth.refusals import LINK_FIELD, refusal, used_link
 from firstlight_hub.people.models import NameTakenError
 from firstlight_hub.people.names import clean_local_name
+from firstlight_hub.people.store import PeopleStore
 from firstlight_hub.protocols import Route
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class LinkHandler(BaseHandler):
         """Show whom the link logs in."""
         authenticator: PeopleAuthenticator = self.authenticator
         token = self.get_argument("token", "")
-        link = authenticator.people.find_link(token)
+        link = await authenticator.ask_people(PeopleStore.find_link, token)
         if link is None:
             raise used_link(authenticator.contact)
         html = await self.render_template(
@@ -96,7 +97,9 @@ class LinksApiHandler(APIHandler):
             raise web.HTTPError(409, f"{name} is on the block list; remove the name from it first.")
         lifetime = timedelta(seconds=wanted.expires_in)
         try:
-            token, link = authenticator.people.new_link(name, admin=wanted.admin, lifetime=lifetime)
+            token, link = await authenticator.ask_people(
+                PeopleStore.new_link, name, admin=wanted.admin, lifetime=lifetime
+            )
         except NameTakenError as error:
             raise web.HTTPError(
                 409, f"{name} logs in through the identity provider; choose another name."

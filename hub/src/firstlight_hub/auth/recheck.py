@@ -58,7 +58,7 @@ class Recheck:
 
     async def run(self) -> None:
         """Check everybody whose check is due."""
-        self._authenticator.reload_lists()
+        await self._authenticator.reload_lists()
         names = [user.name for user in self._active() if self._is_due(user.name)]
         await asyncio.gather(*(self._check(name) for name in names))
 

@@ -57,7 +57,9 @@ class UserHandler(HubUserHandler):
         if user is not None and isinstance(body, dict):
             renamed = body.get("name", user.name) != user.name
             promoted = body.get("admin", user.admin) != user.admin
-            why_not = authenticator.why_not_changed(user.name, renamed=renamed, promoted=promoted)
+            why_not = await authenticator.why_not_changed(
+                user.name, renamed=renamed, promoted=promoted
+            )
             if why_not:
                 raise HTTPError(400, why_not)
         await super().patch(user_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import timedelta
@@ -23,6 +24,7 @@ __all__ = ["MeHandler", "StateHandler", "StaticHandler", "handlers", "template_p
 
 _HERE = Path(__file__).parent
 _ACTIVE = timedelta(minutes=30)
+_VERSION = version("firstlight-hub")
 
 type State = dict[str, int | bool | str]
 
@@ -65,17 +67,18 @@ class StateHandler(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """Answer with the counts, which are cached for a second."""
         now = time.monotonic()
         cached = StateHandler._answer
         if cached is None or now - cached[0] > self._seconds:
-            cached = (now, self._count())
+            full = await asyncio.to_thread(disk_is_full, self._state_dir)
+            cached = (now, self._count(full))
             StateHandler._answer = cached
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.write(json.dumps(cached[1]))
 
-    def _count(self) -> State:
+    def _count(self, full: bool) -> State:
         db: Session = self.settings["db"]
         labs = db.query(orm.Spawner).filter(orm.Spawner.server_id.is_not(None)).count()
         # JupyterHub stores times without a zone, in UTC.
@@ -85,8 +88,8 @@ class StateHandler(RequestHandler):
             "labs_running": labs,
             "people_active": people,
             "hub": "up",
-            "disk_full": disk_is_full(self._state_dir),
-            "version": version("firstlight-hub"),
+            "disk_full": full,
+            "version": _VERSION,
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from sqlite3 import Connection as SqliteConnection
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, delete, event, select,
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from firstlight_hub.people.migrations import upgrade
 from firstlight_hub.people.models import LOCAL, Link, NameTakenError, Person
@@ -77,8 +77,14 @@ class PeopleStore:
         clock
             Returns the present time; tests replace it.
         """
-        engine = create_engine(url)
-        if make_url(url).get_backend_name() == "sqlite":
+        address = make_url(url)
+        if address.get_backend_name() == "sqlite" and address.database in (None, "", ":memory:"):
+            # Every connection would be another database; its callers take turns.
+            shared = {"check_same_thread": False}
+            engine = create_engine(url, poolclass=StaticPool, connect_args=shared)
+        else:
+            engine = create_engine(url)
+        if address.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_immediate)
         with engine.begin() as connection:
@@ -102,7 +108,7 @@ class PeopleStore:
         login: str,
         display_name: str = "",
         *,
-        taken: Callable[[str], bool] = lambda _: False,
+        taken: Collection[str] = (),
     ) -> Person:
         """Record that somebody has been given access; a new person gets a name and a number.
 
@@ -115,7 +121,7 @@ class PeopleStore:
         display_name
             Their name as other people know it; the login if empty.
         taken
-            Returns whether a name is in use elsewhere, so that a new person must not get it.
+            Names that are in use elsewhere, so that a new person must not get them.
         """
 
         def work(session: Session) -> Person:
@@ -257,10 +263,10 @@ class PeopleStore:
         provider: str,
         subject: str,
         login: str,
-        taken: Callable[[str], bool] = lambda _: False,
+        taken: Collection[str] = (),
     ) -> PersonRow:
         for name in username_candidates(login, subject):
-            if _by_username(session, name) is None and not taken(name):
+            if _by_username(session, name) is None and name not in taken:
                 break
         now = self._now()
         row = PersonRow(

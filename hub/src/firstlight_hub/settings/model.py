@@ -237,6 +237,13 @@ class Spawner(Section):
     start_timeout: Duration = Field(
         timedelta(seconds=60), description="How long a lab may take to start."
     )
+    concurrent_starts: int | None = Field(
+        None,
+        ge=1,
+        description="How many labs may start at the same time; the others wait for their turn, and "
+        "`start_timeout` begins with it. The default is the number of CPU cores.",
+        examples=[4],
+    )
     stop_timeout: Duration = Field(
         timedelta(seconds=10), description="How long a lab may take to stop before it is killed."
     )

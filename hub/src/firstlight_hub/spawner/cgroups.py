@@ -5,18 +5,39 @@ References: cgroups(7); the kernel's ``Documentation/admin-guide/cgroup-v2.rst``
 
 from __future__ import annotations
 
-import os
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CONTROLLERS", "Hierarchy", "find_hierarchy", "members", "remove"]
+from firstlight_common import groups
 
-CONTROLLERS = ("memory", "cpu", "pids")
+__all__ = ["CONTROLLERS", "Hierarchy", "Limits", "find_hierarchy", "members", "remove"]
+
+CONTROLLERS = groups.CONTROLLERS
 """The controllers that limit a lab."""
 _PERIOD = 100_000
 """The period of a CPU quota in microseconds; the kernel's default."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a lab may use.
+
+    Attributes
+    ----------
+    memory
+        In bytes; page cache counts, but is reclaimed first.
+    cpu
+        Number of cores.
+    processes
+        Number of processes and threads.
+    """
+
+    memory: int
+    cpu: float
+    processes: int
 
 
 @dataclass(frozen=True)
@@ -38,19 +59,22 @@ class Hierarchy:
     unified: bool
     reason: str = ""
 
-    def create(self, name: str, *, memory: int, cpu: float, processes: int) -> tuple[Path, ...]:
-        """Create a group for a lab unless it exists, and set its limits.
+    def create(
+        self, platform: str, lab: str, limits: Limits, *, limited: bool = True
+    ) -> tuple[Path, ...]:
+        """Create a group for a lab that is about to start, unless it exists, and set its limits.
 
         Parameters
         ----------
-        name
-            Path below the root, such as ``firstlight-1a2b/vera``.
-        memory
-            In bytes; page cache counts, but is reclaimed first.
-        cpu
-            Number of cores.
-        processes
-            Number of processes and threads.
+        platform
+            The name of the platform's group.
+        lab
+            The name of the lab's.
+        limits
+            What it may use; until `settle`, it has all of the CPU and a high weight.
+        limited
+            Whether to limit the lab. If not, it gets a weight at most: without a group of its own
+            it would weigh as much as the hub.
 
         Returns
         -------
@@ -59,14 +83,31 @@ class Hierarchy:
         """
         folders = []
         for controller, root in self.roots.items():
-            folder = root / name
+            if not (limited or controller == "cpu"):
+                continue
+            folder = root / platform / groups.LABS / lab
             self._make(root, folder)
-            files = _limits(controller, self.unified, memory, cpu, processes)
-            for file, value in files.items():
-                _write(folder / file, value)
+            if limited:
+                _write_all(folder, _limits(controller, self.unified, limits))
+            if controller == "cpu":
+                groups.weigh(root / platform, unified=self.unified)
+                self._weigh(folder, limits, starting=True)
             if folder not in folders:
                 folders.append(folder)
         return tuple(folders)
+
+    def settle(self, folders: tuple[str, ...], limits: Limits, *, limited: bool = True) -> None:
+        """Hold a lab that has started to its share of the CPU."""
+        for folder in map(Path, folders):
+            if "cpu" in self.roots and folder.is_relative_to(self.roots["cpu"]):
+                self._weigh(folder, limits, starting=False)
+                if limited:
+                    _write_all(folder, _quota(self.unified, str(int(limits.cpu * _PERIOD))))
+
+    def _weigh(self, folder: Path, limits: Limits, *, starting: bool) -> None:
+        weight = groups.lab_weight(limits.cpu, starting=starting)
+        name, value = groups.weight_file(weight, unified=self.unified)
+        (folder / name).write_text(value)
 
     def _make(self, root: Path, folder: Path) -> None:
         for attempt in range(5):
@@ -84,7 +125,7 @@ class Hierarchy:
 
 def find_hierarchy(root: Path = Path("/sys/fs/cgroup")) -> Hierarchy:
     """Return the control groups that this process may use, found out by trying."""
-    if (root / "cgroup.controllers").exists():
+    if groups.is_unified(root):
         there = (root / "cgroup.controllers").read_text().split()
         roots, unified = {name: root for name in CONTROLLERS if name in there}, True
     else:
@@ -95,12 +136,10 @@ def find_hierarchy(root: Path = Path("/sys/fs/cgroup")) -> Hierarchy:
         )
     usable, reason = {}, "" if roots else "this machine has no control groups"
     for name, place in roots.items():
-        trial = place / f"firstlight-trial-{os.getpid()}"
         try:
             if unified:
-                _delegate(place, trial, [name])
-            trial.mkdir()
-            trial.rmdir()
+                _delegate(place, place / "trial", [name])
+            Path(tempfile.mkdtemp(prefix="firstlight-trial-", dir=place)).rmdir()
             usable[name] = place
         except OSError as error:
             reason = f"control groups cannot be created here ({error.strerror})"
@@ -129,7 +168,9 @@ def remove(folders: tuple[str, ...]) -> None:
             else:
                 break
         with suppress(OSError):
-            Path(folder).parent.rmdir()  # the platform's own, if this was its last lab
+            # Those of all labs and of the platform, if this was the last lab and nothing else runs.
+            Path(folder).parent.rmdir()
+            Path(folder).parent.parent.rmdir()
 
 
 def _delegate(root: Path, folder: Path, controllers: dict[str, Path] | list[str]) -> None:
@@ -142,25 +183,28 @@ def _delegate(root: Path, folder: Path, controllers: dict[str, Path] | list[str]
             control.write_text(words)
 
 
-def _limits(
-    controller: str, unified: bool, memory: int, cpu: float, processes: int
-) -> dict[str, str]:
-    quota = str(int(cpu * _PERIOD))
+def _limits(controller: str, unified: bool, limits: Limits) -> dict[str, str]:
+    memory, processes = str(limits.memory), str(limits.processes)
     both = {
         "memory": (
-            {"memory.max": str(memory), "memory.swap.max": "0"},
-            {"memory.limit_in_bytes": str(memory)},
+            {"memory.max": memory, "memory.swap.max": "0"},
+            {"memory.limit_in_bytes": memory},
         ),
-        "cpu": (
-            {"cpu.max": f"{quota} {_PERIOD}"},
-            {"cpu.cfs_period_us": str(_PERIOD), "cpu.cfs_quota_us": quota},
-        ),
-        "pids": ({"pids.max": str(processes)}, {"pids.max": str(processes)}),
+        "cpu": (_quota(True, "max"), _quota(False, "-1")),
+        "pids": ({"pids.max": processes}, {"pids.max": processes}),
     }
     return both[controller][0 if unified else 1]
 
 
-def _write(path: Path, value: str) -> None:
-    if path.name == "memory.swap.max" and not path.exists():
-        return  # a kernel without swap accounting
-    path.write_text(value)
+def _quota(unified: bool, quota: str) -> dict[str, str]:
+    if unified:
+        return {"cpu.max": f"{quota} {_PERIOD}"}
+    return {"cpu.cfs_period_us": str(_PERIOD), "cpu.cfs_quota_us": quota}
+
+
+def _write_all(folder: Path, files: dict[str, str]) -> None:
+    for name, value in files.items():
+        path = folder / name
+        if name == "memory.swap.max" and not path.exists():
+            continue  # a kernel without swap accounting
+        path.write_text(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from jupyterhub import orm
@@ -25,10 +26,14 @@ async def end_leftovers(hub: Hub, state_dir: Path) -> None:
     -----
     With ``state_dir`` given, this is a hook for `FirstLightHub.start_hooks`.
     """
-    for record in sorted((state_dir / "run" / "labs").glob("*.json")):
-        orm_user = orm.User.find(hub.db, record.stem)
+    for name in await asyncio.to_thread(_recorded, state_dir):
+        orm_user = orm.User.find(hub.db, name)
         if orm_user is None:
             continue
         spawner = hub.users[orm_user].spawner
         if isinstance(spawner, EndsLeftovers):
             await spawner.end_leftover()
+
+
+def _recorded(state_dir: Path) -> list[str]:
+    return sorted(record.stem for record in (state_dir / "run" / "labs").glob("*.json"))

@@ -63,14 +63,14 @@ class LabRecord:
         """Return the record as plain data; it contains no secrets."""
         return asdict(self)
 
-    @property
-    def alive(self) -> bool:
-        """Whether the lab's outermost process is running."""
+    def is_alive(self) -> bool:
+        """Return whether the lab's outermost process is running."""
         return processes.is_alive(self.pid, self.start_ticks)
 
     def members(self) -> set[int]:
         """Return all of the lab's processes."""
-        return processes.family(self.pid, self.cgroup)
+        outermost = {self.pid} if self.is_alive() else set()
+        return processes.family(self.pid, self.cgroup) | outermost
 
 
 _RECORD = TypeAdapter(LabRecord)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -14,15 +14,17 @@ from typing import Any
 
 from jupyterhub import orm
 from jupyterhub.spawner import Spawner
-from jupyterhub.utils import random_port
+from jupyterhub.utils import maybe_future, random_port
 from pydantic import JsonValue
 from sqlalchemy.orm import Session
 from traitlets import Instance, Integer, List, Unicode
 
+from firstlight_common.groups import name_of_platform
+from firstlight_common.logtext import last_lines
 from firstlight_common.runtime import Runtime
 from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
-from firstlight_hub.spawner import cgroups, processes
+from firstlight_hub.spawner import cgroups, processes, threads
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of, repositories
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
@@ -38,7 +40,8 @@ from firstlight_hub.spawner.policy import (
     wanted_size,
 )
 from firstlight_hub.spawner.record import LabRecord
-from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process, tail
+from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process
+from firstlight_hub.spawner.start_queue import StartQueue, waiting_message
 
 __all__ = ["LabSpawner"]
 
@@ -46,6 +49,8 @@ TUTORIAL = "/lab/tree/tutorials/01-first-light.ipynb"
 """The page that a first visit opens."""
 
 _POLL_SECONDS = 0.03
+_FAILURE_LINES = 25
+"""How many lines of a lab's log administrators see when it did not start."""
 
 
 class LabSpawner(Spawner):
@@ -55,12 +60,18 @@ class LabSpawner(Spawner):
     -----
     `start` returns only when the port answers: the hub's own check for it backs off exponentially,
     which makes a person wait twice as long. If the lab ends before that, the start fails at once.
+
+    Whatever waits for a disk, ``/proc`` or a process runs in a thread, so that the hub serves other
+    people meanwhile. Only JupyterHub's database session has to stay with the event loop.
     """
 
     labs = Instance(Labs, args=(), config=True, help="The sizes that are offered.")
     settings = Instance(SpawnerSettings, args=(), config=True, help="Isolation and time-outs.")
     installation = Instance(LabInstallation, config=True, help="The labs' environment.")
     machine = Instance(Capabilities, config=True, help="What this machine can enforce.")
+    starts = Instance(
+        StartQueue, args=(1,), config=True, help="Bounds how many labs start at the same time."
+    )
     state_dir = Unicode(config=True, help="The platform's state directory.")
     tutorials_dir = Unicode(config=True, help="The directory that each new home gets a copy of.")
     runtime = Instance(Runtime, config=True, help="What this run is made of.")
@@ -77,6 +88,7 @@ class LabSpawner(Spawner):
         self.record: LabRecord | None = None
         self.failure_log = ""
         self._process: LabProcess | None = None
+        self._is_starting = False
         self._steps: list[tuple[int, str]] = []
         self._stepped = asyncio.Event()
 
@@ -116,10 +128,32 @@ class LabSpawner(Spawner):
             return status
         if self.record is None:
             return 0
-        if self.record.alive:
+        if await asyncio.to_thread(self.record.is_alive):
             return None
         await self._clean_up()
         return 0
+
+    async def run_pre_spawn_hook(self) -> None:
+        """Wait until it is this lab's turn to start, then run the site's own hook, if any.
+
+        Notes
+        -----
+        JupyterHub awaits this before `start`, and outside ``start_timeout``.
+        """
+        self._steps.clear()
+        await self.starts.enter(lambda before: self._step(5, waiting_message(before)))
+        self._is_starting = True
+        await maybe_future(super().run_pre_spawn_hook())
+
+    def run_post_stop_hook(self) -> Awaitable[None] | None:
+        """Leave the queue, for a start that never came to it; JupyterHub calls this after each."""
+        self._end_turn()
+        return super().run_post_stop_hook()
+
+    def _end_turn(self) -> None:
+        if self._is_starting:
+            self._is_starting = False
+            self.starts.leave()
 
     async def progress(self) -> AsyncIterator[dict[str, int | str]]:
         """Yield the steps of a start as they happen."""
@@ -133,25 +167,44 @@ class LabSpawner(Spawner):
 
     async def start(self) -> tuple[str, int]:
         """Start the lab, and return its address when it answers."""
-        self._steps.clear()
+        try:
+            return await self._start()
+        except asyncio.CancelledError:
+            # The person or the time limit ended it.
+            await self._clean_up()
+            raise
+        finally:
+            self._end_turn()
+
+    async def stop(self, now: bool = False) -> None:
+        """Ask the lab to stop, then kill it; return when all of its processes are gone."""
+        record = self.record
+        if record is not None and not now and await asyncio.to_thread(record.is_alive):
+            processes.kill({record.pid}, signal.SIGTERM)
+            await self._wait_for_end(record, self.settings.stop_timeout.total_seconds())
+        await self._clean_up()
+
+    # --- the steps of a start
+
+    async def _start(self) -> tuple[str, int]:
         self.failure_log = ""
         size = self._size()
-        isolation = self._isolation()
+        isolation = await self._isolation()
         self._step(10, "Preparing your home")
-        if leftover := LabRecord.read(self._record_file):
+        if leftover := await asyncio.to_thread(LabRecord.read, self._record_file):
             await self._remove_leftover(leftover)
         owner = self._owner(isolation)
         try:
-            _, new = ensure_home(self._state / "homes", self.user.name, owner)
+            _, new = await threads.run(ensure_home, self._state / "homes", self.user.name, owner)
         except OSError as error:
-            raise self._failure(
+            raise await self._failure(
                 "home", "Your home directory could not be created.", error
             ) from error
         self.port = random_port()
         self.mem_limit, self.cpu_limit = size.memory, size.cpu
         self.default_url = TUTORIAL if new else "/lab"
         self._step(30, f"Reserving resources: {in_words(size)}")
-        groups = self._make_groups(size, isolation)
+        folders = await self._make_groups(size, isolation)
         token, token_id = self._mint_token()
         request = LabRequest(
             user=self.user.name,
@@ -160,28 +213,20 @@ class LabSpawner(Spawner):
             token=token,
             hub_variables=self.get_env(),
             inherited=dict(os.environ),
-            cgroups=groups,
+            cgroups=folders,
         )
-        site = self._site()
+        site = await asyncio.to_thread(self._site)
         spec = assemble(site, isolation, request)
         if not isolation.namespaces:
             place = place_of(site, self.user.name, private=False)
             files = nublado_files(self.runtime, token)
-            write_private_files(place.nublado, files, owner)
+            await threads.run(write_private_files, place.nublado, files, owner)
         self._step(50, "Starting JupyterLab")
-        await self._launch(spec, groups, token_id)
+        await self._launch(spec, folders, token_id)
         await self._wait_for_answer()
+        await self._settle(size, isolation, folders)
         self._step(95, "Your lab is ready")
         return ("127.0.0.1", self.port)
-
-    async def stop(self, now: bool = False) -> None:
-        """Ask the lab to stop, then kill it; return when all of its processes are gone."""
-        if self.record is not None and self.record.alive and not now:
-            processes.kill({self.record.pid}, signal.SIGTERM)
-            await self._wait_for_end(self.record, self.settings.stop_timeout.total_seconds())
-        await self._clean_up()
-
-    # --- the steps of a start
 
     @property
     def _state(self) -> Path:
@@ -214,10 +259,10 @@ class LabSpawner(Spawner):
         except UnknownSizeError as error:
             raise LabStartError(str(error), reason="size") from error
 
-    def _isolation(self) -> Isolation:
+    async def _isolation(self) -> Isolation:
         isolation = decide_isolation(self.settings.isolation, self.machine)
         if isolation.missing:
-            raise self._failure(
+            raise await self._failure(
                 "isolation",
                 "This machine cannot isolate labs as the site requires "
                 f"({', '.join(isolation.missing).lower()}).",
@@ -235,21 +280,37 @@ class LabSpawner(Spawner):
             )
         return (self.uid, self.uid)
 
-    def _make_groups(self, size: LabSize, isolation: Isolation) -> tuple[str, ...]:
-        if not isolation.controllers:
-            return ()
-        hierarchy = cgroups.find_hierarchy()
-        state = self._state.stat()
+    async def _make_groups(self, size: LabSize, isolation: Isolation) -> tuple[str, ...]:
+        limits = cgroups.Limits(size.memory, size.cpu, size.processes)
+        limited = bool(isolation.controllers)
+
+        def make() -> tuple[str, ...]:
+            platform = name_of_platform(self._state)
+            hierarchy = cgroups.find_hierarchy()
+            folders = hierarchy.create(platform, self.user.name, limits, limited=limited)
+            return tuple(map(str, folders))
+
         try:
-            folders = hierarchy.create(
-                f"firstlight-{state.st_dev:x}-{state.st_ino:x}/{self.user.name}",
-                memory=size.memory,
-                cpu=size.cpu,
-                processes=size.processes,
-            )
+            return await threads.run(make)
         except OSError as error:
-            raise self._failure("limits", "The lab's limits could not be set.", error) from error
-        return tuple(map(str, folders))
+            raise await self._failure(
+                "limits", "The lab's limits could not be set.", error
+            ) from error
+
+    async def _settle(self, size: LabSize, isolation: Isolation, folders: tuple[str, ...]) -> None:
+        """Limit the lab to its share of the CPU, now that it has started."""
+        limits = cgroups.Limits(size.memory, size.cpu, size.processes)
+        limited = bool(isolation.controllers)
+
+        def settle() -> None:
+            cgroups.find_hierarchy().settle(folders, limits, limited=limited)
+
+        try:
+            await threads.run(settle)
+        except OSError as error:
+            raise await self._failure(
+                "limits", "The lab's limits could not be set.", error
+            ) from error
 
     def _mint_token(self) -> tuple[str, str]:
         """Create the lab's token, which is valid for the data services only."""
@@ -264,29 +325,36 @@ class LabSpawner(Spawner):
         found = orm.APIToken.find(self._session, token)
         return str(found.api_id) if found else ""
 
-    async def _launch(self, spec: LabSpec, groups: tuple[str, ...], token_id: str) -> None:
+    async def _launch(self, spec: LabSpec, folders: tuple[str, ...], token_id: str) -> None:
         """Start the process; return when it has become the lab's program."""
-        try:
+        hub_token_id = self._id_of(self.api_token)
+
+        def launch() -> LabProcess:
+            # In one step, so that there is never a process without a record.
             process = self._process = start_process(self.log_file)
+            self.record = LabRecord(
+                self.user.name,
+                process.pid,
+                process.start_ticks,
+                self.port,
+                folders,
+                token_id,
+                hub_token_id,
+            )
+            self.record.write(self._record_file)
+            return process
+
+        try:
+            process = await threads.run(launch)
         except OSError as error:
             self._revoke({token_id})
-            raise self._failure(
+            raise await self._failure(
                 "process", "This machine could not start another process.", error
             ) from error
-        self.record = LabRecord(
-            self.user.name,
-            process.pid,
-            process.start_ticks,
-            self.port,
-            groups,
-            token_id,
-            self._id_of(self.api_token),
-        )
-        self.record.write(self._record_file)
         try:
             await process.become(spec)
         except ProcessStartError as error:
-            raise self._failure(
+            raise await self._failure(
                 "launch", "Your lab could not be set up on this machine.", error
             ) from error
 
@@ -302,7 +370,7 @@ class LabSpawner(Spawner):
         while not await _is_open(self.port):
             code = self._process.ended() if self._process else 0
             if code is not None:
-                raise self._failure("ended", f"JupyterLab ended at once (exit code {code}).")
+                raise await self._failure("ended", f"JupyterLab ended at once (exit code {code}).")
             await asyncio.sleep(_POLL_SECONDS)
 
     def _site(self) -> LabSite:
@@ -329,29 +397,28 @@ class LabSpawner(Spawner):
         The hub stores that a lab runs only when its start is complete. If it is killed before that,
         the lab's own record is the only trace of it.
         """
-        leftover = LabRecord.read(self._record_file)
+        leftover = await asyncio.to_thread(LabRecord.read, self._record_file)
         if leftover and not (self.record or self.orm_spawner.server or self.pending):
             self.log.warning("Ending a lab of %s that the hub does not know", self.user.name)
             await self._remove_leftover(leftover)
 
     async def _remove_leftover(self, record: LabRecord) -> None:
-        if record.alive:  # else its pids may have been reused
+        if await asyncio.to_thread(record.is_alive):  # else its pids may have been reused
             await self._end(record)
         await self._forget(record)
 
     async def _wait_for_end(self, record: LabRecord, seconds: float) -> None:
         """Wait until a lab has ended, but no longer than some seconds."""
-        end = asyncio.get_running_loop().time() + seconds
-        # A process that is not our child can only be polled.
-        while record.alive and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # A process that is not our child can only be polled.
+                while await asyncio.to_thread(record.is_alive):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
 
     async def _end(self, record: LabRecord) -> None:
         """Kill all processes of a lab that are left."""
         for _ in range(100):
-            left = record.members()
-            if record.alive:
-                left.add(record.pid)
+            left = await asyncio.to_thread(record.members)
             if not left:
                 return
             processes.kill(left)
@@ -362,15 +429,18 @@ class LabSpawner(Spawner):
 
     async def _clean_up(self) -> None:
         """Remove what a lab leaves: processes, control groups, record and tokens."""
-        record, self._process = self.record, None
+        record, process = self.record, self._process
         if record is not None:
             await self._end(record)
             await self._forget(record)
             self.clear_state()
+        if process is not None:
+            await asyncio.to_thread(process.wait_for_log)
+        self._process = None
 
     async def _forget(self, record: LabRecord) -> None:
         await asyncio.to_thread(cgroups.remove, record.cgroup)
-        self._record_file.unlink(missing_ok=True)
+        await asyncio.to_thread(self._record_file.unlink, missing_ok=True)
         # The hub would revoke its own token too, but no longer knows it after a restart.
         self._revoke({record.token_id, record.hub_token_id})
 
@@ -380,12 +450,14 @@ class LabSpawner(Spawner):
                 self._session.delete(token)
         self._session.commit()
 
-    def _failure(
+    async def _failure(
         self, reason: str, sentence: str, cause: BaseException | None = None
     ) -> LabStartError:
         """Return the error for a failed start; administrators also see the end of the log."""
         detail = f" ({cause})" if cause else ""
-        self.failure_log = tail(self.log_file)
+        if self._process is not None and self._process.ended() is not None:
+            await asyncio.to_thread(self._process.wait_for_log)
+        self.failure_log = await asyncio.to_thread(last_lines, self.log_file, _FAILURE_LINES)
         details = ""
         if self.user.admin:
             details = f"<p>{escape(sentence + detail)} The end of the lab's log:</p>"

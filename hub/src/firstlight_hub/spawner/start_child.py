@@ -137,8 +137,10 @@ def _continue_in_child(status: int) -> None:
     if child == 0:
         return
     os.close(status)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    # The lab's log is the lab's alone: nothing else may keep its logger alive, or write to it.
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
     os.close(null)
     _wait_for(child)
 
@@ -183,6 +185,7 @@ def _hide(entry: _Hidden) -> None:
 def _show(entry: _Shown, source: int) -> None:
     _begin(f"showing {entry['target']} to the lab")
     _bind(source, entry["target"], writable=entry["writable"])
+    os.close(source)  # it leads to what is hidden, and past what is read-only
 
 
 def _bind(source: int, target: str, *, writable: bool) -> None:

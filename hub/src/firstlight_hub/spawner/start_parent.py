@@ -16,10 +16,10 @@ from pathlib import Path
 from firstlight_hub.spawner import processes
 from firstlight_hub.spawner.models import LabSpec
 
-__all__ = ["LabProcess", "ProcessStartError", "child_command", "start_process", "tail"]
+__all__ = ["LabProcess", "ProcessStartError", "child_command", "start_process"]
 
 _CHILD = Path(__file__).with_name("start_child.py")
-_LOG_LINES = 25
+_LOGGER = Path(__file__).with_name("log_writer.py")
 
 
 class ProcessStartError(Exception):
@@ -48,8 +48,11 @@ class LabProcess:
         Together they identify the process uniquely.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], logger: subprocess.Popen[bytes], status: int
+    ) -> None:
         self._process = process
+        self._logger = logger
         self._status = status
         self.pid = process.pid
         self.start_ticks = processes.start_ticks(process.pid)
@@ -57,6 +60,11 @@ class LabProcess:
     def ended(self) -> int | None:
         """Return None while it runs, else its exit code; it is reaped then."""
         return self._process.poll()
+
+    def wait_for_log(self, seconds: float = 2) -> None:
+        """Wait until the log has all output of a lab that has ended, but not for long."""
+        with suppress(subprocess.TimeoutExpired):
+            self._logger.wait(seconds)
 
     async def become(self, spec: LabSpec) -> None:
         """Send the specification; return when the process has become the lab's program.
@@ -92,43 +100,44 @@ def start_process(log_file: Path) -> LabProcess:
     Parameters
     ----------
     log_file
-        Receives the lab's output; the previous log is kept next to it.
+        Receives the lab's output, through a process that the lab cannot reach.
 
     Raises
     ------
     OSError
-        If the process or the log cannot be created.
+        If a process cannot be created.
     """
-    log = _open_log(log_file)
-    reading, writing = os.pipe()
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    output, to_log = os.pipe()
+    status, from_child = os.pipe()
     try:
-        process = subprocess.Popen(
-            child_command(writing),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=(writing,),
-            start_new_session=True,
-            env={"PATH": "/usr/bin:/bin"},
+        logger = _start(_logger_command(log_file), stdin=output, stdout=subprocess.DEVNULL)
+        process = _start(
+            child_command(from_child), stdin=subprocess.PIPE, stdout=to_log, keep=(from_child,)
         )
     except OSError:
-        os.close(reading)
+        os.close(status)
         raise
     finally:
-        os.close(writing)
-        os.close(log)
-    return LabProcess(process, reading)
+        for descriptor in (output, to_log, from_child):
+            os.close(descriptor)
+    return LabProcess(process, logger, status)
 
 
-def tail(path: Path) -> str:
-    """Return the end of a lab's log."""
-    with suppress(OSError):
-        return "\n".join(path.read_text(errors="replace").splitlines()[-_LOG_LINES:])
-    return ""
+def _logger_command(log_file: Path) -> list[str]:
+    return [sys.executable, "-I", "-S", str(_LOGGER), str(log_file)]
 
 
-def _open_log(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):
-        path.replace(path.with_suffix(".log.1"))
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+def _start(
+    command: list[str], *, stdin: int, stdout: int, keep: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.STDOUT,
+        pass_fds=keep,
+        start_new_session=True,
+        env={"PATH": "/usr/bin:/bin"},
+        cwd="/",
+    )

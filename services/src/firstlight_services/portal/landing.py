@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ class LandingHandler(PageHandler[Portal]):
             LandingPage(
                 state=await self.service.board.state(),
                 picture=any(one.sample for one in self.context.runtime.datasets)
-                and picture.is_file(),
+                and await asyncio.to_thread(picture.is_file),
                 provider=self.context.shared.identity.provider,
             )
         )

@@ -170,7 +170,8 @@ class QueryService:
             try:
                 async with asyncio.timeout_at(deadline):
                     planned = await self._planned(request)
-                    answer = Answer(self, self._engine.cursor(), planned, request, deadline)
+                    cursor = await self._open_cursor()
+                    answer = Answer(self, cursor, planned, request, deadline)
                     try:
                         await answer.begin()
                     except BaseException:
@@ -179,6 +180,15 @@ class QueryService:
             except TimeoutError:
                 raise self.too_slow() from None
         return answer
+
+    async def _open_cursor(self) -> Cursor:
+        """Return a cursor, opened in a thread; one that comes too late is closed."""
+        opening = asyncio.ensure_future(self._run(self._engine.cursor))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unused)
+            raise
 
     async def tables(self, name: str | None) -> bytes:
         """Return the VOSI description of all tables, or of one.
@@ -404,3 +414,8 @@ class Answer:
     def _end(self) -> bytes:
         self._ended = True
         return self._writer.tail(overflow=self._plan.rows.overflows(self._rows)) or b""
+
+
+def _close_unused(opening: asyncio.Future[Cursor]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
