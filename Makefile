@@ -7,7 +7,6 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 
 # What people run, and what checks it: the second has the first's packages, and its tools.
-python := .venv/bin/python
 tools := .venv-tools/bin
 sources := common/src hub/src services/src cli/src demo/src lab-extensions/firstlight-lab/src \
 	sampledata/src benchmarks scripts
@@ -27,7 +26,7 @@ tools: ## also install the tools that check, test and document it
 	@scripts/bootstrap.sh tools
 
 up: environments ## install, make sample data, start, print the address (PORT= STATE_DIR= CONFIG= DEMO=1)
-	@exec $(python) -m firstlight_cli up $(up_options)
+	@exec .venv/bin/firstlight up $(up_options)
 
 test: tools browser ## the whole suite, with a real browser
 	@$(MAKE) --no-print-directory lint
@@ -57,11 +56,11 @@ lock: tools ## update the lock files (LOCK_ARGS=--upgrade takes newer versions)
 	@for name in platform labs build tools uv node; do \
 	  $(uv) pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.12 $(LOCK_ARGS) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
-uv = $(if $(wildcard .tools/bootstrap/bin/uv),.tools/bootstrap/bin/uv,uv)
+uv = $(or $(wildcard .venvs/current/uv/bin/uv),uv)
 
 browser:
 	@scripts/browser.sh
 
 clean: ## remove environments and caches; state directories stay
-	rm -rf .venv .venv-tools .venv-labs .tools hub/proxy/node_modules docs/_build docs/reference/api artifacts
+	rm -rf .venv .venv-tools .venv-labs .venvs .tools hub/proxy/node_modules docs/_build docs/reference/api artifacts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

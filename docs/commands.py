@@ -36,9 +36,12 @@ called incorrectly. Every error message says what to do next.
 NOTES = {
     "up": "`make up` does this after it has installed what is missing. The demo "
     "replaces the login and access lists of `platform.yaml` with a pretend GitHub and its teams, "
-    "and refuses to listen on anything but loopback.",
+    "and refuses to listen on anything but loopback. If an earlier one was killed, its "
+    "labs go on, and this one takes them over.",
+    "systemd-unit": "The options are those of `up`. "
+    "[Run as a service](../how-to/run-as-a-service.md) says what to do with it.",
     "stop": "Ctrl-C in the terminal of `firstlight up` does the same. Labs are stopped too; homes "
-    "and data stay.",
+    "and data stay. It also ends what a `firstlight up` that was killed left behind.",
     "status": "The counts of people and labs are missing while the hub is unavailable.",
     "token": "The person has to have logged in once. A scope is a data service's name, or one of "
     "JupyterHub's own, such as `read:users:activity!user=NAME`.",
@@ -53,6 +56,7 @@ NOTES = {
 
 EXAMPLES = {
     "up": "firstlight up --port 8080 --state-dir /srv/firstlight --config platform.yaml",
+    "systemd-unit": "firstlight systemd-unit --state-dir /srv/firstlight > firstlight.service",
     "status": "firstlight status --json",
     "token": "firstlight token --user mira-member --for 7d --scope tap",
     "link": "firstlight link --user grace --for 1h",

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,15 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.platform_under_test import Platform, wait_for
 
-__all__ = ["Kernel", "is_ready", "kernel_in_lab", "start_lab", "tokens_of_lab"]
+__all__ = [
+    "Kernel",
+    "KernelAddress",
+    "is_ready",
+    "kernel_in_lab",
+    "new_kernel",
+    "start_lab",
+    "tokens_of_lab",
+]
 
 
 def is_ready(platform: Platform, name: str) -> bool:
@@ -78,25 +87,53 @@ class Kernel:
         return self._runner.run(asyncio.wait_for(converse(), seconds))
 
 
+@dataclass(frozen=True)
+class KernelAddress:
+    """A kernel in somebody's lab, and a token of theirs."""
+
+    api: str
+    number: str
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The token, for requests."""
+        return {"Authorization": f"token {self.token}"}
+
+    @contextmanager
+    def connected(self) -> Iterator[Kernel]:
+        """Connect to the kernel, as another tab would; it goes on after the block."""
+        url = f"{self.api.replace('http:', 'ws:')}/{self.number}/channels?session_id=test"
+        with asyncio.Runner() as runner:
+            connection = runner.run(_connect(HTTPRequest(url, headers=self.headers)))
+            try:
+                yield Kernel(connection, runner)
+            finally:
+                runner.run(_close(connection))
+
+
+def new_kernel(platform: Platform, name: str, token: str) -> KernelAddress:
+    """Start a kernel in somebody's running lab."""
+    lab = urlsplit(platform.lab(name))
+    # Behind TLS, the proxy is asked directly.
+    api = f"http://{lab.hostname}:{platform.port}{lab.path}/api/kernels"
+    headers = {"Authorization": f"token {token}"}
+    made: dict[str, Any] = requests.post(api, headers=headers, json={}, timeout=30).json()
+    return KernelAddress(api, made["id"], token)
+
+
 @contextmanager
 def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
     """Start somebody's lab and a kernel in it; the kernel ends with the block."""
     start_lab(platform, name)
     made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 600}).json()
-    headers = {"Authorization": f"token {made['token']}"}
-    lab = urlsplit(platform.lab(name))
-    # Behind TLS, the proxy is asked directly.
-    api = f"http://{lab.hostname}:{platform.port}{lab.path}/api/kernels"
-    kernel: dict[str, Any] = requests.post(api, headers=headers, json={}, timeout=30).json()
-    url = f"{api.replace('http:', 'ws:')}/{kernel['id']}/channels?session_id=test"
-    with asyncio.Runner() as runner:
-        connection = runner.run(_connect(HTTPRequest(url, headers=headers)))
-        try:
-            yield Kernel(connection, runner)
-        finally:
-            runner.run(_close(connection))
-            requests.delete(f"{api}/{kernel['id']}", headers=headers, timeout=30)
-            platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")
+    address = new_kernel(platform, name, made["token"])
+    try:
+        with address.connected() as kernel:
+            yield kernel
+    finally:
+        requests.delete(f"{address.api}/{address.number}", headers=address.headers, timeout=30)
+        platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")
 
 
 async def _connect(request: HTTPRequest) -> WebSocketClientConnection:

@@ -141,6 +141,8 @@ class Platform:
             command += ["--config", str(self.config)]
         if self.demo:
             command += ["--demo"]
+        if self._log:
+            self._log.close()
         self._log = self.log_file.open("wb")
         self.process = subprocess.Popen(
             [*self.prefix, PLATFORM_PYTHON, "-m", "firstlight_cli", *command],
@@ -197,6 +199,11 @@ class Platform:
     def status(self) -> dict[str, Any]:
         """Return what ``firstlight status --json`` says."""
         return json.loads(self.cli("status", "--json", check=False).stdout)
+
+    def status_or_none(self) -> list[dict[str, Any]]:
+        """Return the components' state; an empty list while no supervisor answers."""
+        done = self.cli("status", "--json", check=False)
+        return json.loads(done.stdout)["components"] if done.stdout else []
 
     def token(self, user: str, *options: str) -> str:
         """Mint a token on the operator's machine."""

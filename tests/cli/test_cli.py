@@ -169,8 +169,8 @@ def _unused() -> int:
 
 
 @pytest.mark.parametrize("message", ["ada exists", "ada exists; choose another name."])
-def test_a_refusal_is_one_sentence_without_a_number(message: str) -> None:
-    said = HubRefusalError(409, message).message
+def test_a_refusal_is_one_sentence_without_a_number(state: State, message: str) -> None:
+    said = HubRefusalError(409, message, state).message
     assert said == f"The hub refused: {message.rstrip('.')}."
 
 

@@ -58,4 +58,4 @@ def test_the_doctor_says_what_to_do_about_a_missing_node(
         ("Node.js", "fail"),
         ("proxy", "fail"),
     ]
-    assert all("make environments" in finding["fix"] for finding in findings)
+    assert all(f"make -C {tmp_path} environments" in finding["fix"] for finding in findings)

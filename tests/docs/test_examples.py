@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 import subprocess
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -52,7 +53,8 @@ def test_what_python_blocks_import_is_in_labs(labs_python: Path) -> None:
 
 @pytest.mark.parametrize(("block", "line"), _COMMANDS, ids=str)
 def test_every_command_line_is_understood(block: Block, line: str, repository: Path) -> None:
-    words = shlex.split(line, comments=True)
+    # What follows is the shell's: `> file`, `| program`.
+    words = [*takewhile(lambda word: word not in {">", "|"}, shlex.split(line, comments=True))]
     if words[0] == "make":
         targets = re.findall(r"^([a-z]+):", (repository / "Makefile").read_text(), re.MULTILINE)
         assert words[1] in targets

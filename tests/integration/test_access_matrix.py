@@ -85,6 +85,7 @@ GET /nb/hub/firstlight-static/firstlight.css    | 200                           
 GET /nb/hub/firstlight-static/hub/token.js      | 200                           | 200
 GET /nb/hub/metrics                             | 403 403 403 200 403           | 403 403 403 200 403
 GET /nb/hub/health                              | 200                           | 200
+GET /nb/hub/firstlight/health                   | 200                           | 200
 
 GET /nb/hub/api/                                | 200                           | 200
 GET /nb/hub/api/user                            | 403 200 200 200 403           | 403 200 200 200 403

@@ -28,15 +28,15 @@ LISTENS = "0A"
 def test_make_up_passes_its_variables_through(repository: Path, demo: str) -> None:
     variables = ("PORT=8123", "STATE_DIR=/a/place", "CONFIG=my.yaml", f"DEMO={demo}")
     up = made_of(repository, *variables)
-    assert up.split()[1:] == [
-        *("-m", "firstlight_cli", "up"),
+    assert up.split() == [
+        *(".venv/bin/firstlight", "up"),
         *("--port", "8123", "--state-dir", "/a/place", "--config", "my.yaml"),
         *(["--demo"] if demo in {"1", "yes"} else []),
     ]
 
 
 def test_make_up_has_defaults(repository: Path) -> None:
-    assert made_of(repository).split()[3:] == ["up", "--port", "8000", "--state-dir", "var"]
+    assert made_of(repository).split()[1:] == ["up", "--port", "8000", "--state-dir", "var"]
 
 
 def made_of(repository: Path, *variables: str) -> str:

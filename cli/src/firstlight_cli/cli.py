@@ -34,6 +34,23 @@ _config = click.option(
 )
 
 
+def _of_a_start[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Add the options of ``up``."""
+    for option in (
+        click.option("--bind", default=None, help="Address to listen on; overrides network.bind."),
+        click.option(
+            "--demo", is_flag=True, help="Log in through a pretend GitHub; loopback only."
+        ),
+        _config,
+        _state_dir,
+        click.option(
+            "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="firstlight")
 def command() -> None:
@@ -41,18 +58,25 @@ def command() -> None:
 
 
 @command.command()
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port."
-)
-@_state_dir
-@_config
-@click.option("--demo", is_flag=True, help="Log in through a pretend GitHub; loopback only.")
-@click.option("--bind", default=None, help="Address to listen on; overrides network.bind.")
+@_of_a_start
 def up(port: int, state_dir: Path, config: Path | None, demo: bool, bind: str | None) -> None:
-    """Start the platform in the foreground; Ctrl-C stops all of it."""
+    """Start the platform in the foreground; Ctrl-C stops all of it, labs included."""
     from firstlight_cli.up import up as run
 
     run(state_dir, port=port, config=config, demo=demo, bind=bind)
+
+
+@command.command("systemd-unit")
+@_of_a_start
+def systemd_unit(
+    port: int, state_dir: Path, config: Path | None, demo: bool, bind: str | None
+) -> None:
+    """Print a systemd unit that starts the platform on boot and after a failure."""
+    from firstlight_cli.unit import render_unit
+
+    click.echo(
+        render_unit(port=port, state_dir=state_dir, config=config, demo=demo, bind=bind), nl=False
+    )
 
 
 @command.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from firstlight_cli.errors import OperatorError
-from firstlight_cli.paths import Installation
+from firstlight_cli.paths import PYTHON, Installation
+from firstlight_common.commands import make
 from firstlight_common.places import Places
 from firstlight_common.runtime import DataSet, RuntimeComponent
 
@@ -72,7 +72,7 @@ class Programs:
             If Node.js is missing.
         """
         installation = Installation.find()
-        return cls(sys.executable, find_node(installation), str(installation.proxy))
+        return cls(PYTHON, find_node(installation), str(installation.proxy))
 
 
 def describe_places(
@@ -140,6 +140,7 @@ def find_node(installation: Installation) -> str:
     found = str(own) if own.exists() else shutil.which("node")
     if not found:
         raise OperatorError(
-            "Node.js is missing; the proxy needs it.", "Run `make environments`, which installs it."
+            "Node.js is missing; the proxy needs it.",
+            f"Run `{make('environments')}`, which installs it.",
         )
     return found

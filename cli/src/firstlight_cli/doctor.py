@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,15 +18,27 @@ from typing import Literal
 from firstlight_cli.components import find_node
 from firstlight_cli.disk import free_bytes
 from firstlight_cli.errors import OperatorError
-from firstlight_cli.paths import Installation, State
+from firstlight_cli.paths import PYTHON, Installation, State
 from firstlight_cli.plan import ask_hub_settings, describe, origins_of, read_runtime
 from firstlight_cli.ports import is_free
 from firstlight_cli.status import ask_isolation, ask_status
+from firstlight_common.commands import firstlight, make
 
 __all__ = ["Finding", "examine"]
 
 Verdict = Literal["ok", "warn", "fail"]
 _GIBIBYTE = 1024**3
+
+
+_LIST = """
+import importlib.metadata
+for one in importlib.metadata.distributions():
+    print("package", one.name.lower().replace("_", "-").replace(".", "-") + "==" + one.version)
+    for file in one.files or ():
+        if file.suffix != ".pyc" and not file.locate().exists():
+            print("gone", file.locate().resolve())
+"""
+"""Lists an environment's packages, and those of their files that do not exist."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ def examine(state: State, config: Path | None, port: int) -> Iterator[Finding]:
     installation = Installation.find()
     checks: list[Callable[[], Finding]] = [
         _python,
-        lambda: _environment("platform", Path(sys.executable), installation),
+        lambda: _environment("platform", Path(PYTHON), installation),
         lambda: _environment("labs", installation.labs_python, installation),
         lambda: _node(installation),
         lambda: _proxy(installation),
@@ -93,28 +106,30 @@ def _python() -> Finding:
 
 
 def _environment(name: str, python: Path, installation: Installation) -> Finding:
-    """Compare what is installed with the lock file."""
+    """Compare what is installed with the lock file, and its files with the packages' lists."""
     what = f"{name} environment"
     lock = installation.root / "requirements" / f"{name}.txt"
     if not python.exists():
-        return _fail(what, "not installed", "Run `make environments`.")
+        return _fail(what, "not installed", f"Run `{make('environments')}`.")
     if not lock.exists():
         fix = f"Restore it: git restore {lock}"
         return _warn(what, "there is no lock file to compare with", fix)
-    program = (
-        "import importlib.metadata as m;"
-        "[print(d.name.lower().replace('_','-').replace('.','-')+'=='+d.version)"
-        " for d in m.distributions()]"
-    )
     done = subprocess.run(
-        [str(python), "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [str(python), "-c", _LIST], capture_output=True, text=True, check=True, timeout=60
     )
-    installed = set(done.stdout.split())
+    listed = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    installed = {value for kind, value in listed if kind == "package"}
+    gone = sorted(value for kind, value in listed if kind == "gone")
     wanted = set(re.findall(r"^([a-z0-9-]+==\S+)(?= \\)", lock.read_text(), re.MULTILINE))
     missing = sorted(wanted - installed)
     if missing:
         some = ", ".join(missing[:3])
-        return _fail(what, f"{len(missing)} differ, such as {some}", "Run `make environments`.")
+        return _fail(
+            what, f"{len(missing)} differ, such as {some}", f"Run `{make('environments')}`."
+        )
+    if gone:
+        fix = f"Run `rm -r {shlex.quote(str(python.parents[1]))}`, then `{make('environments')}`."
+        return _fail(what, f"{len(gone)} files are missing, such as {gone[0]}", fix)
     return _ok(what, f"{len(wanted)} packages as locked")
 
 
@@ -130,7 +145,7 @@ def _node(installation: Installation) -> Finding:
 def _proxy(installation: Installation) -> Finding:
     """Run the proxy's program, which an older Node.js cannot."""
     if not installation.proxy_library.exists():
-        return _fail("proxy", "not installed", "Run `make environments`.")
+        return _fail("proxy", "not installed", f"Run `{make('environments')}`.")
     try:
         node = find_node(installation)
     except OperatorError as error:
@@ -138,7 +153,7 @@ def _proxy(installation: Installation) -> Finding:
     command = [node, str(installation.proxy), "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     if done.returncode:
-        fix = "Install Node.js 22 or newer, or run `make environments`."
+        fix = f"Install Node.js 22 or newer, or run `{make('environments')}`."
         return _fail("proxy", "this Node.js cannot run it", fix)
     return _ok("proxy", f"configurable-http-proxy {done.stdout.strip()}")
 
@@ -165,7 +180,7 @@ def _secrets(state: State) -> Finding:
     entries = [state.secrets, *state.secrets.iterdir()]
     open_to_others = [entry.name for entry in entries if entry.stat().st_mode & 0o077]
     if open_to_others:
-        fix = f"chmod -R go= {state.secrets}"
+        fix = f"chmod -R go= {shlex.quote(str(state.secrets))}"
         return _fail("secrets", f"others can read {', '.join(open_to_others)}", fix)
     return _ok("secrets", "only their owner can read them")
 
@@ -191,8 +206,8 @@ def _configuration(state: State, named: Path | None) -> Finding:
     named_file = ("--config", str(config)) if config else ()
     done = ask_hub_settings("show" if demo else "check", *named_file)
     if done.returncode:
-        fix = f"Fix it until this prints OK: firstlight config check {' '.join(named_file)}"
-        return _fail("configuration", (done.stderr or done.stdout).strip(), fix.rstrip())
+        fix = f"Fix it until this prints OK: {firstlight('config', 'check', *named_file)}"
+        return _fail("configuration", (done.stderr or done.stdout).strip(), fix)
     return _ok("configuration", str(config or "no platform.yaml: defaults"))
 
 
@@ -205,7 +220,9 @@ def _github_secret(config: Path | None) -> Finding:
     if path is None or not path.exists():
         return _ok(what, "no file holds one")
     if path.stat().st_mode & 0o007:
-        return _warn(what, f"everybody on this machine can read {path}", f"chmod o= {path}")
+        return _warn(
+            what, f"everybody on this machine can read {path}", f"chmod o= {shlex.quote(str(path))}"
+        )
     return _ok(what, "its file is not readable by everybody")
 
 
@@ -233,7 +250,7 @@ def _instance(state: State, port: int) -> Finding:
     unhealthy = [one.name for one in status.components if not one.healthy]
     if unhealthy:
         detail = f"not healthy: {', '.join(unhealthy)}"
-        return _fail("platform", detail, f"firstlight logs {unhealthy[0]}")
+        return _fail("platform", detail, firstlight("logs", unhealthy[0], state_dir=state.root))
     return _ok("platform", f"running at {status.url}")
 
 
@@ -244,7 +261,7 @@ def _isolation(state: State) -> Iterator[Finding]:
         yield _warn(
             "isolation",
             "the spawner could not report what it can enforce",
-            "Run `make environments`.",
+            f"Run `{make('environments')}`.",
         )
     for entry in report:
         what, detail = f"isolation: {entry.name}", entry.detail

@@ -17,6 +17,7 @@ from firstlight_cli.paths import State
 from firstlight_cli.plan import read_runtime
 from firstlight_cli.secrets import OPERATOR, read_secret
 from firstlight_common import paths
+from firstlight_common.commands import firstlight
 
 __all__ = ["Hub", "HubRefusalError", "is_healthy"]
 
@@ -29,12 +30,12 @@ _opener = build_opener(ProxyHandler({}))
 class HubRefusalError(OperatorError):
     """The hub refused a request, or failed to serve it."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, state: State) -> None:
         said = message.rstrip(".")
         if status < 500:
             super().__init__(f"The hub refused: {said}.")
         else:
-            super().__init__(f"The hub failed: {said}.", "Its log: `firstlight logs hub`.")
+            super().__init__(f"The hub failed: {said}.", f"Its log: `{_logs(state)}`.")
         self.status = status
 
 
@@ -124,13 +125,17 @@ class Hub:
         except HTTPError as error:
             if error.code >= 500 and (short := shortage(self._state)):
                 raise OperatorError(short, "Free disk space there, and try again.") from error
-            raise HubRefusalError(error.code, _message(error)) from error
+            raise HubRefusalError(error.code, _message(error), self._state) from error
         except (OSError, HTTPException, ValueError) as error:
             raise OperatorError(
                 "The hub does not answer.",
-                "Is the platform running? Start it with `firstlight up`, or look at "
-                "`firstlight status` and `firstlight logs hub`.",
+                f"Is the platform running? `{firstlight('status', state_dir=self._state.root)}` "
+                f"shows it, and `{_logs(self._state)}` the hub's log.",
             ) from error
+
+
+def _logs(state: State) -> str:
+    return firstlight("logs", "hub", state_dir=state.root)
 
 
 def _message(error: HTTPError) -> str:

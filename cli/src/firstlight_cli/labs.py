@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstlight_cli.paths import State
+from firstlight_cli.processes import stat_of
 from firstlight_common import groups
 
 __all__ = ["Lab", "live_labs", "stop_labs"]
@@ -28,7 +29,7 @@ class Lab:
 
     def alive(self) -> bool:
         """Return whether the process is still the recorded one; process ids are reused."""
-        fields = _stat(self.pid)
+        fields = stat_of(self.pid)
         return fields is not None and fields[0] != "Z" and int(fields[19]) == self.start_ticks
 
     def members(self) -> set[int]:
@@ -37,7 +38,7 @@ class Lab:
             int(entry.name)
             for entry in Path("/proc").iterdir()
             if entry.name.isdigit()
-            and (fields := _stat(int(entry.name))) is not None
+            and (fields := stat_of(int(entry.name))) is not None
             and int(fields[3]) == self.pid
             and fields[0] != "Z"
         }
@@ -52,14 +53,6 @@ class Lab:
             with suppress(OSError):
                 folder.rmdir()
                 folder.parent.rmdir()
-
-
-def _stat(pid: int) -> list[str] | None:
-    """Return ``/proc/PID/stat`` from the state on (proc(5)); the name before it may hold spaces."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
 
 
 def live_labs(state: State) -> list[Lab]:

@@ -13,6 +13,7 @@ import click
 
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State
+from firstlight_common.commands import firstlight
 from firstlight_common.logtext import last_lines, printable, read_last_lines
 
 __all__ = ["log_file", "print_log", "tail"]
@@ -35,11 +36,15 @@ def log_file(state: State, name: str) -> Path:
     if name in known:
         return known[name]
     near = get_close_matches(name, known, n=1, cutoff=0.6)
-    listed = ", ".join(known) or "none yet; start the platform with `firstlight up`"
+    listed = ", ".join(known) or f"none yet; start the platform with `{_up(state)}`"
     raise OperatorError(
         f"There is no log named {name!r}." + (f" Did you mean {near[0]}?" if near else ""),
         f"Logs in {state.root}: {listed}",
     )
+
+
+def _up(state: State) -> str:
+    return firstlight("up", state_dir=state.root)
 
 
 def tail(state: State, name: str, lines: int) -> str:

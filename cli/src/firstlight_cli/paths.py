@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from firstlight_cli.errors import OperatorError
+from firstlight_common.commands import make
 
-__all__ = ["Installation", "State", "write_private"]
+__all__ = ["PYTHON", "Installation", "State", "write_private"]
 
 # sockaddr_un holds 108 bytes, and supervisor appends ".<pid>" to the name while it binds.
 _LONGEST_SOCKET = 95
+
+
+def _unlinked(environment: Path) -> Path:
+    """Return the folder that an environment's link leads to now.
+
+    Notes
+    -----
+    ``make`` replaces environments by switching links. A run keeps those that it began with, so that
+    what it starts later has the same packages.
+    """
+    return environment.resolve()
+
+
+PYTHON = str(_unlinked(Path(sys.executable).parents[1]) / "bin" / Path(sys.executable).name)
+"""The interpreter of the platform's environment."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,11 @@ class State:
     def lock(self) -> Path:
         """Locked by the ``firstlight up`` that owns this directory; holds its process id."""
         return self.run / "up.lock"
+
+    @property
+    def processes(self) -> Path:
+        """A record of the supervisor's process and of each component's."""
+        return self.run / "processes"
 
     @property
     def supervisor_conf(self) -> Path:
@@ -113,7 +135,7 @@ class Installation:
     def labs_python(self) -> Path:
         """The interpreter of the labs' environment."""
         named = os.environ.get("FIRSTLIGHT_LABS_PYTHON")
-        return Path(named) if named else self.root / ".venv-labs" / "bin" / "python"
+        return Path(named) if named else _unlinked(self.root / ".venv-labs") / "bin" / "python"
 
     @property
     def tutorials(self) -> Path:
@@ -128,12 +150,12 @@ class Installation:
     @property
     def proxy_library(self) -> Path:
         """What ``make`` installs of the proxy."""
-        return self.proxy.parent / "node_modules" / "configurable-http-proxy"
+        return _unlinked(self.proxy.parent / "node_modules") / "configurable-http-proxy"
 
     @property
     def node_folder(self) -> Path:
         """The folder where ``make`` installs Node.js if the machine has none."""
-        return self.root / ".tools" / "node" / "bin"
+        return _unlinked(self.root / ".tools" / "node") / "bin"
 
     def require(self) -> None:
         """Check that everything that ``make`` installs exists.
@@ -149,7 +171,7 @@ class Installation:
             ("The tutorials' folder", self.tutorials),
         ):
             if not path.exists():
-                raise OperatorError(f"{what} is not installed.", "Run `make environments`.")
+                raise OperatorError(f"{what} is not installed.", f"Run `{make('environments')}`.")
 
 
 def write_private(path: Path, text: str) -> None:

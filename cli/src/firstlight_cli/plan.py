@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,9 +12,10 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from firstlight_cli.components import Description, Programs, describe_places, fill
 from firstlight_cli.errors import OperatorError
-from firstlight_cli.paths import Installation, State, write_private
+from firstlight_cli.paths import PYTHON, Installation, State, write_private
 from firstlight_cli.ports import choose_ports, is_free, why_taken
 from firstlight_cli.version import VERSION
+from firstlight_common.commands import make
 from firstlight_common.origins import Origins
 from firstlight_common.places import Places
 from firstlight_common.runtime import Runtime, load_runtime
@@ -71,7 +71,7 @@ def ask_hub_settings(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _run_hub(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False
+        [PYTHON, "-m", module, *arguments], capture_output=True, text=True, check=False
     )
 
 
@@ -114,7 +114,7 @@ def describe(
     except ValidationError as error:
         raise OperatorError(
             "The hub's description of the platform does not fit this version of the command.",
-            "Run `make environments`, then start the platform again.",
+            f"Run `{make('environments')}`, then start the platform again.",
         ) from error
 
 
@@ -261,4 +261,7 @@ def _require_port(port: int, address: str) -> None:
             reason, "Set network.bind (or --bind) to an address of this machine, such as 127.0.0.1."
         )
     other = next((n for n in range(port + 1, min(port + 100, 65536)) if is_free(n)), 8080)
-    raise OperatorError(reason, f"Stop what listens there, or choose another: make up PORT={other}")
+    raise OperatorError(
+        reason,
+        f"Stop what listens there, or choose another: --port {other} (with make: PORT={other}).",
+    )

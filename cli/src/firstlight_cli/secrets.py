@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State, write_private
+from firstlight_common.commands import firstlight
 from firstlight_common.runtime import Runtime, RuntimeComponent
 from firstlight_common.secrets import SecretError
 from firstlight_common.secrets import read_secret as read_file
@@ -48,5 +49,6 @@ def read_secret(state: State, name: str) -> str:
     except SecretError as error:
         raise OperatorError(
             f"There is no platform that you may operate in {state.root}: {error}.",
-            "Start one with `firstlight up`, give its --state-dir, or become the user who runs it.",
+            f"Start one with `{firstlight('up', state_dir=state.root)}`, give its --state-dir, or "
+            "become the user who runs it.",
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,10 +15,12 @@ from rich.text import Text
 from firstlight_cli.disk import shortage
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.http import Hub, is_healthy
-from firstlight_cli.paths import State
+from firstlight_cli.labs import live_labs
+from firstlight_cli.paths import PYTHON, State
 from firstlight_cli.plan import read_runtime
 from firstlight_cli.supervise import Process, Supervisor
 from firstlight_cli.version import VERSION
+from firstlight_common.commands import firstlight
 from firstlight_common.runtime import RuntimeComponent
 
 __all__ = ["ComponentStatus", "Guarantee", "Status", "ask_isolation", "ask_status", "show_status"]
@@ -73,8 +74,8 @@ def ask_status(state: State) -> Status:
     processes = Supervisor(state).processes() if runtime else None
     if runtime is None or processes is None:
         raise OperatorError(
-            f"No platform runs from {state.root}.",
-            "Start it with `firstlight up`, or name its --state-dir.",
+            f"No platform runs from {state.root}.{_labs_go_on(state)}",
+            f"Start it with `{firstlight('up', state_dir=state.root)}`, or name its --state-dir.",
         )
     components = list(runtime.running())
     with ThreadPoolExecutor(len(components)) as pool:
@@ -95,6 +96,12 @@ def ask_status(state: State) -> Status:
         shortage=shortage(state),
         isolation=ask_isolation(state),
     )
+
+
+def _labs_go_on(state: State) -> str:
+    """Return a sentence about labs that outlived the platform; empty if there are none."""
+    labs = len(live_labs(state))
+    return f" {_count_of(labs, 'lab', 'labs')} of it still running." if labs else ""
 
 
 def _status(
@@ -133,7 +140,7 @@ def ask_isolation(state: State) -> list[Guarantee]:
         mode = settings.spawner.isolation
     except (OSError, ValueError):
         mode = "auto"
-    program = (sys.executable, "-m", "firstlight_hub.spawner.report", "--json")
+    program = (PYTHON, "-m", "firstlight_hub.spawner.report", "--json")
     done = subprocess.run(
         [*program, "--isolation", mode], capture_output=True, text=True, check=False
     )

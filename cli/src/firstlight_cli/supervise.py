@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -19,7 +18,7 @@ from xmlrpc.client import Fault, ServerProxy
 from pydantic import TypeAdapter
 from supervisor.xmlrpc import SupervisorTransport
 
-from firstlight_cli.paths import State
+from firstlight_cli.paths import PYTHON, State
 from firstlight_common.runtime import RuntimeComponent
 
 __all__ = ["Process", "Supervisor", "SupervisorProcess", "render_configuration"]
@@ -78,7 +77,7 @@ def render_configuration(state: State, components: Iterable[RuntimeComponent]) -
             **places,
             name=component.name,
             priority=10 + number,
-            python=escaped(sys.executable),
+            python=escaped(PYTHON),
             state=escaped(state.root),
         )
         for number, component in enumerate(components)
@@ -153,7 +152,7 @@ class SupervisorProcess:
     """
 
     def __init__(self, state: State) -> None:
-        program = (sys.executable, "-m", "firstlight_cli._run", "supervisor")
+        program = (PYTHON, "-m", "firstlight_cli._run", "supervisor")
         self._state = state
         self.process = subprocess.Popen(
             [*program, "--state-dir", str(state.root)],

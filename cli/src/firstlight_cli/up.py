@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -19,15 +18,19 @@ from firstlight_cli.console import Console
 from firstlight_cli.disk import require_room, shortage
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.http import is_healthy
-from firstlight_cli.labs import stop_labs
+from firstlight_cli.keeper import STOPPING, Keeper
+from firstlight_cli.labs import live_labs, stop_labs
+from firstlight_cli.leftovers import end_components, stop_leftovers
+from firstlight_cli.lock import holder, own
 from firstlight_cli.logs import tail
 from firstlight_cli.paths import State, write_private
-from firstlight_cli.plan import Plan, read_runtime, write_plan
+from firstlight_cli.plan import Plan, write_plan
 from firstlight_cli.ports import hold, other_loopback
 from firstlight_cli.prepare import prepare
 from firstlight_cli.reload import ConfigWatch
 from firstlight_cli.secrets import ensure_secrets
-from firstlight_cli.supervise import Supervisor, SupervisorProcess, render_configuration
+from firstlight_cli.supervise import Supervisor, render_configuration
+from firstlight_common.commands import firstlight
 from firstlight_common.runtime import RuntimeComponent
 
 __all__ = ["stop", "up"]
@@ -39,7 +42,7 @@ _CRASH_LOOP_SECONDS = 12
 _TRIES = 3
 """Processes of a component that may end after that; one of them may be no process at all."""
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_SECONDS = 60
 
 
 class _Stop(BaseException):
@@ -53,57 +56,45 @@ def _raise_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 def up(root: Path, *, port: int, config: Path | None, demo: bool, bind: str | None) -> None:
     """Run a platform in the foreground until Ctrl-C.
 
+    Labs of an earlier run that was killed are taken over: they keep their kernels.
+
     Raises
     ------
     OperatorError
-        If it cannot be started; then nothing is left running.
+        If it cannot be started, or cannot go on; then nothing is left running, but for labs that
+        have started.
     """
     console = Console()
     state = State(root)
     require_room(state)
     state.make()
-    with _own(state):
-        for number in _STOPPING:
+    with own(state) as lock:
+        for number in STOPPING:
             signal.signal(number, _raise_stop)
-        started: SupervisorProcess | None = None
+        keeper = Keeper(state, console)
         try:
+            end_components(state)  # before ports are chosen: labs call the hub at the old one
+            taken_over = len(live_labs(state))
             plan = write_plan(state, port=port, config=config, demo=demo, bind=bind)
             ensure_secrets(state, plan.runtime)
-            prepare(plan.runtime)
+            prepare(plan.runtime, lock)
             components = tuple(plan.runtime.running())
             with _held(plan):
-                _write_supervisor_files(state, components)
-                with _undisturbed():  # or there might be a supervisor that nobody knows
-                    started = SupervisorProcess(state)
-                _wait(state, components, started, console)
-                _greet(plan, console)
-                _watch(plan, components, started, console)
+                write_private(state.supervisor_conf, render_configuration(state, components))
+                keeper.start()
+                _wait(state, components, keeper, console)
+                _greet(plan, console, taken_over)
+                _watch(plan, components, keeper, console)
         except _Stop:
-            pass
-        finally:
-            _stop_everything(state, started, console)
-
-
-@contextmanager
-def _own(state: State) -> Iterator[None]:
-    """Hold the lock of the state directory: one platform for each directory."""
-    descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            before = read_runtime(state)
-            where = f", at {before.public_url}" if before else ""
-            raise OperatorError(
-                f"A platform already runs from {state.root}{where}.",
-                "Stop it with `firstlight stop`, or name another --state-dir.",
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-        os.ftruncate(descriptor, 0)
-    finally:
-        os.close(descriptor)
+            _stop_everything(state, keeper, console)
+        except OperatorError as error:
+            _ignore_stops()
+            keeper.stop()
+            raise _about_labs(error, state) from error
+        except BaseException:
+            _ignore_stops()
+            keeper.stop()
+            raise
 
 
 @contextmanager
@@ -123,36 +114,21 @@ def _held(plan: Plan) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Delay Ctrl-C; a process started meanwhile has to unblock it for itself."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _write_supervisor_files(state: State, components: tuple[RuntimeComponent, ...]) -> None:
-    _end_leftover(state)
-    write_private(state.supervisor_conf, render_configuration(state, components))
-    state.supervisor_socket.unlink(missing_ok=True)
-
-
-def _end_leftover(state: State) -> None:
-    """End a supervisor whose ``firstlight up`` was killed before it could."""
-    supervisor = Supervisor(state)
-    if supervisor.processes() is not None:
-        supervisor.shutdown()
-        end = time.monotonic() + 15
-        while supervisor.processes() is not None and time.monotonic() < end:
-            time.sleep(0.1)
+def _about_labs(error: OperatorError, state: State) -> OperatorError:
+    """Return the error, which also says that labs go on, if there are any."""
+    if not live_labs(state):
+        return error
+    labs = (
+        "Labs are still running. The next start takes them over; this ends them: "
+        f"{firstlight('stop', state_dir=state.root)}"
+    )
+    return OperatorError(error.message, f"{error.fix}\n  {labs}".strip())
 
 
 def _wait(
     state: State,
     components: tuple[RuntimeComponent, ...],
-    started: SupervisorProcess,
+    keeper: Keeper,
     console: Console,
 ) -> None:
     """Return when every component is healthy; print a line for each.
@@ -172,8 +148,7 @@ def _wait(
                 waiting.remove(component)
                 console.done(component.name, time.monotonic() - began)
             line(", ".join(component.name for component in waiting))
-            if started.ended:
-                raise _supervisor_ended(state, started)
+            keeper.check()
             if waiting and time.monotonic() > end:
                 raise _does_not_start(state, waiting[0].name)
             if waiting and time.monotonic() > began + _CRASH_LOOP_SECONDS:
@@ -189,29 +164,25 @@ def _wait(
 def _does_not_start(state: State, name: str) -> OperatorError:
     return OperatorError(
         f"The component {name} does not start. The end of its log:\n" + tail(state, name, 15),
-        f"The whole log: firstlight logs {name} --state-dir {state.root}. To start without it, if "
-        f"it has such a setting: services.{name}.enabled: false.",
+        f"The whole log: {firstlight('logs', name, state_dir=state.root)}\n"
+        f"  To start without it, if it has such a setting: services.{name}.enabled: false.",
     )
 
 
-def _supervisor_ended(state: State, started: SupervisorProcess) -> OperatorError:
-    return OperatorError(
-        "The supervisor ended unexpectedly. Its last output:\n" + started.last_output(),
-        f"Its log: firstlight logs supervisor --state-dir {state.root}",
-    )
-
-
-def _greet(plan: Plan, console: Console) -> None:
+def _greet(plan: Plan, console: Console, taken_over: int) -> None:
     link = mint_link(plan.state, "operator", admin=True, seconds=_ADMIN_LINK_SECONDS)
     runtime = plan.runtime
     listens = f"{runtime.bind}:{runtime.port}"
     console.greet(runtime.public_url, link, listens=listens, demo=runtime.demo)
+    if taken_over:
+        what = "lab of an earlier run goes" if taken_over == 1 else "labs of an earlier run go"
+        console.note(f"{taken_over} {what} on; Ctrl-C stops all labs")
 
 
 def _watch(
     plan: Plan,
     components: tuple[RuntimeComponent, ...],
-    started: SupervisorProcess,
+    keeper: Keeper,
     console: Console,
 ) -> None:
     """Report what changes until told to stop: restarts, disk space, the configuration."""
@@ -220,8 +191,9 @@ def _watch(
     known = {name: process.pid for name, process in (supervisor.processes() or {}).items()}
     health = {component.name: component.health for component in components}
     said: str | None = None
-    while not started.ended:
+    while True:
         time.sleep(1)
+        keeper.check()
         if (short := shortage(state)) != said:
             console.note(short or "there is free disk space again")
             said = short
@@ -231,33 +203,49 @@ def _watch(
             if process.pid and process.pid != known.get(name) and is_healthy(health[name]):
                 console.note(f"{name} had stopped; it is running again")
                 known[name] = process.pid
-    raise _supervisor_ended(state, started)
 
 
-def _stop_everything(state: State, started: SupervisorProcess | None, console: Console) -> None:
-    for number in _STOPPING:
+def _ignore_stops() -> None:
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
-    if started is None:
-        return
+
+
+def _stop_everything(state: State, keeper: Keeper, console: Console) -> None:
+    _ignore_stops()
     began = time.monotonic()
     click.echo()
-    started.stop()
+    keeper.stop()
     labs = stop_labs(state)
-    state.supervisor_socket.unlink(missing_ok=True)
     stopped = f"stopped{f', and {labs} lab' + 's' * (labs > 1) if labs else ''}"
     console.done(stopped, time.monotonic() - began)
 
 
 def stop(root: Path) -> bool:
-    """Ask the ``firstlight up`` of a state directory to stop; return whether there was one."""
+    """Stop the platform of a state directory, or what a killed one left; return if there was one.
+
+    Raises
+    ------
+    OperatorError
+        If it does not stop.
+    """
     state = State(root)
     if not state.lock.exists():
         return False
-    with state.lock.open("r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.kill(int(file.read()), signal.SIGTERM)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            return True
-    return False
+    if pid := holder(state):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        _wait_for_end(state, pid)
+        return True
+    with own(state):
+        return stop_leftovers(state)
+
+
+def _wait_for_end(state: State, pid: int) -> None:
+    end = time.monotonic() + _STOP_SECONDS
+    while holder(state) == pid:
+        if time.monotonic() > end:
+            raise OperatorError(
+                f"Process {pid} has not stopped the platform within {_STOP_SECONDS} seconds.",
+                f"End it with `kill -9 {pid}`, then run this command again.",
+            )
+        time.sleep(0.1)

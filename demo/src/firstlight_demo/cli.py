@@ -6,6 +6,8 @@ import os
 
 import click
 
+from firstlight_common.commands import firstlight
+
 __all__ = ["command"]
 
 
@@ -20,7 +22,7 @@ def command(port: int, public_url: str, callback_url: str) -> None:
     secret = os.environ.get("DEMO_GITHUB_CLIENT_SECRET", "")
     if not secret:
         raise click.UsageError(
-            "DEMO_GITHUB_CLIENT_SECRET is not set; `firstlight up --demo` sets it."
+            f"DEMO_GITHUB_CLIENT_SECRET is not set; `{firstlight('up', '--demo')}` sets it."
         )
     click.echo(f"pretend GitHub at {public_url or f'http://127.0.0.1:{port}{PREFIX}'}")
     serve(port, callback_url, secret)

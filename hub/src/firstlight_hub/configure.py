@@ -92,6 +92,9 @@ def _state(c: Config, runtime: Runtime, secrets: Mapping[str, str]) -> None:
     c.JupyterHub.cookie_secret = bytes.fromhex(secrets["cookie_secret"])
     # Labs and routes outlive the hub; `firstlight up` stops them when the platform stops.
     c.JupyterHub.cleanup_servers = False
+    # At its start the hub asks each lab whether it is there. One that does not answer must not keep
+    # everybody waiting: after this time the hub serves pages, and goes on asking.
+    c.JupyterHub.init_spawners_timeout = 1
     c.JupyterHub.cleanup_proxy = False
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
+from firstlight_common.commands import firstlight
 from firstlight_common.runtime import load_runtime
 from firstlight_hub.app import FirstLightHub
 from firstlight_hub.components.builtin import HUB
@@ -18,7 +19,7 @@ from firstlight_hub.spawner import StartQueue, guarantees, inspect, probe
 
 if not isinstance(JupyterHub.instance(), FirstLightHub):
     # Plain JupyterHub would not check people again while they are logged in.
-    sys.exit("Start the hub with `firstlight up`, or with `python -m firstlight_hub`.")
+    sys.exit(f"Start the hub with `{firstlight('up')}`.")
 
 # traitlets defines this name in the files that it loads; importing it would give another object.
 c: Config = get_config()  # type: ignore[name-defined]  # noqa: F821

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ PRODUCTS = ("butler", "catalog", "preview.png")
 
 _FORMAT = 3
 """Version of the data; increase it when they change."""
+
+_MAKING = ".making-"
 
 
 class Stamp(TypedDict):
@@ -84,7 +87,10 @@ class Stamps:
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a path for a file or folder that then replaces the target and is readable by all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=target.parent) as folder:
+    # What a killed run left behind; `firstlight up` makes sure that no other run is at work.
+    for leftover in target.parent.glob(f"{_MAKING}*"):
+        shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(prefix=_MAKING, dir=target.parent) as folder:
         path = Path(folder) / target.name
         yield path
         _open_to_all(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 from bs4 import BeautifulSoup
+
+from firstlight_hub.pages import template_paths
+from tests.platform_under_test import wait_for
 
 CONFIG = """
 from pathlib import Path
@@ -33,7 +37,7 @@ c.Authenticator.allow_all = True
 c.Authenticator.admin_users = {{"vera"}}
 c.JupyterHub.base_url = "/nb/"
 c.JupyterHub.hub_port = {hub}
-c.JupyterHub.template_paths = template_paths()
+c.JupyterHub.template_paths = ["overlay", *template_paths()]
 c.JupyterHub.template_vars = {{"firstlight": {{"site": "Real", "contact": "us@real.example"}}}}
 c.JupyterHub.db_url = "sqlite:///:memory:"
 c.ConfigurableHTTPProxy.should_start = False
@@ -53,9 +57,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[str]:
-    """Start proxy and hub as the platform does; the value is the hub's address."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the hub's folder; `overlay` has the login page's template, for a test to break."""
     folder = tmp_path_factory.mktemp("hub")
+    (folder / "overlay").mkdir()
+    shutil.copy2(Path(template_paths()[0]) / "login.html", folder / "overlay")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hub(folder: Path, repository: Path) -> Iterator[str]:
+    """Start proxy and hub as the platform does; the value is the hub's address."""
     public, api, internal = _free_ports(3)
     (folder / "config.py").write_text(CONFIG.format(hub=internal, proxy=api))
     chp = repository / "hub" / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy"
@@ -213,3 +225,20 @@ def test_a_wrong_page_tells_a_stranger_nothing(hub: str) -> None:
     assert page.h1 is not None
     assert page.h1.text == "There is nothing here"
     assert page.select_one("nav.fl-nav") is None
+
+
+def test_a_hub_that_cannot_render_its_pages_is_not_healthy(hub: str, folder: Path) -> None:
+    def status(path: str) -> int:
+        return requests.get(f"{hub}{path}", timeout=10).status_code
+
+    assert status("/firstlight/health") == 200
+    broken = folder / "overlay" / "login.html"
+    whole = broken.read_text()
+    broken.write_text('{% extends "a-template-that-was-never-installed.html" %}')
+    try:
+        wait_for(lambda: status("/firstlight/health") == 500, what="the check to fail")
+        assert status("/login") == 500
+        assert status("/health") == 200  # which is why this is not the check
+    finally:
+        broken.write_text(whole)
+    wait_for(lambda: status("/firstlight/health") == 200, what="the check to succeed")

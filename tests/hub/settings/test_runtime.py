@@ -21,7 +21,7 @@ RUNTIME = {
             "name": "hub",
             "port": 2,
             "url": "http://127.0.0.1:2",
-            "health": "http://127.0.0.1:2/nb/hub/health",
+            "health": "http://127.0.0.1:2/nb/hub/firstlight/health",
             "command": ["python", "-m", "jupyterhub"],
             "from_the_future": 2,
         }

@@ -25,7 +25,7 @@ async def test_the_catalogs_clients_get_a_votable(site: Any) -> None:
     info = ElementTree.fromstring(answer.body).find(".//{*}INFO[@name='QUERY_STATUS']")
     assert info is not None
     assert info.get("value") == "ERROR"
-    assert info.text == "The Catalogs service is unavailable; try again in a few seconds."
+    assert info.text == "The Catalogs service is unavailable; try again in 15 seconds."
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_programs_get_json(site: Any, path: str, code: str) -> None:
 async def test_a_component_is_called_by_its_title(site: Any) -> None:
     answer = json.loads((await _error(site, "/api/butler/repo/dp01")).body)
 
-    assert answer["message"] == "The Images service is unavailable; try again in a few seconds."
+    assert answer["message"] == "The Images service is unavailable; try again in 15 seconds."
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,13 @@ async def test_the_page_leads_to_the_site_from_a_labs_host_too(site: Any) -> Non
     assert len(found) > 8
     # But for the links to this page itself.
     assert all(a.startswith(("http://127.0.0.1:8000/", "#", "mailto:")) or a == "" for a in found)
+
+
+@pytest.mark.parametrize(("path", "seconds"), [("/nb/hub/home", 30), ("/sky/map", 15)])
+async def test_the_page_says_how_long_it_takes(site: Any, path: str, seconds: int) -> None:
+    page = (await _error(site, path)).body.decode()
+
+    assert f"It should be back within {seconds} seconds" in page
 
 
 async def test_the_address_asked_for_is_not_repeated(site: Any) -> None:

@@ -37,7 +37,7 @@ HUB = Component(
         "{python}",
         *("-m", "firstlight_hub"),
     ),
-    health="{url}{path}hub/health",
+    health="{url}{path}hub/firstlight/health",
     environment={"FIRSTLIGHT_STATE_DIR": "{state_dir}"},
     passed_on=("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"),
     secrets={"CONFIGPROXY_AUTH_TOKEN": "proxy_token", "JUPYTERHUB_CRYPT_KEY": "crypt_key"},

@@ -14,13 +14,20 @@ from jupyterhub import orm
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import utcnow
 from sqlalchemy.orm import Session
-from tornado.web import RequestHandler, StaticFileHandler
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from firstlight_common.assets import STATIC
 from firstlight_hub.pages.site import disk_is_full
 from firstlight_hub.protocols import HubUser, Route
 
-__all__ = ["MeHandler", "StateHandler", "StaticHandler", "handlers", "template_paths"]
+__all__ = [
+    "HealthHandler",
+    "MeHandler",
+    "StateHandler",
+    "StaticHandler",
+    "handlers",
+    "template_paths",
+]
 
 _HERE = Path(__file__).parent
 _ACTIVE = timedelta(minutes=30)
@@ -39,6 +46,7 @@ def handlers(state_dir: Path) -> list[Route]:
     return [
         (r"/firstlight/state", StateHandler, {"state_dir": state_dir}),
         (r"/firstlight/me", MeHandler),
+        (r"/firstlight/health", HealthHandler),
         (r"/firstlight-static/hub/(.*)", StaticHandler, {"path": str(_HERE / "static")}),
         (r"/firstlight-static/(.*)", StaticHandler, {"path": str(STATIC)}),
     ]
@@ -114,6 +122,28 @@ class MeHandler(BaseHandler):
         user: HubUser | None = self.current_user
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.write(json.dumps({"name": user.name if user else None}))
+
+
+class HealthHandler(BaseHandler):
+    """``GET /nb/hub/firstlight/health``: whether the hub can render the page that comes first.
+
+    Notes
+    -----
+    JupyterHub's own ``/hub/health`` answers whenever the process runs: also if it was installed
+    without its templates, so that every page was an empty error.
+    """
+
+    _accept_cookie_auth = False
+    _accept_token_auth = False
+
+    async def get(self) -> None:
+        """Answer 200 if the login page can be rendered, else 500."""
+        page: str = await self.render_template("login.html")
+        if not page:
+            raise HTTPError(500)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        await self.finish("ok\n")
 
 
 class StaticHandler(StaticFileHandler):

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
+from firstlight_common.recovery import SERVICE_SECONDS
 from firstlight_services.portal.models import Column, Rows, Table
 from firstlight_services.portal.policy import MAX_ROWS, position_columns
 from firstlight_services.web import Kind, ServiceError
@@ -199,7 +200,7 @@ def _unavailable() -> ServiceError:
     return ServiceError(
         "catalog_unavailable",
         "The catalog service is unavailable.",
-        hint="Try again in a few seconds.",
+        hint=f"Try again in {SERVICE_SECONDS} seconds.",
         kind=Kind.UNAVAILABLE,
     )
 

@@ -17,6 +17,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from firstlight_common import paths
 from firstlight_common.origins import HOST_PREFIX
+from firstlight_common.recovery import HUB_SECONDS
 from firstlight_common.runtime import client_id
 from firstlight_common.section import Section
 from firstlight_services.web import Kind, ServiceContext, ServiceError
@@ -175,6 +176,6 @@ def _hub_unavailable() -> ServiceError:
     return ServiceError(
         "hub_unavailable",
         "The hub is restarting, so nobody can log in at the moment.",
-        hint="Try again in a few seconds.",
+        hint=f"Try again in {HUB_SECONDS} seconds.",
         kind=Kind.UNAVAILABLE,
     )

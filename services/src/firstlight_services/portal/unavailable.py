@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from firstlight_common import paths
 from firstlight_common.errors import error_json, error_votable
+from firstlight_common.recovery import HUB_SECONDS, seconds_until_back
 from firstlight_common.runtime import RuntimeComponent
 from firstlight_services.portal.component import CATALOG_SERVICE, COMPONENT
 from firstlight_services.portal.pages import ErrorPage, Frame, PageHandler
@@ -35,12 +36,15 @@ class Outage:
     ----------
     title
         What is unavailable; a clause without a full stop.
+    seconds
+        How soon it should be back.
     message, hint
         What a page says below the title.
     """
 
     code: str
     title: str
+    seconds: int
     message: str
     hint: str
     form: Literal["votable", "json", "html"]
@@ -60,6 +64,7 @@ def describe(path: str, components: Iterable[RuntimeComponent]) -> Outage:
         return Outage(
             "lab_unavailable",
             "Your lab is not responding",
+            HUB_SECONDS,
             "It may be stopping, or it has ended.",
             "This page reloads automatically. Your files are safe. You can start the lab again "
             "from your home page.",
@@ -80,17 +85,20 @@ def describe(path: str, components: Iterable[RuntimeComponent]) -> Outage:
         return Outage(
             "hub_unavailable",
             "The hub is restarting",
-            "It will be back in a few seconds; this page reloads automatically.",
+            HUB_SECONDS,
+            f"It should be back within {HUB_SECONDS} seconds; this page reloads automatically.",
             "Running labs are not affected.",
             form,
         )
+    seconds = seconds_until_back(component.name if component else "")
     catalogs = component is not None and component.name == CATALOG_SERVICE
     return Outage(
         "tap_unavailable" if catalogs else "service_unavailable",
         f"The {component.title} service is unavailable"
         if component and component.title
         else "This service is unavailable",
-        "It should be back in a few seconds; this page reloads automatically.",
+        seconds,
+        f"It should be back within {seconds} seconds; this page reloads automatically.",
         "",
         "votable" if catalogs else form,
     )
@@ -132,7 +140,7 @@ class UnavailableHandler[T](PageHandler[T]):
         """Write the answer to a request of a path whose component is unavailable."""
         components = self.context.runtime.components
         outage = describe(path, (one for one in components if one.name != self.context.name))
-        words = f"{outage.title}; try again in a few seconds."
+        words = f"{outage.title}; try again in {outage.seconds} seconds."
         self.set_status(status)
         self.set_header("Retry-After", "3")
         if outage.form == "votable":

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from firstlight_common import paths
+from firstlight_common.commands import firstlight
 from firstlight_common.runtime import Runtime, RuntimeComponent, load_runtime
 from firstlight_common.section import Section
 from firstlight_services.web.hub import HUB_NAME
@@ -148,7 +149,7 @@ def load_context[S: Section](state_dir: Path, name: str, model: type[S]) -> Serv
         )
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(
-            f"{name}: cannot read {run}: {error}. Start services through `firstlight up`."
+            f"{name}: cannot read {run}: {error}. Start services through `{firstlight('up')}`."
         ) from error
     return ServiceContext(
         component=component,

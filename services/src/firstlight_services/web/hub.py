@@ -7,6 +7,7 @@ import logging
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
+from firstlight_common.recovery import HUB_SECONDS
 from firstlight_services.web.errors import Kind, ServiceError
 
 __all__ = ["HUB_NAME", "HubClient", "HubState", "TokenOwner", "state_url"]
@@ -141,6 +142,6 @@ def _unavailable() -> ServiceError:
     return ServiceError(
         "hub_unavailable",
         "The hub is restarting, so we cannot check who you are.",
-        hint="Try again in a few seconds.",
+        hint=f"Try again in {HUB_SECONDS} seconds.",
         kind=Kind.UNAVAILABLE,
     )

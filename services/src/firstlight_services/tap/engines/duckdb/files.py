@@ -54,6 +54,12 @@ def source_of(folder: Path) -> str:
 def replacing(out: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection to a new database of this name, which becomes the file in the end."""
     out.parent.mkdir(parents=True, exist_ok=True)
+    # What a killed run left behind; `firstlight up` makes sure that no other run is at work.
+    for leftover in out.parent.glob(f".{out.name}.*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     spilled = temporary.with_name(f"{temporary.name}.tmp")
     try:
