@@ -28,7 +28,7 @@ from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
 from firstlight_hub.spawner.form import in_words, options_form
 from firstlight_hub.spawner.homes import ensure_home, write_private_files
-from firstlight_hub.spawner.machine import closed_directories
+from firstlight_hub.spawner.machine import closed_directories, resolver_directories
 from firstlight_hub.spawner.models import Capabilities, LabInstallation, LabSpec
 from firstlight_hub.spawner.policy import (
     Isolation,
@@ -215,7 +215,9 @@ class LabSpawner(Spawner):
             raise LabStartError(str(error), reason="size") from error
 
     def _isolation(self) -> Isolation:
-        isolation = decide_isolation(self.settings.isolation, self.machine)
+        isolation = decide_isolation(
+            self.settings.isolation, self.machine, user_namespaces=self.settings.user_namespaces
+        )
         if isolation.missing:
             raise self._failure(
                 "isolation",
@@ -317,6 +319,7 @@ class LabSpawner(Spawner):
             ),
             home_of_operator=Path.home(),
             passwd=Path("/etc/passwd").read_text(errors="replace"),
+            resolver=resolver_directories(),
         )
 
     # --- the end of a lab
