@@ -144,10 +144,8 @@ import ctypes, os, struct, errno
 libc = ctypes.CDLL(None, use_errno=True)
 def call(*words):
     child = libc.syscall(*(ctypes.c_long(word) for word in words))
-    if child == 0:
-        os._exit(0)
-    if child > 0 and words[0] in (CLONE, CLONE3):
-        os.waitpid(child, 0)
+    if words[0] in (CLONE, CLONE3) and child >= 0:
+        os.waitpid(child, 0) if child else os._exit(0)
     return "made" if child >= 0 else errno.errorcode[ctypes.get_errno()]
 CLONE, UNSHARE, SETNS = {"x86_64": (56, 272, 308), "aarch64": (220, 97, 268)}[os.uname().machine]
 CLONE3, USER, SIGCHLD = 435, 0x10000000, 17
