@@ -118,7 +118,9 @@ def test_all_homes_and_the_platforms_files_are_hidden() -> None:
     machines = {"/home", "/run", "/sys/fs/cgroup", "/tmp", "/var/tmp", "/dev/shm"}
     assert {"/srv/fl", "/root", *machines} == set(paths)
     options = {entry.path: entry.options for entry in hidden}
-    sizes = [options[path].split("size=")[1].split(",")[0] for path in ("/tmp", "/var/tmp", "/dev/shm")]
+    sizes = [
+        options[path].split("size=")[1].split(",")[0] for path in ("/tmp", "/var/tmp", "/dev/shm")
+    ]
     assert list(map(int, sizes)) == [2 * 1024**3, 1024**3, 1024**3]
 
 

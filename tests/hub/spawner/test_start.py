@@ -195,7 +195,7 @@ def test_programs_work_without_user_namespaces(
         "            print(sum(pool.map(abs, range(9))))\n"
         "    print(subprocess.run(['sh', '-c', 'echo 36'], capture_output=True, text=True).stdout)\n"
         "    if shutil.which('node'):\n"
-        "        worker = 'new (require(\"worker_threads\").Worker)(\"console.log(36)\", {eval: true})'\n"
+        '        worker = \'new (require("worker_threads").Worker)("console.log(36)", {eval: true})\'\n'
         "        print(subprocess.run(['node', '-e', worker], capture_output=True, text=True).stdout)\n"
         "    else:\n"
         "        print(36)\n"

@@ -214,8 +214,8 @@ def hidden_directories(
     home_of_operator
         Hidden too if labs run as the operator.
     memory
-        The lab's memory in bytes. What lies in its own ``/tmp`` and the like counts as memory: full,
-        they have to leave enough for the lab to work.
+        The lab's memory in bytes. Files in its own ``/tmp`` and the like count as memory, and even
+        if these are full, the lab has to work.
     """
     behind = {
         folder

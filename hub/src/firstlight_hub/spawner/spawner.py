@@ -8,9 +8,10 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyterhub import orm
 from jupyterhub.spawner import Spawner
@@ -24,10 +25,17 @@ from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of, repositories
+from firstlight_hub.spawner.ends import EndWatch, oom_kills
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
-from firstlight_hub.spawner.form import in_words, options_form
-from firstlight_hub.spawner.homes import ensure_home, write_private_files
+from firstlight_hub.spawner.form import in_words, memory_in_words, options_form
+from firstlight_hub.spawner.homes import (
+    create_runtime,
+    ensure_home,
+    remove_runtime,
+    write_private_files,
+)
+from firstlight_hub.spawner.listeners import PortTakenError, find_listener, is_taken
 from firstlight_hub.spawner.machine import closed_directories, resolver_directories
 from firstlight_hub.spawner.models import Capabilities, LabInstallation, LabSpec
 from firstlight_hub.spawner.policy import (
@@ -46,6 +54,8 @@ TUTORIAL = "/lab/tree/tutorials/01-first-light.ipynb"
 """The page that a first visit opens."""
 
 _POLL_SECONDS = 0.03
+_PORT_ATTEMPTS = 5
+_KILLED = {-signal.SIGKILL, 256 - signal.SIGKILL}
 
 
 class LabSpawner(Spawner):
@@ -72,11 +82,15 @@ class LabSpawner(Spawner):
         None, allow_none=True, help="The person's numeric account; the authenticator sets it."
     )
 
+    _last_ends: ClassVar[dict[str, str]] = {}
+    """Why people's labs ended, by name: the hub forgets the spawner of a lab that ends."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.record: LabRecord | None = None
         self.failure_log = ""
         self._process: LabProcess | None = None
+        self._watch: EndWatch | None = None
         self._steps: list[tuple[int, str]] = []
         self._stepped = asyncio.Event()
 
@@ -111,15 +125,19 @@ class LabSpawner(Spawner):
 
     async def poll(self) -> int | None:
         """Return None while the lab runs, else its exit code."""
-        if self._process is not None and (status := self._process.ended()) is not None:
-            await self._clean_up()
-            return status
         if self.record is None:
             return 0
-        if self.record.alive:
+        status = self._process.ended() if self._process else None
+        ended = status is not None or not self.record.alive
+        await self._note_memory(ended_by_kill=ended and status in {None, *_KILLED})
+        if not ended and await asyncio.to_thread(is_taken, self.record):
+            self._note_end("Another program took your lab's port, so your lab was ended.")
+            ended = True
+        if not ended:
+            self._watch_end()
             return None
         await self._clean_up()
-        return 0
+        return status or 0
 
     async def progress(self) -> AsyncIterator[dict[str, int | str]]:
         """Yield the steps of a start as they happen."""
@@ -131,10 +149,16 @@ class LabSpawner(Spawner):
             self._stepped.clear()
             await self._stepped.wait()
 
+    @property
+    def last_end(self) -> str:
+        """Why the person's last lab ended, in a sentence; empty if there was no special reason."""
+        return self._last_ends.get(self.user.name, "")
+
     async def start(self) -> tuple[str, int]:
         """Start the lab, and return its address when it answers."""
         self._steps.clear()
         self.failure_log = ""
+        self._last_ends.pop(self.user.name, None)
         size = self._size()
         isolation = self._isolation()
         self._step(10, "Preparing your home")
@@ -147,30 +171,36 @@ class LabSpawner(Spawner):
             raise self._failure(
                 "home", "Your home directory could not be created.", error
             ) from error
-        self.port = random_port()
         self.mem_limit, self.cpu_limit = size.memory, size.cpu
         self.default_url = TUTORIAL if new else "/lab"
         self._step(30, f"Reserving resources: {in_words(size)}")
         groups = self._make_groups(size, isolation)
         token, token_id = self._mint_token()
+        runtime = "" if isolation.namespaces else create_runtime(owner)
         request = LabRequest(
             user=self.user.name,
             owner=owner or (os.geteuid(), os.getegid()),
             size=size,
             token=token,
-            hub_variables=self.get_env(),
+            hub_variables={},
             inherited=dict(os.environ),
             cgroups=groups,
+            runtime=runtime,
         )
         site = self._site()
-        spec = assemble(site, isolation, request)
         if not isolation.namespaces:
             place = place_of(site, self.user.name, private=False)
             files = nublado_files(self.runtime, token)
             write_private_files(place.nublado, files, owner)
-        self._step(50, "Starting JupyterLab")
-        await self._launch(spec, groups, token_id)
-        await self._wait_for_answer()
+        for _ in range(_PORT_ATTEMPTS):
+            self._step(50, "Starting JupyterLab")
+            self.port = random_port()
+            spec = assemble(site, isolation, replace(request, hub_variables=self.get_env()))
+            if await self._answers(spec, request, token_id):
+                break
+        else:
+            raise self._failure("port", "Other programs took every port chosen for your lab.")
+        self._watch_end()
         self._step(95, "Your lab is ready")
         return ("127.0.0.1", self.port)
 
@@ -266,7 +296,19 @@ class LabSpawner(Spawner):
         found = orm.APIToken.find(self._session, token)
         return str(found.api_id) if found else ""
 
-    async def _launch(self, spec: LabSpec, groups: tuple[str, ...], token_id: str) -> None:
+    async def _answers(self, spec: LabSpec, request: LabRequest, token_id: str) -> bool:
+        """Start the process; return whether it answers, or something else does on its port."""
+        await self._launch(spec, request, token_id)
+        try:
+            await self._wait_for_answer()
+        except PortTakenError as error:
+            self.log.warning("Starting the lab of %s again: %s", self.user.name, error)
+            if self.record is not None:
+                await self._end(self.record)
+            return False
+        return True
+
+    async def _launch(self, spec: LabSpec, request: LabRequest, token_id: str) -> None:
         """Start the process; return when it has become the lab's program."""
         try:
             process = self._process = start_process(self.log_file)
@@ -280,9 +322,11 @@ class LabSpawner(Spawner):
             process.pid,
             process.start_ticks,
             self.port,
-            groups,
+            request.cgroups,
             token_id,
             self._id_of(self.api_token),
+            request.runtime,
+            memory=request.size.memory,
         )
         self.record.write(self._record_file)
         try:
@@ -293,15 +337,22 @@ class LabSpawner(Spawner):
             ) from error
 
     async def _wait_for_answer(self) -> None:
-        """Return when the lab's port answers.
+        """Return when the lab answers on its port.
 
         Raises
         ------
         LabStartError
             If the lab ends before that.
+        PortTakenError
+            If something else answers.
         """
         self._step(70, "Waiting for JupyterLab to answer")
-        while not await _is_open(self.port):
+        while self.record is not None:
+            if await _is_open(self.port) and (
+                listener := await asyncio.to_thread(find_listener, self.record)
+            ):
+                self._update_record(replace(self.record, listener=listener))
+                return
             code = self._process.ended() if self._process else 0
             if code is not None:
                 raise self._failure("ended", f"JupyterLab ended at once (exit code {code}).")
@@ -342,6 +393,46 @@ class LabSpawner(Spawner):
             await self._end(record)
         await self._forget(record)
 
+    def _watch_end(self) -> None:
+        """Notice the end of the lab's process at once, before its port can be taken."""
+        if self._watch is None and self.record is not None:
+            with suppress(ProcessLookupError):
+                self._watch = EndWatch(self.record.pid, self._on_end)
+
+    def _on_end(self) -> None:
+        if not self.pending:
+            asyncio.get_running_loop().create_task(self.poll_and_notify())
+
+    async def _note_memory(self, *, ended_by_kill: bool) -> None:
+        """Tell the log and the person when the kernel ended processes that needed too much."""
+        record = self.record
+        if record is None or not record.cgroup:
+            return
+        kills = await asyncio.to_thread(oom_kills, record.cgroup)
+        if kills <= record.oom_kills:
+            return
+        limit = memory_in_words(record.memory)
+        self.log.warning(
+            "The lab of %s (%s) ran out of memory: the system ended %d of its processes",
+            self.user.name,
+            limit,
+            kills - record.oom_kills,
+        )
+        self._update_record(replace(record, oom_kills=kills))
+        if ended_by_kill:
+            self._note_end(
+                f"Your lab ran out of memory ({limit}), and the system ended it. Work on less data "
+                "at a time, or choose a larger lab."
+            )
+
+    def _note_end(self, reason: str) -> None:
+        self.log.warning("The lab of %s ends: %s", self.user.name, reason)
+        self._last_ends[self.user.name] = reason
+
+    def _update_record(self, record: LabRecord) -> None:
+        self.record = record
+        record.write(self._record_file)
+
     async def _wait_for_end(self, record: LabRecord, seconds: float) -> None:
         """Wait until a lab has ended, but no longer than some seconds."""
         end = asyncio.get_running_loop().time() + seconds
@@ -366,6 +457,9 @@ class LabSpawner(Spawner):
     async def _clean_up(self) -> None:
         """Remove what a lab leaves: processes, control groups, record and tokens."""
         record, self._process = self.record, None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if record is not None:
             await self._end(record)
             await self._forget(record)
@@ -373,6 +467,7 @@ class LabSpawner(Spawner):
 
     async def _forget(self, record: LabRecord) -> None:
         await asyncio.to_thread(cgroups.remove, record.cgroup)
+        await asyncio.to_thread(remove_runtime, record.runtime)
         self._record_file.unlink(missing_ok=True)
         # The hub would revoke its own token too, but no longer knows it after a restart.
         self._revoke({record.token_id, record.hub_token_id})

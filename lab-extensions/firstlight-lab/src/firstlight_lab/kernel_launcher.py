@@ -27,7 +27,6 @@ def main() -> None:
     from pathlib import Path
 
     sys.modules["debugpy"] = None  # type: ignore[assignment] # the import fails
-    import ipykernel.debugger
 
     del sys.modules["debugpy"]  # people's own code may import it
 

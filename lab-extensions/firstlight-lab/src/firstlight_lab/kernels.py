@@ -1,8 +1,9 @@
 """How a lab starts its kernels: on private sockets, and with a reason if a limit ends them.
 
-A kernel provisioner (`KernelProvisionerBase` of `jupyter_client`) is used by everything that starts
-kernels. The labs' own Python kernel names it in its ``kernel.json``, so that consoles, nbconvert and
-programs with nbclient use it too; for all other kernels, JupyterLab uses it by configuration.
+Everything that starts kernels does so by a kernel provisioner (`KernelProvisionerBase` of
+`jupyter_client`). The labs' own Python kernel names ours in its ``kernel.json``, so that consoles,
+nbconvert and programs with nbclient use it too; JupyterLab's configuration names it for all other
+kernels.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ __all__ = ["ENDS", "KernelEnd", "LabKernelSpecs", "LabProvisioner"]
 
 _LAUNCHER = Path(__file__).with_name("kernel_launcher.py")
 _LAUNCHED = {"ipykernel", "ipykernel_launcher"}
-_FIRST_TO_END = "500"
-"""Out of memory, the system ends a kernel before the server (proc(5), ``oom_score_adj``)."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,7 @@ class LabProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Start the process."""
         info = await super().launch_kernel(cmd, **kwargs)
-        with suppress(OSError):
-            Path(f"/proc/{self.pid}/oom_score_adj").write_text(_FIRST_TO_END)
+        _end_first(self.pid)
         return info
 
     async def poll(self) -> int | None:
@@ -108,6 +106,12 @@ class LabKernelSpecs(KernelSpecManager):
         spec = super().get_kernel_spec(kernel_name)
         spec.metadata.pop("debugger", None)
         return spec
+
+
+def _end_first(pid: int) -> None:
+    """Out of memory, let the system end this process before the lab's server."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("500")  # of 1000, see proc(5)
 
 
 def _without_ports(command: list[str]) -> list[str]:

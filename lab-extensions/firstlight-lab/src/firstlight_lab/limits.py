@@ -69,9 +69,9 @@ def why_it_ended(before: Limits, after: Limits, status: int) -> str | None:
     """
     if status == _KILLED and after.oom_kills > before.oom_kills:
         return (
-            f"The lab ran out of memory{_of(after.memory)}, so the system ended this kernel, and its "
-            "variables are lost. Work on less data at a time, shut down kernels that you do not "
-            "need, or start a larger lab (File → Hub Control Panel)."
+            f"The lab ran out of memory{_of(after.memory)}, so the system ended this kernel, and "
+            "its variables are lost. Work on less data at a time, shut down kernels that you do "
+            "not need, or start a larger lab (File → Hub Control Panel)."
         )
     if after.refusals > before.refusals:
         return cannot_start("The kernel ended because it could not start a thread", after)
