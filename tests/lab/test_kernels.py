@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+
+import pytest
 
 from tests.simulated import RunInLab
 
+
+@pytest.fixture
+def run_in_lab(in_lab: RunInLab) -> Iterator[RunInLab]:
+    """Return a function that runs a program with a directory for sockets whose path is short."""
+    with tempfile.TemporaryDirectory(prefix="fl-", dir="/tmp") as folder:
+        yield lambda program: in_lab(program, JUPYTER_RUNTIME_DIR=folder)
+
+
 _START = """
 import os, pathlib, sys
-from jupyter_client.manager import start_new_kernel
-manager, client = start_new_kernel({arguments})
+from jupyter_client.manager import KernelManager
+manager = KernelManager({arguments})
+manager.start_kernel()
+client = manager.client()
+client.start_channels()
+client.wait_for_ready(timeout=60)
 def run(code):
     said = []
     def hear(message):
@@ -34,8 +50,8 @@ def start(arguments: str = "") -> str:
     return _START.format(arguments=arguments)
 
 
-def test_a_kernel_opens_no_port_and_keeps_its_sockets_private(in_lab: RunInLab) -> None:
-    said = in_lab(
+def test_a_kernel_opens_no_port_and_keeps_its_sockets_private(run_in_lab: RunInLab) -> None:
+    said = run_in_lab(
         start() + "folder = pathlib.Path(manager.connection_file).parent\n"
         "print(manager.transport, oct(folder.stat().st_mode & 0o777), ports())\n"
         + _END
@@ -45,10 +61,10 @@ def test_a_kernel_opens_no_port_and_keeps_its_sockets_private(in_lab: RunInLab) 
     assert said.split("\n")[:2] == ["ipc 0o700 0", "[]"]
 
 
-def test_output_of_child_processes_arrives_without_a_port(in_lab: RunInLab) -> None:
-    said = in_lab(
+def test_output_of_child_processes_arrives_without_a_port(run_in_lab: RunInLab) -> None:
+    said = run_in_lab(
         start() + "print(run('import multiprocessing as m\\n'\n"
-        "    'p = m.get_context(\"fork\").Process(target=lambda: print(\"from a child\"))\\n'\n"
+        '    \'p = m.get_context("fork").Process(target=lambda: print("from a child"))\\n\'\n'
         "    'p.start(); p.join()\\n'\n"
         "    '!echo from a shell'))\n"
         "print(ports())\n" + _END
@@ -59,8 +75,8 @@ def test_output_of_child_processes_arrives_without_a_port(in_lab: RunInLab) -> N
     assert said.split()[-1] == "0"
 
 
-def test_restarting_and_interrupting_keep_working(in_lab: RunInLab) -> None:
-    said = in_lab(
+def test_restarting_and_interrupting_keep_working(run_in_lab: RunInLab) -> None:
+    said = run_in_lab(
         start() + "manager.restart_kernel(); client.wait_for_ready(timeout=60)\n"
         "print(run('print(6 * 7)'))\n"
         "number = client.execute('import time\\nwhile True: time.sleep(0.1)')\n"
@@ -72,16 +88,17 @@ def test_restarting_and_interrupting_keep_working(in_lab: RunInLab) -> None:
     assert said.split() == ["42", "KeyboardInterrupt"]
 
 
-def test_connection_information_names_the_sockets(in_lab: RunInLab) -> None:
-    said = in_lab(start() + "print(run('%connect_info'))\n" + _END)
+def test_connection_information_names_the_sockets(run_in_lab: RunInLab) -> None:
+    said = run_in_lab(start() + "print(run('%connect_info'))\n" + _END)
     info = json.loads(said[said.index("{") : said.index("}") + 1])
 
     assert info["transport"] == "ipc"
 
 
-def test_the_debugger_is_off_because_it_would_open_a_port(in_lab: RunInLab) -> None:
-    said = in_lab(
-        start() + "print(client.kernel_info(reply=True, timeout=60)['content']['supported_features'])\n"
+def test_the_debugger_is_off_because_it_would_open_a_port(run_in_lab: RunInLab) -> None:
+    said = run_in_lab(
+        start()
+        + "print(client.kernel_info(reply=True, timeout=60)['content']['supported_features'])\n"
         "print(run('import debugpy; print(debugpy.__name__)'))\n"
         "from firstlight_lab.kernels import LabKernelSpecs\n"
         "specs = LabKernelSpecs().get_all_specs()\n"
@@ -92,9 +109,9 @@ def test_the_debugger_is_off_because_it_would_open_a_port(in_lab: RunInLab) -> N
     assert said.split()[-2:] == ["debugpy", "[False]"]
 
 
-def test_an_ordinary_ipykernel_opens_no_port_either(in_lab: RunInLab) -> None:
+def test_an_ordinary_ipykernel_opens_no_port_either(run_in_lab: RunInLab) -> None:
     """A person's own environment has its own description of a kernel, without our provisioner."""
-    said = in_lab(
+    said = run_in_lab(
         "import json, os, pathlib, sys\n"
         "own = pathlib.Path(os.environ['HOME'], 'own/kernels/own')\n"
         "own.mkdir(parents=True, exist_ok=True)\n"
@@ -114,8 +131,8 @@ def test_an_ordinary_ipykernel_opens_no_port_either(in_lab: RunInLab) -> None:
     assert said.split() == ["ipc", "0"]
 
 
-def test_settings_in_the_home_do_not_open_ports_by_accident(in_lab: RunInLab) -> None:
-    said = in_lab(
+def test_settings_in_the_home_do_not_open_ports_by_accident(run_in_lab: RunInLab) -> None:
+    said = run_in_lab(
         "import json, os, pathlib\n"
         "home = pathlib.Path(os.environ['HOME'])\n"
         "(home / '.jupyter').mkdir(exist_ok=True)\n"
@@ -132,3 +149,16 @@ def test_settings_in_the_home_do_not_open_ports_by_accident(in_lab: RunInLab) ->
     )
 
     assert said.split() == ["ipc", "0"]
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_said_at_once(in_lab: RunInLab) -> None:
+    said = in_lab(
+        "from jupyter_client.manager import start_new_kernel\n"
+        "try:\n"
+        "    start_new_kernel()\n"
+        "except ValueError as error:\n"
+        "    print(error)\n",
+        JUPYTER_RUNTIME_DIR=f"/tmp/{'n' * 90}",
+    )
+
+    assert "Set JUPYTER_RUNTIME_DIR" in said

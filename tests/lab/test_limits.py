@@ -25,9 +25,7 @@ SECOND = {
 
 
 @pytest.mark.parametrize("files", [FIRST, SECOND], ids=["version 1", "version 2"])
-def test_limits_are_those_of_the_labs_control_groups(
-    files: dict[str, str], tmp_path: Path
-) -> None:
+def test_limits_are_those_of_the_labs_control_groups(files: dict[str, str], tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

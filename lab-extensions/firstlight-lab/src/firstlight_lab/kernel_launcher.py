@@ -23,12 +23,13 @@ def main() -> None:
     # Every import has to wait until this file's folder is not where Python looks first.
     del sys.path[0]
 
+    import importlib
     import os
     from pathlib import Path
 
-    sys.modules["debugpy"] = None  # type: ignore[assignment] # the import fails
-
-    del sys.modules["debugpy"]  # people's own code may import it
+    sys.modules["debugpy"] = None  # type: ignore[assignment] # importing it fails …
+    importlib.import_module("ipykernel.debugger")
+    del sys.modules["debugpy"]  # … for ipykernel, not for people's own code
 
     import zmq
     from ipykernel import iostream, kernelapp

@@ -26,6 +26,7 @@ from firstlight_lab.limits import Limits, read_limits, why_it_ended
 __all__ = ["ENDS", "KernelEnd", "LabKernelSpecs", "LabProvisioner"]
 
 _LAUNCHER = Path(__file__).with_name("kernel_launcher.py")
+_LONGEST_ADDRESS = 107  # bytes, see unix(7)
 _LAUNCHED = {"ipykernel", "ipykernel_launcher"}
 
 
@@ -65,6 +66,11 @@ class LabProvisioner(LocalProvisioner):
                 manager.connection_file = f"{jupyter_runtime_dir()}/kernel-{uuid.uuid4()}.json"
             manager.transport = "ipc"
             manager.ip = f"{os.path.splitext(manager.connection_file)[0]}-ipc"  # noqa: PTH122
+        if len(os.fsencode(f"{manager.ip}-99")) > _LONGEST_ADDRESS:
+            raise ValueError(
+                f"The path {manager.ip} is too long for a socket. "
+                "Set JUPYTER_RUNTIME_DIR to a directory with a shorter path."
+            )
         Path(manager.connection_file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._before = read_limits()
         launch = await super().pre_launch(**kwargs)
