@@ -171,7 +171,7 @@ class Labs:
         self.site = LabSite(
             state_dir=self.state,
             tutorials_dir=tutorials,
-            runtime=runtime_of(state_dir=self.state),
+            runtime=runtime_of(state_dir=self.state).model_copy(update={"datasets": ()}),
             installation=installation,
             closed=closed_directories((*installation.paths, tutorials)),
             home_of_operator=Path.home(),
