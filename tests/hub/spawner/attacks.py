@@ -35,6 +35,9 @@ from firstlight_hub.spawner.start_parent import start_process
 from tests.platform_under_test import free_port, wait_for
 from tests.runtimes import runtime_of
 
+NO_LABS = 77
+"""The exit status if this machine cannot run labs in this mode: their interpreter is in a directory
+that other accounts cannot enter."""
 REPOSITORY = Path(__file__).resolve().parents[3]
 SIZE = LabSize(name="tiny", title="Tiny", cpu=0.5, memory=512 * 1024**2, processes=100)
 
@@ -63,9 +66,10 @@ print("done")
 
 _PROCESSES = """
 import contextlib, glob, os, sys
+victim = b"-".join((b"the", b"victim"))  # this script itself is in a command line
 for name in glob.glob("/proc/[0-9]*/cmdline"):
     with contextlib.suppress(OSError):
-        if b"the-victim" in open(name, "rb").read():
+        if victim in open(name, "rb").read():
             print("seen", name)
             os.kill(int(name.split("/")[2]), 0)
             print("could signal")
@@ -282,6 +286,8 @@ def main() -> None:
     """Attack what is enforced, and print the results as JSON."""
     mode, folder = sys.argv[1], Path(sys.argv[2])
     with labs_of(mode, folder) as labs:
+        if labs.isolation.account and not labs.isolation.namespaces and labs.site.closed:
+            sys.exit(NO_LABS)
         attacks = attack(labs)
         found = {}
         for promise in guarantees(mode, labs.can):

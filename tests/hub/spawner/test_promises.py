@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hub.spawner.attacks import NO_LABS
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "explanation" / "isolation.md"
 #: Root becomes an ordinary user without any capability in a user namespace of its own.
@@ -54,6 +56,8 @@ def outcome(mode: str, root: bool) -> dict[str, dict[str, bool]]:
             check=False,
             timeout=900,
         )
+    if done.returncode == NO_LABS:
+        pytest.skip("accounts of labs cannot read the labs' environment of this machine")
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, dict[str, bool]] = json.loads(done.stdout)
     return found
