@@ -15,7 +15,6 @@ without any key: to this kernel, debugpy is not installed.
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 
 def main() -> None:
@@ -23,12 +22,12 @@ def main() -> None:
     # Every import has to wait until this file's folder is not where Python looks first.
     del sys.path[0]
 
-    import importlib
     import os
     from pathlib import Path
 
     sys.modules["debugpy"] = None  # type: ignore[assignment] # importing it fails …
-    importlib.import_module("ipykernel.debugger")
+    import ipykernel.debugger  # noqa: F401
+
     del sys.modules["debugpy"]  # … for ipykernel, not for people's own code
 
     import zmq
@@ -48,7 +47,7 @@ def main() -> None:
             self._pipe_in = ZMQStream(pipe, self.io_loop)
             self._pipe_in.on_recv(self._handle_pipe_msg)
 
-        def _setup_pipe_out(self) -> tuple[Any, Any]:
+        def _setup_pipe_out(self) -> tuple[zmq.Context, zmq.Socket]:
             context = zmq.Context()  # a forked process cannot use its parent's
             pipe = context.socket(zmq.PUSH)
             pipe.linger = 3000

@@ -15,15 +15,18 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import LocalProvisioner
 from jupyter_core.paths import jupyter_runtime_dir
 
 from firstlight_lab.limits import Limits, read_limits, why_it_ended
 
-__all__ = ["ENDS", "KernelEnd", "LabKernelSpecs", "LabProvisioner"]
+__all__ = ["ENDS", "KernelEnd", "LabKernelSpecs", "LabProvisioner", "Option"]
+
+type Option = str | bool | list[str] | dict[str, str] | None
+"""What Jupyter passes on when something starts: a name, a folder, a command, an environment."""
 
 _LAUNCHER = Path(__file__).with_name("kernel_launcher.py")
 _LONGEST_ADDRESS = 107  # bytes, see unix(7)
@@ -58,7 +61,7 @@ class LabProvisioner(LocalProvisioner):
 
     _before: Limits | None = None
 
-    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+    async def pre_launch(self, **kwargs: Option) -> dict[str, Option]:
         """Choose the sockets, and the program that opens no other port."""
         manager = self.parent
         if manager.transport != "ipc":
@@ -77,7 +80,7 @@ class LabProvisioner(LocalProvisioner):
         launch["cmd"] = _without_ports(launch["cmd"])
         return launch
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **kwargs: Option) -> KernelConnectionInfo:
         """Start the process."""
         info = await super().launch_kernel(cmd, **kwargs)
         _end_first(self.pid)

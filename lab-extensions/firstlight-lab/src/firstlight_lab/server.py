@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.services.sessions.handlers import SessionRootHandler
 from jupyter_server.utils import url_path_join
-from jupyter_server_terminals.terminalmanager import TerminalManager
+from jupyter_server_terminals.terminalmanager import MODEL, TerminalManager
 from tornado import web
 
-from firstlight_lab.kernels import ENDS
+from firstlight_lab.kernels import ENDS, Option
 from firstlight_lab.limits import cannot_start, read_limits
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["EndsHandler", "LabKernels", "LabTerminals", "SessionsHandler"]
 class LabKernels(AsyncMappingKernelManager):
     """Starts kernels; if the lab has too many processes, the error says so."""
 
-    async def start_kernel(self, **kwargs: Any) -> str:
+    async def start_kernel(self, **kwargs: Option) -> str:
         """Start a kernel and return its id."""
         try:
             return await super().start_kernel(**kwargs)
@@ -36,7 +36,7 @@ class LabKernels(AsyncMappingKernelManager):
 class LabTerminals(TerminalManager):
     """Starts terminals; if the lab has too many processes, the error says so."""
 
-    def create(self, **kwargs: Any) -> dict[str, Any]:
+    def create(self, **kwargs: Option) -> MODEL:
         """Start a terminal and return its model."""
         try:
             return super().create(**kwargs)
