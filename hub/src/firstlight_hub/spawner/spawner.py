@@ -395,7 +395,7 @@ class LabSpawner(Spawner):
 
     def _watch_end(self) -> None:
         """Notice the end of the lab's process at once, before its port can be taken."""
-        if self._watch is None and self.record is not None:
+        if self._watch is None and self.record is not None and self.record.listener:
             with suppress(ProcessLookupError):
                 self._watch = EndWatch(self.record.pid, self._on_end)
 
