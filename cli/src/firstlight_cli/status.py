@@ -126,7 +126,8 @@ def _names(hub: Hub, *, state: str = "") -> list[str] | None:
 
 
 class _Spawner(BaseModel):
-    isolation: str
+    isolation: str = "auto"
+    user_namespaces: bool = False
 
 
 class _Settings(BaseModel):
@@ -136,14 +137,13 @@ class _Settings(BaseModel):
 def ask_isolation(state: State) -> list[Guarantee]:
     """Ask the hub's spawner what this machine enforces for labs; empty if it cannot tell."""
     try:
-        settings = _Settings.model_validate_json(state.settings.read_text())
-        mode = settings.spawner.isolation
+        spawner = _Settings.model_validate_json(state.settings.read_text()).spawner
     except (OSError, ValueError):
-        mode = "auto"
-    program = (PYTHON, "-m", "firstlight_hub.spawner.report", "--json")
-    done = subprocess.run(
-        [*program, "--isolation", mode], capture_output=True, text=True, check=False
-    )
+        spawner = _Spawner()
+    program = [PYTHON, "-m", "firstlight_hub.spawner.report", "--json"]
+    program += ["--isolation", spawner.isolation]
+    program += ["--user-namespaces"] if spawner.user_namespaces else []
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
     try:
         return _GUARANTEES.validate_json(done.stdout)
     except ValidationError:

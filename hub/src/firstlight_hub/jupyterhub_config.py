@@ -35,7 +35,9 @@ c.LabSpawner.machine = probe()
 c.LabSpawner.starts = StartQueue.of_machine(_settings.spawner.concurrent_starts)
 c.LabSpawner.installation = inspect(_runtime.labs_python)
 c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
-    _settings.spawner.isolation, c.LabSpawner.machine
+    _settings.spawner.isolation,
+    c.LabSpawner.machine,
+    user_namespaces=_settings.spawner.user_namespaces,
 )
 
 # The escape hatch: files in jupyterhub_config.d/ next to platform.yaml are applied last.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_a_lab_sees_the_images_and_its_own_programs_and_nothing_else_of_the_plat
         "/srv/fl/homes/vera",
         "/srv/fl/data/sample/butler",
         "/root/labs",
+        "/sys/fs/cgroup/memory/fl/vera",
     }
     assert {"/srv/fl", "/root", "/home"} <= {entry.path for entry in spec.hidden}
 
@@ -123,9 +125,20 @@ def test_no_secret_is_in_the_command() -> None:
     assert command.startswith("/root/labs/bin/python -m jupyterhub.singleuser ")
 
 
-def test_without_a_view_of_its_own_a_lab_has_the_same_things_elsewhere() -> None:
-    spec = assemble(SITE, BARE, REQUEST)
+@pytest.mark.parametrize("name", ["vera", "n" * 39])
+def test_sockets_of_kernels_fit_into_an_address_whatever_the_persons_name(name: str) -> None:
+    spec = assemble(SITE, PRIVATE, replace(REQUEST, user=name))
+    folder = spec.environment["JUPYTER_RUNTIME_DIR"]
 
+    assert folder == spec.runtime
+    assert len(f"{folder}/kernel-{uuid.uuid4()}-ipc-99") <= 107
+
+
+def test_without_a_view_of_its_own_a_lab_has_the_same_things_elsewhere() -> None:
+    spec = assemble(SITE, BARE, replace(REQUEST, runtime="/tmp/firstlight-1"))
+
+    assert spec.environment["JUPYTER_RUNTIME_DIR"] == "/tmp/firstlight-1"
+    assert spec.runtime == ""
     assert (spec.hidden, spec.shown, spec.etc, spec.account) == ((), (), {}, False)
     assert spec.directory == "/srv/fl/homes/vera"
     assert spec.environment["NUBLADO_RUNTIME_MOUNTS_DIR"] == "/srv/fl/run/nublado/vera"

@@ -13,12 +13,17 @@ from firstlight_hub.spawner.policy import (
     decide_isolation,
     guarantees,
     hidden_directories,
+    shown_groups,
     shown_paths,
 )
 
 ALL = Capabilities(True, "root", frozenset({"memory", "cpu", "pids"}))
 NOTHING = Capabilities(
-    False, "", frozenset(), {"namespaces": "the kernel says no", "cgroups": "there are none"}
+    False,
+    "",
+    frozenset(),
+    {"namespaces": "the kernel says no", "cgroups": "there are none", "filters": "no filters"},
+    filters=False,
 )
 
 
@@ -74,6 +79,9 @@ def test_a_site_that_requires_isolation_is_told_what_is_missing() -> None:
         "Own account",
         "Private files",
         "Private processes",
+        "Private kernels",
+        "Own address",
+        "No user namespaces",
         "Memory limit",
         "CPU limit",
         "Process limit",
@@ -103,12 +111,44 @@ def test_all_homes_and_the_platforms_files_are_hidden() -> None:
         needed=[Path("/root/python/versions/3.13"), Path("/opt/labs")],
         closed={Path("/root")},
         home_of_operator=None,
-        scratch=1000,
+        memory=8 * 1024**3,
     )
     paths = [entry.path for entry in hidden]
 
-    assert {"/srv/fl", "/home", "/root", "/tmp", "/var/tmp", "/dev/shm"} == set(paths)
-    assert "size=1000" in next(entry.options for entry in hidden if entry.path == "/tmp")
+    machines = {"/home", "/run", "/sys/fs/cgroup", "/tmp", "/var/tmp", "/dev/shm"}
+    assert {"/srv/fl", "/root", *machines} == set(paths)
+    options = {entry.path: entry.options for entry in hidden}
+    sizes = [
+        options[path].split("size=")[1].split(",")[0] for path in ("/tmp", "/var/tmp", "/dev/shm")
+    ]
+    assert list(map(int, sizes)) == [2 * 1024**3, 1024**3, 1024**3]
+
+
+def test_a_lab_sees_its_own_control_groups_where_programs_look_for_limits() -> None:
+    first = [f"/sys/fs/cgroup/{name}/firstlight-1/vera" for name in ("memory", "pids")]
+    second = ["/sys/fs/cgroup/firstlight-1/vera"]
+
+    assert [entry.target for entry in shown_groups(first)] == [
+        "/sys/fs/cgroup/memory",
+        "/sys/fs/cgroup/pids",
+    ]
+    assert shown_groups(second) == (Shown(second[0], "/sys/fs/cgroup"),)
+
+
+@pytest.mark.parametrize(
+    ("can", "allowed", "nested"), [(ALL, False, False), (ALL, True, True), (NOTHING, False, True)]
+)
+def test_user_namespaces_are_off_unless_the_site_allows_them(
+    can: Capabilities, allowed: bool, nested: bool
+) -> None:
+    for mode in ("auto", "off", "require"):
+        assert decide_isolation(mode, can, user_namespaces=allowed).user_namespaces is nested
+    found = {item.name: item for item in guarantees("auto", can, user_namespaces=allowed)}
+    assert found["No user namespaces"].enforced is not nested
+
+
+def test_a_site_that_requires_isolation_may_allow_user_namespaces() -> None:
+    assert decide_isolation("require", ALL, user_namespaces=True).missing == ()
 
 
 def test_without_accounts_of_their_own_labs_do_not_see_the_operators_home() -> None:
@@ -117,7 +157,7 @@ def test_without_accounts_of_their_own_labs_do_not_see_the_operators_home() -> N
         needed=[],
         closed=(),
         home_of_operator=Path("/home/op"),
-        scratch=1,
+        memory=1,
     )
 
     assert "/home/op" in {entry.path for entry in hidden}

@@ -16,7 +16,7 @@ from typing import Literal
 import pytest
 
 from firstlight_hub.spawner import machine, processes
-from firstlight_hub.spawner.models import EtcFile, Hidden, LabSpec, Seed, Shown
+from firstlight_hub.spawner.models import EtcFile, Hidden, LabSpec, Namespaces, Seed, Shown
 from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process
 
 ROOT = os.geteuid() == 0
@@ -146,6 +146,82 @@ def test_a_lab_is_nobody_else_and_can_become_nobody_else(spec: LabSpec, tmp_path
     )
 
     assert said.split() == [str(OWNER[0]), str(OWNER[1]), "0000000000000000", "1", "0022"]
+
+
+_NAMESPACES = """
+import ctypes, os, struct, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*words):
+    child = libc.syscall(*(ctypes.c_long(word) for word in words))
+    if words[0] in (CLONE, CLONE3) and child >= 0:
+        os.waitpid(child, 0) if child else os._exit(0)
+    return "made" if child >= 0 else errno.errorcode[ctypes.get_errno()]
+CLONE, UNSHARE, SETNS = {"x86_64": (56, 272, 308), "aarch64": (220, 97, 268)}[os.uname().machine]
+CLONE3, USER, SIGCHLD = 435, 0x10000000, 17
+block = ctypes.create_string_buffer(struct.pack("=QQQQQQQQ", USER, 0, 0, 0, SIGCHLD, 0, 0, 0))
+print(call(CLONE, USER | SIGCHLD, 0, 0, 0, 0))
+print(call(CLONE3, ctypes.addressof(block), 64))
+print(call(SETNS, os.open("/proc/self/ns/user", os.O_RDONLY), 0))
+print(call(SETNS, os.open("/proc/self/ns/user", os.O_RDONLY), USER))
+print(call(UNSHARE, USER))
+"""
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+@pytest.mark.parametrize("namespaces", sorted({CAN.namespaces, ""}))
+def test_user_namespaces_are_for_labs_that_may_have_them(
+    spec: LabSpec, namespaces: Namespaces, allowed: bool, tmp_path: Path
+) -> None:
+    code = tmp_path / "attack.py"
+    code.write_text(_NAMESPACES)
+    # An account of its own could not read the interpreter of the tests.
+    lab = replace(spec, namespaces=namespaces, user_namespaces=allowed, account=False)
+    lab = replace(lab, directory="/", hidden=(), shown=())
+    _, said = run(lab, tmp_path / "log", f"{sys.executable} {code}; unshare -U echo made")
+
+    if allowed:
+        assert said.split()[:2] == ["made", "made"], said
+        assert said.split()[-1] == "made"
+    else:
+        assert said.split()[:5] == ["EPERM", "ENOSYS", "EPERM", "EPERM", "EPERM"], said
+        assert "Operation not permitted" in said
+
+
+@needs_namespaces
+def test_programs_work_without_user_namespaces(
+    spec: LabSpec, repository: Path, tmp_path: Path
+) -> None:
+    """Threads, processes of three kinds, a shell, and Node.js, whose C++ starts threads as Java's."""
+    code = tmp_path / "work.py"
+    code.write_text(
+        "import concurrent.futures, multiprocessing, shutil, subprocess, threading\n"
+        "if __name__ == '__main__':\n"
+        "    with concurrent.futures.ThreadPoolExecutor(8) as pool:\n"
+        "        print(sum(pool.map(abs, range(9))))\n"
+        "    for method in ('fork', 'spawn', 'forkserver'):\n"
+        "        context = multiprocessing.get_context(method)\n"
+        "        with concurrent.futures.ProcessPoolExecutor(2, context) as pool:\n"
+        "            print(sum(pool.map(abs, range(9))))\n"
+        "    print(subprocess.run(['sh', '-c', 'echo 36'], capture_output=True, text=True).stdout)\n"
+        "    if shutil.which('node'):\n"
+        '        worker = \'new (require("worker_threads").Worker)("console.log(36)", {eval: true})\'\n'
+        "        print(subprocess.run(['node', '-e', worker], capture_output=True, text=True).stdout)\n"
+        "    else:\n"
+        "        print(36)\n"
+    )
+    lab = replace(spec, user_namespaces=False, account=False, hidden=(), shown=(), directory="/")
+    lab = replace(lab, environment={"PATH": f"{repository}/.venv-labs/bin:/usr/bin:/bin"})
+    status, said = run(lab, tmp_path / "log", f"{sys.executable} {code}")
+
+    assert (status, said.split()) == (0, ["36"] * 6)
+
+
+@needs_namespaces
+def test_a_lab_has_a_directory_for_its_sockets_alone(spec: LabSpec, tmp_path: Path) -> None:
+    lab = replace(spec, hidden=(*spec.hidden, Hidden("/run")), runtime="/run/jupyter")
+    _, said = run(lab, tmp_path / "log", "ls -A /run; stat -c '%a %u' /run/jupyter")
+
+    assert said.split() == ["jupyter", "700", str(OWNER[0])]
 
 
 @needs_namespaces

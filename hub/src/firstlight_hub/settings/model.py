@@ -234,6 +234,12 @@ class Spawner(Section):
         "`require`: refuse to start a lab without them; `off`: only the separate account, and "
         "that only if the platform runs as root.",
     )
+    user_namespaces: bool = Field(
+        False,
+        description="Let labs create user namespaces, which browsers such as Chromium use for "
+        "their own sandbox. They open parts of the kernel to people's code that it cannot reach "
+        "otherwise.",
+    )
     start_timeout: Duration = Field(
         timedelta(seconds=60), description="How long a lab may take to start."
     )

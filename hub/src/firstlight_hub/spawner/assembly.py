@@ -27,6 +27,9 @@ from firstlight_hub.spawner.models import (
 __all__ = ["LabRequest", "LabSite", "assemble", "place_of", "repositories"]
 
 _NUBLADO = Path("/etc/nublado")
+_RUNTIME = "/run/jupyter"
+"""Where a lab's kernels listen. A socket's path has at most 107 bytes, so no person's name and no
+path of the site is part of it."""
 
 # An argument, because JupyterHub's lab sets this trait over all configuration files.
 _LOGIN = "--ServerApp.identity_provider_class=firstlight_lab.login.LabIdentityProvider"
@@ -46,6 +49,8 @@ class LabSite:
         Whose account runs the hub.
     passwd
         The machine's ``/etc/passwd``.
+    resolver
+        Directories that name resolution reads.
     """
 
     state_dir: Path
@@ -55,11 +60,17 @@ class LabSite:
     closed: frozenset[Path]
     home_of_operator: Path
     passwd: str
+    resolver: tuple[Path, ...] = ()
 
     @property
     def needed(self) -> tuple[Path, ...]:
         """What every lab reads."""
-        return (*self.installation.paths, self.tutorials_dir, *repositories(self.runtime.datasets))
+        return (
+            *self.installation.paths,
+            self.tutorials_dir,
+            *repositories(self.runtime.datasets),
+            *self.resolver,
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,8 @@ class LabRequest:
         The hub's own environment.
     cgroups
         Directories of the lab's control groups.
+    runtime
+        The directory for its sockets, where it has no view of its own.
     """
 
     user: str
@@ -87,6 +100,7 @@ class LabRequest:
     hub_variables: Mapping[str, str]
     inherited: Mapping[str, str]
     cgroups: tuple[str, ...] = ()
+    runtime: str = ""
 
 
 def repositories(datasets: Iterable[DataSet]) -> tuple[Path, ...]:
@@ -128,6 +142,10 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
     )
     hidden = _hidden(site, isolation, request) if private else ()
     home = Shown(str(site.state_dir / "homes" / request.user), str(place.home), writable=True)
+    runtime = _RUNTIME if private else request.runtime
+    if runtime:
+        variables["JUPYTER_RUNTIME_DIR"] = runtime
+    own = (home, *policy.shown_groups(request.cgroups))
     return LabSpec(
         command=(str(python), "-m", "jupyterhub.singleuser", _LOGIN),
         environment={**site.installation.environment, **variables, **request.hub_variables},
@@ -139,8 +157,10 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         if isolation.account and "pids" not in isolation.controllers
         else 0,
         namespaces=isolation.namespaces,
+        user_namespaces=isolation.user_namespaces,
+        runtime=_RUNTIME if private else "",
         hidden=hidden,
-        shown=policy.shown_paths(hidden, site.needed, [home]) if private else (),
+        shown=policy.shown_paths(hidden, site.needed, own) if private else (),
         etc=_etc(site, request, place) if private else {},
         cgroup_procs=tuple(f"{folder}/cgroup.procs" for folder in request.cgroups),
         seeds=(
@@ -159,7 +179,7 @@ def _hidden(site: LabSite, isolation: policy.Isolation, request: LabRequest) -> 
         needed=site.needed,
         closed=site.closed if isolation.account else (),
         home_of_operator=None if isolation.account else site.home_of_operator,
-        scratch=request.size.memory // 2,
+        memory=request.size.memory,
     )
 
 

@@ -6,7 +6,7 @@ from html import escape
 
 from firstlight_hub.settings.model import Labs, LabSize
 
-__all__ = ["in_words", "options_form"]
+__all__ = ["in_words", "memory_in_words", "options_form"]
 
 
 def options_form(labs: Labs, last: str | None = None) -> str:
@@ -30,9 +30,13 @@ def options_form(labs: Labs, last: str | None = None) -> str:
 def in_words(size: LabSize) -> str:
     """Return a description of a size, such as ``2 cores, 4 GiB of memory``."""
     cores = f"{size.cpu:g} core{'s' * (size.cpu != 1)}"
-    gib = size.memory / 1024**3
-    memory = f"{gib:.3g} GiB" if gib >= 1 else f"{size.memory / 1024**2:.0f} MiB"
-    return f"{cores}, {memory} of memory"
+    return f"{cores}, {memory_in_words(size.memory)} of memory"
+
+
+def memory_in_words(size: int) -> str:
+    """Return a number of bytes in words, such as ``4 GiB``."""
+    gib = size / 1024**3
+    return f"{gib:.3g} GiB" if gib >= 1 else f"{size / 1024**2:.0f} MiB"
 
 
 def _card(size: LabSize, *, checked: bool) -> str:

@@ -1,15 +1,16 @@
-"""Home directories: one for each person, private to them."""
+"""Home directories and directories for sockets: one for each person, private to them."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from firstlight_hub.spawner.models import EtcFile
 
-__all__ = ["ensure_home", "write_private_files"]
+__all__ = ["create_runtime", "ensure_home", "remove_runtime", "write_private_files"]
 
 
 def ensure_home(homes: Path, name: str, owner: tuple[int, int] | None) -> tuple[Path, bool]:
@@ -50,6 +51,25 @@ def _ensure_private_folder(folder: Path, owner: tuple[int, int] | None) -> None:
     if owner is not None:
         os.chown(folder, *owner, follow_symlinks=False)
     folder.chmod(0o700)
+
+
+def create_runtime(owner: tuple[int, int] | None) -> str:
+    """Create a directory for a lab's sockets where it sees the machine's files; return its path.
+
+    Notes
+    -----
+    A socket's path has at most 107 bytes, and the state directory's path may be longer.
+    """
+    folder = tempfile.mkdtemp(prefix="firstlight-", dir="/tmp")
+    if owner is not None:
+        os.chown(folder, *owner)
+    return folder
+
+
+def remove_runtime(folder: str) -> None:
+    """Remove a directory for sockets; `shutil.rmtree` follows no link that the lab left there."""
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_private_files(

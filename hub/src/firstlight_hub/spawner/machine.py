@@ -11,7 +11,7 @@ from firstlight_hub.spawner.cgroups import CONTROLLERS, Hierarchy, find_hierarch
 from firstlight_hub.spawner.models import Capabilities, Hidden, LabInstallation, LabSpec, Namespaces
 from firstlight_hub.spawner.start_parent import child_command
 
-__all__ = ["InstallationError", "closed_directories", "inspect", "probe"]
+__all__ = ["InstallationError", "closed_directories", "inspect", "probe", "resolver_directories"]
 
 _ASK = """
 import json, sys
@@ -33,17 +33,31 @@ def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
     groups = find_hierarchy() if hierarchy is None else hierarchy
     root = os.geteuid() == 0
     namespaces: Namespaces = "root" if root else "user"
-    problem = _try_namespaces(namespaces)
+    problem = _try(namespaces)
     reasons = {"cgroups": groups.reason or "this machine does not have all control groups"}
     if problem:
         reasons["namespaces"] = f"private namespaces cannot be created here ({problem})"
     if set(groups.roots) == set(CONTROLLERS):
         del reasons["cgroups"]
-    return Capabilities(root, "" if problem else namespaces, frozenset(groups.roots), reasons)
+    obstacle = _try("", user_namespaces=False)
+    if obstacle:
+        reasons["filters"] = f"system calls cannot be filtered here ({obstacle})"
+    return Capabilities(
+        root, "" if problem else namespaces, frozenset(groups.roots), reasons, not obstacle
+    )
 
 
-def _try_namespaces(kind: Namespaces) -> str:
-    """Run a program in private namespaces; return what went wrong, or an empty string."""
+def resolver_directories() -> tuple[Path, ...]:
+    """Return the directory of the machine's resolver configuration, if that is a link to it."""
+    configuration = Path("/etc/resolv.conf")
+    if not configuration.is_symlink() or not configuration.exists():
+        return ()
+    target = configuration.resolve()
+    return (target if target.parent == Path("/run") else target.parent,)
+
+
+def _try(kind: Namespaces, *, user_namespaces: bool = True) -> str:
+    """Run a program as a lab runs; return what went wrong, or an empty string."""
     trial = LabSpec(
         command=("/bin/sh", "-c", "exit 0"),
         environment={},
@@ -52,6 +66,7 @@ def _try_namespaces(kind: Namespaces) -> str:
         account=False,
         processes=0,
         namespaces=kind,
+        user_namespaces=user_namespaces,
         hidden=(Hidden("/tmp", "mode=1777,size=1m"),),  # noqa: S108
     )
     reading, writing = os.pipe()

@@ -55,13 +55,16 @@ class Capabilities:
     controllers
         The usable control groups, of ``memory``, ``cpu`` and ``pids``.
     reasons
-        Why ``namespaces`` or ``cgroups`` are unavailable.
+        Why ``namespaces``, ``cgroups`` or ``filters`` are unavailable.
+    filters
+        Whether a lab's system calls can be filtered.
     """
 
     accounts: bool
     namespaces: Namespaces
     controllers: frozenset[str]
     reasons: dict[str, str] = field(default_factory=dict)
+    filters: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,10 @@ class LabSpec:
         Whether the child has to become that user.
     processes
         Maximum number of processes and threads, if no control group limits it; 0 for no limit.
+    user_namespaces
+        Whether the lab may create user namespaces.
+    runtime
+        The directory for the lab's sockets, created in its private view; empty if it exists.
     cgroup_procs
         The ``cgroup.procs`` files to join the control groups by.
     """
@@ -136,6 +143,8 @@ class LabSpec:
     account: bool
     processes: int
     namespaces: Namespaces
+    user_namespaces: bool = True
+    runtime: str = ""
     hidden: tuple[Hidden, ...] = ()
     shown: tuple[Shown, ...] = ()
     etc: dict[str, EtcFile] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from firstlight_hub.settings.model import Labs, LabSize
+from firstlight_hub.spawner.cgroups import CONTROLLERS
 from firstlight_hub.spawner.models import Capabilities, Guarantee, Hidden, Namespaces, Shown
 
 __all__ = [
@@ -19,11 +20,15 @@ __all__ = [
     "decide_isolation",
     "guarantees",
     "hidden_directories",
+    "shown_groups",
     "shown_paths",
     "wanted_size",
 ]
 
-_SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 (these are hidden, not used)
+_GROUPS = Path("/sys/fs/cgroup")
+_SCRATCH = {"/tmp": 4, "/var/tmp": 8, "/dev/shm": 8}  # noqa: S108 (these are hidden, not used)
+"""Each one's share of a lab's memory is 1 / n: together half, so that a full lab still works."""
+_BYTES_PER_FILE = 8192  # an empty file takes about 1 KiB of memory
 
 
 class UnknownSizeError(Exception):
@@ -80,9 +85,10 @@ class Isolation:
     namespaces: Namespaces
     controllers: frozenset[str]
     missing: tuple[str, ...] = ()
+    user_namespaces: bool = False
 
 
-def decide_isolation(mode: str, can: Capabilities) -> Isolation:
+def decide_isolation(mode: str, can: Capabilities, *, user_namespaces: bool = False) -> Isolation:
     """Decide what is enforced, given the site's setting and the machine's capabilities.
 
     Parameters
@@ -91,21 +97,29 @@ def decide_isolation(mode: str, can: Capabilities) -> Isolation:
         ``spawner.isolation`` of ``platform.yaml``.
     can
         What this machine can enforce.
+    user_namespaces
+        ``spawner.user_namespaces``: whether the site allows them in labs.
 
     Notes
     -----
     Whatever the mode, root's own account never runs a lab.
     """
+    nested = user_namespaces or not can.filters
     if mode == "off":
-        return Isolation(can.accounts, "", frozenset())
+        return Isolation(can.accounts, "", frozenset(), user_namespaces=nested)
     missing = []
     if mode == "require":
-        missing = [item.name for item in guarantees(mode, can) if not item.enforced]
+        found = guarantees(mode, can, user_namespaces=user_namespaces)
+        missing = [item.name for item in found if not item.enforced]
         missing.remove("Network between labs")  # never enforced on one machine
-    return Isolation(can.accounts, can.namespaces, can.controllers, tuple(missing))
+        if user_namespaces:
+            missing.remove("No user namespaces")  # the site's own choice
+    return Isolation(can.accounts, can.namespaces, can.controllers, tuple(missing), nested)
 
 
-def guarantees(mode: str, can: Capabilities) -> tuple[Guarantee, ...]:
+def guarantees(
+    mode: str, can: Capabilities, *, user_namespaces: bool = False
+) -> tuple[Guarantee, ...]:
     """Return what is enforced on labs on this machine; where it is not, the reason."""
     off = mode == "off"
     turned_off = "turned off by spawner.isolation"
@@ -115,6 +129,7 @@ def guarantees(mode: str, can: Capabilities) -> tuple[Guarantee, ...]:
         "cgroups": turned_off if off else can.reasons.get("cgroups", ""),
     }
     private = bool(can.namespaces) and not off
+    apart = private or can.accounts
     found = [
         Guarantee(
             "Own account",
@@ -133,6 +148,21 @@ def guarantees(mode: str, can: Capabilities) -> tuple[Guarantee, ...]:
             private,
             "a lab sees no process but its own" if private else why_not["namespaces"],
         ),
+        Guarantee(
+            "Private kernels",
+            apart,
+            "a lab's kernels listen on sockets that only this lab can reach"
+            if apart
+            else "every lab runs as the operator and sees every file",
+        ),
+        Guarantee(
+            "Own address",
+            apart,
+            "a process of another lab on a lab's port is not served as that lab"
+            if apart
+            else "every lab can control every other lab's processes",
+        ),
+        _no_user_namespaces(can, user_namespaces),
     ]
     for controller, name in (("memory", "Memory limit"), ("cpu", "CPU limit")):
         held = controller in can.controllers and not off
@@ -148,10 +178,19 @@ def guarantees(mode: str, can: Capabilities) -> tuple[Guarantee, ...]:
         Guarantee(
             "Network between labs",
             False,
-            "labs share the machine's loopback interface; every server on it asks for a token",
+            "labs share the machine's loopback interface and can reach every port on it",
         )
     )
     return tuple(found)
+
+
+def _no_user_namespaces(can: Capabilities, allowed: bool) -> Guarantee:
+    held = can.filters and not allowed
+    detail = "a lab cannot create or enter a user namespace"
+    if not held:
+        allowing = "spawner.user_namespaces allows them"
+        detail = allowing if allowed else can.reasons.get("filters", "")
+    return Guarantee("No user namespaces", held, detail)
 
 
 def hidden_directories(
@@ -160,7 +199,7 @@ def hidden_directories(
     needed: Iterable[Path],
     closed: Collection[Path],
     home_of_operator: Path | None,
-    scratch: int,
+    memory: int,
 ) -> tuple[Hidden, ...]:
     """Return the directories that a lab must not see, in any order.
 
@@ -174,8 +213,9 @@ def hidden_directories(
         Directories that a lab's account may not pass through.
     home_of_operator
         Hidden too if labs run as the operator.
-    scratch
-        Size of the lab's own ``/tmp`` in bytes.
+    memory
+        The lab's memory in bytes. Files in its own ``/tmp`` and the like count as memory, and even
+        if these are full, the lab has to work.
     """
     behind = {
         folder
@@ -183,11 +223,33 @@ def hidden_directories(
         for folder in path.parents
         if folder in closed and folder != Path("/")
     }
-    private = behind | {state_dir, Path("/home")}
+    private = behind | {state_dir, Path("/home"), _GROUPS}
     if home_of_operator is not None and home_of_operator != Path("/"):
         private.add(home_of_operator)
-    found = [Hidden(path, f"mode=1777,size={scratch}") for path in _SHARED]
+    # Services of the machine listen in /run, and some obey the account of an ordinary operator.
+    found = [Hidden("/run", "mode=755,size=8m")]
+    for path, share in _SCRATCH.items():
+        size = memory // share
+        files = size // _BYTES_PER_FILE
+        found.append(Hidden(path, f"mode=1777,size={size},nr_inodes={files}"))
     found += [Hidden(str(path)) for path in private]
+    return tuple(found)
+
+
+def shown_groups(folders: Iterable[str]) -> tuple[Shown, ...]:
+    """Return how a lab sees its own control groups: read-only, where programs look for limits.
+
+    Parameters
+    ----------
+    folders
+        The directories of the lab's groups.
+    """
+    found = []
+    for folder in map(Path, folders):
+        # Version 1 has a tree for each controller; version 2 has one.
+        parts = folder.relative_to(_GROUPS).parts
+        target = _GROUPS / parts[0] if parts[0] in CONTROLLERS else _GROUPS
+        found.append(Shown(str(folder), str(target)))
     return tuple(found)
 
 

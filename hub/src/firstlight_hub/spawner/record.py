@@ -29,6 +29,14 @@ class LabRecord:
         The hub's id of its token for the data services.
     hub_token_id
         The hub's id of the token with which the lab asks the hub who its visitors are.
+    runtime
+        The directory of its sockets outside a view of its own.
+    listener
+        The inodes of the sockets that listened on the port when the lab was ready.
+    memory
+        The memory that it may use, in bytes.
+    oom_kills
+        How many of its processes the kernel has ended because it was out of memory.
     """
 
     user: str
@@ -38,6 +46,10 @@ class LabRecord:
     cgroup: tuple[str, ...] = ()
     token_id: str = ""
     hub_token_id: str = ""
+    runtime: str = ""
+    listener: tuple[str, ...] = ()
+    memory: int = 0
+    oom_kills: int = 0
 
     @staticmethod
     def from_json(record: JsonValue) -> LabRecord:

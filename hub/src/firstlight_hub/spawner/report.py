@@ -18,8 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m firstlight_hub.spawner.report")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--isolation", choices=["auto", "require", "off"], default="auto")
+    parser.add_argument("--user-namespaces", action="store_true", help="labs may create them")
     options = parser.parse_args(arguments)
-    found = guarantees(options.isolation, probe())
+    found = guarantees(options.isolation, probe(), user_namespaces=options.user_namespaces)
     if options.json:
         sys.stdout.write(json.dumps([item.as_json() for item in found], indent=1) + "\n")
     else:

@@ -8,9 +8,10 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
+from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyterhub import orm
 from jupyterhub.spawner import Spawner
@@ -26,11 +27,18 @@ from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes, threads
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of, repositories
+from firstlight_hub.spawner.ends import EndWatch, oom_kills
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
-from firstlight_hub.spawner.form import in_words, options_form
-from firstlight_hub.spawner.homes import ensure_home, write_private_files
-from firstlight_hub.spawner.machine import closed_directories
+from firstlight_hub.spawner.form import in_words, memory_in_words, options_form
+from firstlight_hub.spawner.homes import (
+    create_runtime,
+    ensure_home,
+    remove_runtime,
+    write_private_files,
+)
+from firstlight_hub.spawner.listeners import PortTakenError, find_listener, is_taken
+from firstlight_hub.spawner.machine import closed_directories, resolver_directories
 from firstlight_hub.spawner.models import Capabilities, LabInstallation, LabSpec
 from firstlight_hub.spawner.policy import (
     Isolation,
@@ -51,6 +59,8 @@ TUTORIAL = "/lab/tree/tutorials/01-first-light.ipynb"
 _POLL_SECONDS = 0.03
 _FAILURE_LINES = 25
 """How many lines of a lab's log administrators see when it did not start."""
+_PORT_ATTEMPTS = 5
+_KILLED = {-signal.SIGKILL, 256 - signal.SIGKILL}
 
 
 class LabSpawner(Spawner):
@@ -83,12 +93,16 @@ class LabSpawner(Spawner):
         None, allow_none=True, help="The person's numeric account; the authenticator sets it."
     )
 
+    _last_ends: ClassVar[dict[str, str]] = {}
+    """Why people's labs ended, by name: the hub forgets the spawner of a lab that ends."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.record: LabRecord | None = None
         self.failure_log = ""
         self._process: LabProcess | None = None
         self._is_starting = False
+        self._watch: EndWatch | None = None
         self._steps: list[tuple[int, str]] = []
         self._stepped = asyncio.Event()
 
@@ -123,15 +137,19 @@ class LabSpawner(Spawner):
 
     async def poll(self) -> int | None:
         """Return None while the lab runs, else its exit code."""
-        if self._process is not None and (status := self._process.ended()) is not None:
-            await self._clean_up()
-            return status
         if self.record is None:
             return 0
-        if await asyncio.to_thread(self.record.is_alive):
+        status = self._process.ended() if self._process else None
+        ended = status is not None or not await asyncio.to_thread(self.record.is_alive)
+        await self._note_memory(ended_by_kill=ended and status in {None, *_KILLED})
+        if not ended and await asyncio.to_thread(is_taken, self.record):
+            self._note_end("Another program took your lab's port, so your lab was ended.")
+            ended = True
+        if not ended:
+            self._watch_end()
             return None
         await self._clean_up()
-        return 0
+        return status or 0
 
     async def run_pre_spawn_hook(self) -> None:
         """Wait until it is this lab's turn to start, then run the site's own hook, if any.
@@ -165,6 +183,11 @@ class LabSpawner(Spawner):
             self._stepped.clear()
             await self._stepped.wait()
 
+    @property
+    def last_end(self) -> str:
+        """Why the person's last lab ended, in a sentence; empty if there was no special reason."""
+        return self._last_ends.get(self.user.name, "")
+
     async def start(self) -> tuple[str, int]:
         """Start the lab, and return its address when it answers."""
         try:
@@ -188,6 +211,7 @@ class LabSpawner(Spawner):
 
     async def _start(self) -> tuple[str, int]:
         self.failure_log = ""
+        self._last_ends.pop(self.user.name, None)
         size = self._size()
         isolation = await self._isolation()
         self._step(10, "Preparing your home")
@@ -200,31 +224,37 @@ class LabSpawner(Spawner):
             raise await self._failure(
                 "home", "Your home directory could not be created.", error
             ) from error
-        self.port = random_port()
         self.mem_limit, self.cpu_limit = size.memory, size.cpu
         self.default_url = TUTORIAL if new else "/lab"
         self._step(30, f"Reserving resources: {in_words(size)}")
         folders = await self._make_groups(size, isolation)
         token, token_id = self._mint_token()
+        runtime = "" if isolation.namespaces else await threads.run(create_runtime, owner)
         request = LabRequest(
             user=self.user.name,
             owner=owner or (os.geteuid(), os.getegid()),
             size=size,
             token=token,
-            hub_variables=self.get_env(),
+            hub_variables={},
             inherited=dict(os.environ),
             cgroups=folders,
+            runtime=runtime,
         )
         site = await asyncio.to_thread(self._site)
-        spec = assemble(site, isolation, request)
         if not isolation.namespaces:
             place = place_of(site, self.user.name, private=False)
             files = nublado_files(self.runtime, token)
             await threads.run(write_private_files, place.nublado, files, owner)
-        self._step(50, "Starting JupyterLab")
-        await self._launch(spec, folders, token_id)
-        await self._wait_for_answer()
+        for _ in range(_PORT_ATTEMPTS):
+            self._step(50, "Starting JupyterLab")
+            self.port = random_port()
+            spec = assemble(site, isolation, replace(request, hub_variables=self.get_env()))
+            if await self._answers(spec, request, token_id):
+                break
+        else:
+            raise await self._failure("port", "Other programs took every port chosen for your lab.")
         await self._settle(size, isolation, folders)
+        self._watch_end()
         self._step(95, "Your lab is ready")
         return ("127.0.0.1", self.port)
 
@@ -260,7 +290,9 @@ class LabSpawner(Spawner):
             raise LabStartError(str(error), reason="size") from error
 
     async def _isolation(self) -> Isolation:
-        isolation = decide_isolation(self.settings.isolation, self.machine)
+        isolation = decide_isolation(
+            self.settings.isolation, self.machine, user_namespaces=self.settings.user_namespaces
+        )
         if isolation.missing:
             raise await self._failure(
                 "isolation",
@@ -325,7 +357,19 @@ class LabSpawner(Spawner):
         found = orm.APIToken.find(self._session, token)
         return str(found.api_id) if found else ""
 
-    async def _launch(self, spec: LabSpec, folders: tuple[str, ...], token_id: str) -> None:
+    async def _answers(self, spec: LabSpec, request: LabRequest, token_id: str) -> bool:
+        """Start the process; return whether it answers, or something else does on its port."""
+        await self._launch(spec, request, token_id)
+        try:
+            await self._wait_for_answer()
+        except PortTakenError as error:
+            self.log.warning("Starting the lab of %s again: %s", self.user.name, error)
+            if self.record is not None:
+                await self._end(self.record)
+            return False
+        return True
+
+    async def _launch(self, spec: LabSpec, request: LabRequest, token_id: str) -> None:
         """Start the process; return when it has become the lab's program."""
         hub_token_id = self._id_of(self.api_token)
 
@@ -337,9 +381,11 @@ class LabSpawner(Spawner):
                 process.pid,
                 process.start_ticks,
                 self.port,
-                folders,
+                request.cgroups,
                 token_id,
                 hub_token_id,
+                request.runtime,
+                memory=request.size.memory,
             )
             self.record.write(self._record_file)
             return process
@@ -359,15 +405,22 @@ class LabSpawner(Spawner):
             ) from error
 
     async def _wait_for_answer(self) -> None:
-        """Return when the lab's port answers.
+        """Return when the lab answers on its port.
 
         Raises
         ------
         LabStartError
             If the lab ends before that.
+        PortTakenError
+            If something else answers.
         """
         self._step(70, "Waiting for JupyterLab to answer")
-        while not await _is_open(self.port):
+        while self.record is not None:
+            if await _is_open(self.port) and (
+                listener := await asyncio.to_thread(find_listener, self.record)
+            ):
+                await self._update_record(replace(self.record, listener=listener))
+                return
             code = self._process.ended() if self._process else 0
             if code is not None:
                 raise await self._failure("ended", f"JupyterLab ended at once (exit code {code}).")
@@ -385,6 +438,7 @@ class LabSpawner(Spawner):
             ),
             home_of_operator=Path.home(),
             passwd=Path("/etc/passwd").read_text(errors="replace"),
+            resolver=resolver_directories(),
         )
 
     # --- the end of a lab
@@ -406,6 +460,46 @@ class LabSpawner(Spawner):
         if await asyncio.to_thread(record.is_alive):  # else its pids may have been reused
             await self._end(record)
         await self._forget(record)
+
+    def _watch_end(self) -> None:
+        """Notice the end of the lab's process at once, before its port can be taken."""
+        if self._watch is None and self.record is not None and self.record.listener:
+            with suppress(ProcessLookupError):
+                self._watch = EndWatch(self.record.pid, self._on_end)
+
+    def _on_end(self) -> None:
+        if not self.pending:
+            asyncio.get_running_loop().create_task(self.poll_and_notify())
+
+    async def _note_memory(self, *, ended_by_kill: bool) -> None:
+        """Tell the log and the person when the kernel ended processes that needed too much."""
+        record = self.record
+        if record is None or not record.cgroup:
+            return
+        kills = await asyncio.to_thread(oom_kills, record.cgroup)
+        if kills <= record.oom_kills:
+            return
+        limit = memory_in_words(record.memory)
+        self.log.warning(
+            "The lab of %s (%s) ran out of memory: the system ended %d of its processes",
+            self.user.name,
+            limit,
+            kills - record.oom_kills,
+        )
+        await self._update_record(replace(record, oom_kills=kills))
+        if ended_by_kill:
+            self._note_end(
+                f"Your lab ran out of memory ({limit}), and the system ended it. Work on less data "
+                "at a time, or choose a larger lab."
+            )
+
+    def _note_end(self, reason: str) -> None:
+        self.log.warning("The lab of %s ends: %s", self.user.name, reason)
+        self._last_ends[self.user.name] = reason
+
+    async def _update_record(self, record: LabRecord) -> None:
+        self.record = record
+        await asyncio.to_thread(record.write, self._record_file)
 
     async def _wait_for_end(self, record: LabRecord, seconds: float) -> None:
         """Wait until a lab has ended, but no longer than some seconds."""
@@ -430,6 +524,9 @@ class LabSpawner(Spawner):
     async def _clean_up(self) -> None:
         """Remove what a lab leaves: processes, control groups, record and tokens."""
         record, process = self.record, self._process
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if record is not None:
             await self._end(record)
             await self._forget(record)
@@ -440,6 +537,7 @@ class LabSpawner(Spawner):
 
     async def _forget(self, record: LabRecord) -> None:
         await asyncio.to_thread(cgroups.remove, record.cgroup)
+        await asyncio.to_thread(remove_runtime, record.runtime)
         await asyncio.to_thread(self._record_file.unlink, missing_ok=True)
         # The hub would revoke its own token too, but no longer knows it after a restart.
         self._revoke({record.token_id, record.hub_token_id})

@@ -10,16 +10,21 @@ With namespaces there are three processes: this one stays outside and forwards s
 process of the new PID namespace reaps what the lab leaves behind, and everything in the namespace
 ends with it (pid_namespaces(7)); its child is the lab. Without namespaces this process becomes the
 lab.
+
+The filter of system calls is a program of a dozen instructions, written by hand because every
+library for it needs a package outside the standard library (seccomp(2), decision record 17).
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import resource
 import shutil  # imported now: the lab's view may not include the standard library
 import signal
+import struct
 import sys
 from functools import partial
 from pathlib import Path
@@ -37,7 +42,7 @@ _KEPT = {
     os.ST_NODIRATIME: 2048,
     os.ST_RELATIME: 1 << 21,
 }
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
 _libc = ctypes.CDLL(None, use_errno=True)
 _step = "reading the specification"
 
@@ -74,7 +79,9 @@ class _Spec(TypedDict):
     owner: list[int]
     account: bool
     processes: int
+    user_namespaces: bool
     namespaces: str
+    runtime: str
     hidden: list[_Hidden]
     shown: list[_Shown]
     etc: dict[str, _EtcFile]
@@ -170,6 +177,10 @@ def _build_view(spec: _Spec) -> None:
     # Parents first: something shown may contain something hidden, and the reverse.
     for _, step in sorted(steps, key=lambda step: step[0].count("/")):
         step()
+    if spec["runtime"]:
+        _begin("creating the directory for the lab's sockets")
+        os.mkdir(spec["runtime"], 0o700)  # noqa: PTH102
+        os.chown(spec["runtime"], *spec["owner"])
     _begin("writing the lab's /etc")
     _overlay_etc(spec["etc"], spec["owner"])
     _begin("mounting the lab's /proc")
@@ -269,7 +280,70 @@ def _drop_privileges(spec: _Spec) -> None:
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
     # No program can give a lab more rights than it has: sudo and the like do not work.
-    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    if not spec["user_namespaces"]:
+        _begin("denying user namespaces to the lab")
+        _deny_user_namespaces()
+
+
+def _prctl(option: int, *arguments: int | ctypes.Array[ctypes.c_char]) -> None:
+    """Call prctl(2), and raise its error."""
+    words = [ctypes.c_ulong(word) if isinstance(word, int) else word for word in arguments]
+    words += [ctypes.c_ulong(0)] * (4 - len(words))
+    if _libc.prctl(option, *words):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+# --- the filter of system calls
+
+_LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little-endian
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+_CALLS = {
+    # machine: architecture of linux/audit.h, then the numbers of clone, unshare, setns, clone3
+    "x86_64": (0xC000003E, 56, 272, 308, 435),
+    "aarch64": (0xC00000B7, 220, 97, 268, 435),
+}
+_X32 = 0x40000000  # system calls of x86-64's second interface have this bit
+
+
+def _deny_user_namespaces() -> None:
+    """Make the kernel refuse to create or enter a user namespace, here and in all descendants.
+
+    Notes
+    -----
+    Inside a user namespace a process has all privileges, which opens parts of the kernel to it
+    that no unprivileged process reaches otherwise. A filter cannot read the structure that
+    clone3(2) gets, so that call does not exist for a lab, and the C library uses clone(2) instead.
+    The other interfaces of the processor, such as 32-bit programs, would have other numbers: they
+    do not exist either.
+    """
+    machine = os.uname().machine
+    if machine not in _CALLS:
+        raise OSError(f"the numbers of system calls are unknown for {machine}")
+    architecture, clone, unshare, setns, clone3 = _CALLS[machine]
+    missing, denied = _ERRNO | errno.ENOSYS, _ERRNO | errno.EPERM
+    program = (
+        # (operation, operand, instructions to skip if true, if false)
+        (_LOAD, _ARCHITECTURE, 0, 0),
+        (_IF_EQUAL, architecture, 0, 8),  # else: missing
+        (_LOAD, _NUMBER, 0, 0),
+        (_IF_AT_LEAST, _X32, 6, 0),  # missing
+        (_IF_EQUAL, clone3, 5, 0),  # missing
+        (_IF_EQUAL, setns, 5, 0),  # denied
+        (_IF_EQUAL, clone, 1, 0),  # look at the flags
+        (_IF_EQUAL, unshare, 0, 4),  # else: allowed
+        (_LOAD, _FIRST_ARGUMENT, 0, 0),
+        (_IF_ANY_BIT, os.CLONE_NEWUSER, 1, 2),  # denied, else: allowed
+        (_RETURN, missing, 0, 0),
+        (_RETURN, denied, 0, 0),
+        (_RETURN, _ALLOW, 0, 0),
+    )
+    code = b"".join(struct.pack("=HBBI", op, yes, no, operand) for op, operand, yes, no in program)
+    instructions = ctypes.create_string_buffer(code, len(code))
+    filter_ = struct.pack("@HP", len(program), ctypes.addressof(instructions))
+    _prctl(_PR_SET_SECCOMP, 2, ctypes.create_string_buffer(filter_, len(filter_)))
 
 
 def _copy_seed(seed: _Seed) -> None:
