@@ -70,13 +70,16 @@ def describe(path: str, components: Iterable[RuntimeComponent]) -> Outage:
             "from your home page.",
             form,
         )
+    seconds = seconds_until_back(component.name if component else "")
+    soon = f"It should be back within {seconds} seconds; this page reloads automatically."
     if component is not None and component.name == COMPONENT.name:
         return Outage(
             "front_page_unavailable",
             "The catalog pages are restarting"
             if path.startswith(COMPONENT.path)
             else "The front page is restarting",
-            "It will be back in a few seconds; this page reloads automatically.",
+            seconds,
+            soon,
             "Running labs are not affected, and the notebooks can be reached as usual.",
             form,
         )
@@ -90,7 +93,6 @@ def describe(path: str, components: Iterable[RuntimeComponent]) -> Outage:
             "Running labs are not affected.",
             form,
         )
-    seconds = seconds_until_back(component.name if component else "")
     catalogs = component is not None and component.name == CATALOG_SERVICE
     return Outage(
         "tap_unavailable" if catalogs else "service_unavailable",
@@ -98,7 +100,7 @@ def describe(path: str, components: Iterable[RuntimeComponent]) -> Outage:
         if component and component.title
         else "This service is unavailable",
         seconds,
-        f"It should be back within {seconds} seconds; this page reloads automatically.",
+        soon,
         "",
         "votable" if catalogs else form,
     )
