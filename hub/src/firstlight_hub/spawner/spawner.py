@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,15 @@ from firstlight_common.runtime import Runtime
 from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes
-from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of, repositories
+from firstlight_hub.spawner.assembly import (
+    LabRequest,
+    LabSite,
+    assemble,
+    place_of,
+    repositories,
+    variables_of,
+)
+from firstlight_hub.spawner.choices import choices_of, without_reset
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
 from firstlight_hub.spawner.form import in_words, options_form
@@ -68,6 +77,7 @@ class LabSpawner(Spawner):
     data_scopes = List(
         Unicode(), config=True, help="Scopes of a lab's token for the data services."
     )
+    user_options: dict[str, JsonValue]
     uid = Integer(
         None, allow_none=True, help="The person's numeric account; the authenticator sets it."
     )
@@ -161,12 +171,15 @@ class LabSpawner(Spawner):
             hub_variables=self.get_env(),
             inherited=dict(os.environ),
             cgroups=groups,
+            choices=choices_of(self.user_options, datetime.now(UTC)),
         )
+        self.user_options = without_reset(self.user_options)
+        self.orm_spawner.user_options = self.user_options
         site = self._site()
         spec = assemble(site, isolation, request)
         if not isolation.namespaces:
             place = place_of(site, self.user.name, private=False)
-            files = nublado_files(self.runtime, token)
+            files = nublado_files(self.runtime, token, variables_of(site, place, request))
             write_private_files(place.nublado, files, owner)
         self._step(50, "Starting JupyterLab")
         await self._launch(spec, groups, token_id)
@@ -317,6 +330,7 @@ class LabSpawner(Spawner):
             ),
             home_of_operator=Path.home(),
             passwd=Path("/etc/passwd").read_text(errors="replace"),
+            group=Path("/etc/group").read_text(errors="replace"),
         )
 
     # --- the end of a lab
