@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,8 @@ def _reset(home: str, name: str) -> list[str]:
             continue
         try:
             os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+            if stat.S_ISDIR(os.lstat(original).st_mode):
+                os.chmod(original, 0o700)  # a closed directory cannot be moved
             os.rename(original, target)
             moved = True
         except OSError as error:

@@ -1,0 +1,141 @@
+"""What people install: it works in kernels and terminals, and never keeps a lab from starting."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab_client import Kernel, is_ready, kernel_in_lab, start_lab
+from tests.platform_under_test import Platform, wait_for
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+PERSON = "theo-teammate"
+
+
+def make_wheel(folder: Path, name: str, files: dict[str, str], version: str = "1.0") -> Path:
+    """Write a wheel, as a person would find it in a package index."""
+    info = f"{name}-{version}.dist-info"
+    files = files | {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
+        "Tag: py3-none-any\n",
+    }
+    record = ""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, text in files.items():
+            archive.writestr(entry, text)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
+            record += f"{entry},sha256={digest.rstrip(b'=').decode()},{len(text.encode())}\n"
+        archive.writestr(f"{info}/RECORD", record + f"{info}/RECORD,,\n")
+    return path
+
+
+def put(kernel: Kernel, files: dict[str, bytes]) -> None:
+    """Write files to the home, as its person."""
+    content = {name: base64.b64encode(data).decode() for name, data in files.items()}
+    kernel.run(
+        "import base64, json; from pathlib import Path\n"
+        f"for name, data in json.loads({json.dumps(content)!r}).items():\n"
+        "    path = Path.home() / name\n"
+        "    path.parent.mkdir(parents=True, exist_ok=True)\n"
+        "    path.write_bytes(base64.b64decode(data))\n"
+    )
+
+
+def stop(platform: Platform) -> None:
+    platform.hub("DELETE", f"/users/{PERSON}/server")
+    wait_for(
+        lambda: not platform.hub("GET", f"/users/{PERSON}").json().get("servers"),
+        seconds=60,
+        what="the end of the lab",
+    )
+
+
+def start_again(platform: Platform, **options: object) -> None:
+    stop(platform)
+    answer = platform.hub("POST", f"/users/{PERSON}/server", json={"size": "small", **options})
+    assert answer.status_code in {201, 202}, answer.text
+    wait_for(lambda: is_ready(platform, PERSON), seconds=90, what="the lab")
+
+
+@pytest.fixture
+def lab(platform: Platform) -> Iterator[None]:
+    """Start a lab; afterwards the home is as it was before."""
+    platform.login(PERSON)
+    start_lab(platform, PERSON)
+    yield
+    start_again(platform, reset_user_env=True)
+    with kernel_in_lab(platform, PERSON) as kernel:
+        kernel.run(
+            "import shutil; from pathlib import Path\n"
+            "for path in Path.home().glob('.user_env.*'): shutil.rmtree(path)"
+        )
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    script = {
+        "hello_sky-1.0.dist-info/entry_points.txt": "[console_scripts]\nhello-sky = hello_sky:main\n"
+    }
+    make_wheel(folder, "hello_sky", {"hello_sky.py": "def main(): print('hello sky')\n", **script})
+    make_wheel(folder, "tabulate", {"tabulate.py": "MINE = True\n"}, version="99.0")
+    return folder
+
+
+def put_wheels(kernel: Kernel, wheels: Path) -> None:
+    put(kernel, {f"wheels/{path.name}": path.read_bytes() for path in wheels.iterdir()})
+
+
+def test_what_pip_installs_in_a_notebook_is_there_now_and_at_the_next_start(
+    platform: Platform, lab: None, wheels: Path
+) -> None:
+    with kernel_in_lab(platform, PERSON) as kernel:
+        put_wheels(kernel, wheels)
+        said = kernel.run("%pip install --no-index --find-links ~/wheels hello_sky", seconds=120)
+        assert "Successfully installed hello" in said
+    with kernel_in_lab(platform, PERSON) as kernel:
+        assert kernel.run("import hello_sky; hello_sky.main()") == "hello sky\n"
+        assert "/.local/lib/" in kernel.run("print(hello_sky.__file__)")
+        assert kernel.run("!hello-sky").strip() == "hello sky"
+    start_again(platform)
+    with kernel_in_lab(platform, PERSON) as kernel:
+        assert kernel.run("import hello_sky; hello_sky.main()") == "hello sky\n"
+
+
+def test_every_pip_is_the_labs_own(platform: Platform, lab: None, wheels: Path) -> None:
+    with kernel_in_lab(platform, PERSON) as kernel:
+        put_wheels(kernel, wheels)
+        python = kernel.run("import sys; print(sys.executable)").strip()
+        for pip in ("!pip", "%pip", "!python -m pip", "!pip3", "!bash -i -c 'pip --version' #"):
+            said = kernel.run(f"{pip} --version", seconds=120)
+            assert "site-packages/pip" in said, pip
+            assert "python 3." in said, pip
+        assert kernel.run("!python -c 'import sys; print(sys.executable)'").strip() == python
+        own = kernel.run(
+            "!pip install --user --no-index --find-links ~/wheels hello_sky", seconds=120
+        )
+        assert "Successfully installed" in own
+
+
+def test_a_newer_version_of_a_labs_package_can_be_installed(
+    platform: Platform, lab: None, wheels: Path
+) -> None:
+    with kernel_in_lab(platform, PERSON) as kernel:
+        put_wheels(kernel, wheels)
+        command = "%pip install --upgrade --no-index --find-links ~/wheels tabulate"
+        assert "Successfully installed tabulate-99.0" in kernel.run(command, seconds=120)
+    with kernel_in_lab(platform, PERSON) as kernel:
+        assert kernel.run("import tabulate; print(tabulate.MINE)") == "True\n"
+        assert "Successfully uninstalled" in kernel.run("%pip uninstall -y tabulate", seconds=120)
+    with kernel_in_lab(platform, PERSON) as kernel:
+        assert "MINE" not in kernel.run("import tabulate; print(dir(tabulate))")
