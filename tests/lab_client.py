@@ -15,7 +15,15 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.platform_under_test import Platform, wait_for
 
-__all__ = ["Kernel", "is_ready", "kernel_in_lab", "start_lab", "tokens_of_lab"]
+__all__ = [
+    "Kernel",
+    "close_kernel",
+    "connect_kernel",
+    "is_ready",
+    "kernel_in_lab",
+    "start_lab",
+    "tokens_of_lab",
+]
 
 
 def is_ready(platform: Platform, name: str) -> bool:
@@ -87,19 +95,19 @@ def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
     kernel: dict[str, Any] = requests.post(api, headers=headers, json={}, timeout=30).json()
     url = f"{api.replace('http:', 'ws:')}/{kernel['id']}/channels?session_id=test"
     with asyncio.Runner() as runner:
-        connection = runner.run(_connect(HTTPRequest(url, headers=headers)))
+        connection = runner.run(connect_kernel(HTTPRequest(url, headers=headers)))
         try:
             yield Kernel(connection, runner)
         finally:
-            runner.run(_close(connection))
+            runner.run(close_kernel(connection))
             requests.delete(f"{api}/{kernel['id']}", headers=headers, timeout=30)
             platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")
 
 
-async def _connect(request: HTTPRequest) -> WebSocketClientConnection:
+async def connect_kernel(request: HTTPRequest) -> WebSocketClientConnection:
     return await asyncio.wait_for(websocket_connect(request), 30)
 
 
-async def _close(connection: WebSocketClientConnection) -> None:
+async def close_kernel(connection: WebSocketClientConnection) -> None:
     connection.close()
     await asyncio.sleep(0.1)

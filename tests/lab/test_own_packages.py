@@ -6,17 +6,14 @@ import base64
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab_client import Kernel, is_ready, kernel_in_lab, start_lab
-from tests.platform_under_test import Platform, wait_for
+from tests.lab_client import Kernel
+from tests.lab_under_test import Lab
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
-
-PERSON = "theo-teammate"
+pytestmark = pytest.mark.timeout(300)
 
 
 def make_wheel(folder: Path, name: str, files: dict[str, str], version: str = "1.0") -> Path:
@@ -50,36 +47,6 @@ def put(kernel: Kernel, files: dict[str, bytes]) -> None:
     )
 
 
-def stop(platform: Platform) -> None:
-    platform.hub("DELETE", f"/users/{PERSON}/server")
-    wait_for(
-        lambda: not platform.hub("GET", f"/users/{PERSON}").json().get("servers"),
-        seconds=60,
-        what="the end of the lab",
-    )
-
-
-def start_again(platform: Platform, **options: object) -> None:
-    stop(platform)
-    answer = platform.hub("POST", f"/users/{PERSON}/server", json={"size": "small", **options})
-    assert answer.status_code in {201, 202}, answer.text
-    wait_for(lambda: is_ready(platform, PERSON), seconds=90, what="the lab")
-
-
-@pytest.fixture
-def lab(platform: Platform) -> Iterator[None]:
-    """Start a lab; afterwards the home is as it was before."""
-    platform.login(PERSON)
-    start_lab(platform, PERSON)
-    yield
-    start_again(platform, reset_user_env=True)
-    with kernel_in_lab(platform, PERSON) as kernel:
-        kernel.run(
-            "import shutil; from pathlib import Path\n"
-            "for path in Path.home().glob('.user_env.*'): shutil.rmtree(path)"
-        )
-
-
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
     folder = tmp_path / "wheels"
@@ -97,23 +64,24 @@ def put_wheels(kernel: Kernel, wheels: Path) -> None:
 
 
 def test_what_pip_installs_in_a_notebook_is_there_now_and_at_the_next_start(
-    platform: Platform, lab: None, wheels: Path
+    lab: Lab, wheels: Path
 ) -> None:
-    with kernel_in_lab(platform, PERSON) as kernel:
+    with lab.kernel() as kernel:
         put_wheels(kernel, wheels)
         said = kernel.run("%pip install --no-index --find-links ~/wheels hello_sky", seconds=120)
         assert "Successfully installed hello" in said
-    with kernel_in_lab(platform, PERSON) as kernel:
+    with lab.kernel() as kernel:
         assert kernel.run("import hello_sky; hello_sky.main()") == "hello sky\n"
         assert "/.local/lib/" in kernel.run("print(hello_sky.__file__)")
         assert kernel.run("!hello-sky").strip() == "hello sky"
-    start_again(platform)
-    with kernel_in_lab(platform, PERSON) as kernel:
+    lab.stop()
+    lab.start()
+    with lab.kernel() as kernel:
         assert kernel.run("import hello_sky; hello_sky.main()") == "hello sky\n"
 
 
-def test_every_pip_is_the_labs_own(platform: Platform, lab: None, wheels: Path) -> None:
-    with kernel_in_lab(platform, PERSON) as kernel:
+def test_every_pip_is_the_labs_own(lab: Lab, wheels: Path) -> None:
+    with lab.kernel() as kernel:
         put_wheels(kernel, wheels)
         python = kernel.run("import sys; print(sys.executable)").strip()
         for pip in ("!pip", "%pip", "!python -m pip", "!pip3", "!bash -i -c 'pip --version' #"):
@@ -127,15 +95,13 @@ def test_every_pip_is_the_labs_own(platform: Platform, lab: None, wheels: Path) 
         assert "Successfully installed" in own
 
 
-def test_a_newer_version_of_a_labs_package_can_be_installed(
-    platform: Platform, lab: None, wheels: Path
-) -> None:
-    with kernel_in_lab(platform, PERSON) as kernel:
+def test_a_newer_version_of_a_labs_package_can_be_installed(lab: Lab, wheels: Path) -> None:
+    with lab.kernel() as kernel:
         put_wheels(kernel, wheels)
         command = "%pip install --upgrade --no-index --find-links ~/wheels tabulate"
         assert "Successfully installed tabulate-99.0" in kernel.run(command, seconds=120)
-    with kernel_in_lab(platform, PERSON) as kernel:
+    with lab.kernel() as kernel:
         assert kernel.run("import tabulate; print(tabulate.MINE)") == "True\n"
         assert "Successfully uninstalled" in kernel.run("%pip uninstall -y tabulate", seconds=120)
-    with kernel_in_lab(platform, PERSON) as kernel:
+    with lab.kernel() as kernel:
         assert "MINE" not in kernel.run("import tabulate; print(dir(tabulate))")
