@@ -196,6 +196,8 @@ def lab_variables(
         "PATH": _search_path(place, installation),
         "JUPYTER_PATH": _jupyter_path(installation),
         "JUPYTER_PREFER_ENV_PATH": "no",
+        # Else pip would heed a distribution's ban on changing the machine's Python.
+        "PIP_BREAK_SYSTEM_PACKAGES": "1",
         "JUPYTERHUB_USER": place.user,
         "JUPYTERHUB_ACTIVITY_INTERVAL": "300",
         "ACCESS_TOKEN": token,

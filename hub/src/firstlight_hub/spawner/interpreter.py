@@ -7,7 +7,9 @@ nothing that a person installs can keep their lab from starting. Kernels and ter
 environment, which is almost empty. Its ``pyvenv.cfg`` turns the user site on, as in Rubin's labs;
 one line in a ``.pth`` file replaces the machine's packages by those of the labs' environment. The
 user site comes before these, so people can install a newer version of a package. The environment
-cannot be written to, so pip installs into the user site without being told to.
+cannot be written to, so pip installs into the user site without being told to. In a virtual
+environment pip never uninstalls anything from the user site: the same line ends the resemblance,
+after `sysconfig` has found the headers and the standard library.
 """
 
 from __future__ import annotations
@@ -63,9 +65,11 @@ def install_interpreter(folder: Path, labs: LabsPython) -> None:
     """
     programs = folder / "bin"
     packages = folder / "lib" / f"python{labs.version}" / "site-packages"
+    closed = (folder, packages)
     for directory in (programs, packages):
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    packages.chmod(0o755)
+    for directory in closed:
+        directory.chmod(0o755)
     _write(
         folder / "pyvenv.cfg",
         f"home = {labs.base.parent}\n"
@@ -74,7 +78,8 @@ def install_interpreter(folder: Path, labs: LabsPython) -> None:
     )
     _write(
         packages / "firstlight.pth",
-        f"import site; site.PREFIXES[:] = [{str(labs.prefix)!r}]\n",
+        f"import site, sys, sysconfig; site.PREFIXES[:] = [{str(labs.prefix)!r}]; "
+        "sys.base_prefix = sys.base_exec_prefix = sys.prefix\n",
     )
     _link(programs / "python", labs.base)
     for name in ("python3", f"python{labs.version}"):
@@ -84,7 +89,8 @@ def install_interpreter(folder: Path, labs: LabsPython) -> None:
     for name, title in KERNELS.items():
         _install_kernel(folder, labs, name, title)
     # Pip looks at this to decide whether to install into the user site.
-    packages.chmod(0o555)
+    for directory in closed:
+        directory.chmod(0o555)
 
 
 def _install_kernel(folder: Path, labs: LabsPython, name: str, title: str) -> None:
