@@ -174,6 +174,7 @@ class Lab:
 
     def _hub_variables(self) -> dict[str, str]:
         return {
+            "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1",
             "JUPYTERHUB_API_TOKEN": TOKEN,
             "JPY_API_TOKEN": TOKEN,
             "JUPYTERHUB_API_URL": f"{self.hub}/hub/api",

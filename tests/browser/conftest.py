@@ -104,6 +104,27 @@ def log_in(browser: webdriver.Chrome, platform: Platform, person: str) -> None:
     wait(browser).until(lambda b: "/nb/" in b.current_url and "oauth_login" not in b.current_url)
 
 
+def wait_for_kernel(browser: webdriver.Chrome) -> None:
+    """Wait until the notebook's kernel is idle: Run All before there is a kernel asks which one."""
+    status = ".jp-StatusBar-Widget, #jp-main-statusbar"
+    wait(browser, 90).until(
+        lambda b: any("Idle" in bar.text for bar in b.find_elements(By.CSS_SELECTOR, status))
+    )
+
+
+def run_all_cells(browser: webdriver.Chrome) -> None:
+    """Use the menu: Run, then Run All Cells."""
+    menu = next(
+        item
+        for item in browser.find_elements(By.CSS_SELECTOR, ".lm-MenuBar-item")
+        if item.text.strip() == "Run"
+    )
+    menu.click()
+    command = "[data-command='runmenu:run-all']"
+    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, command))
+    browser.find_element(By.CSS_SELECTOR, command).click()
+
+
 def resize(browser: webdriver.Chrome, width: int, height: int) -> None:
     """Set the size of the page itself, as a telephone has it."""
     browser.execute_cdp_cmd(

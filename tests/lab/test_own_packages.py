@@ -55,7 +55,9 @@ def wheels(tmp_path: Path) -> Path:
         "hello_sky-1.0.dist-info/entry_points.txt": "[console_scripts]\nhello-sky = hello_sky:main\n"
     }
     make_wheel(folder, "hello_sky", {"hello_sky.py": "def main(): print('hello sky')\n", **script})
-    make_wheel(folder, "tabulate", {"tabulate.py": "MINE = True\n"}, version="99.0")
+    for version in ("99.0", "100.0"):
+        code = {"tabulate.py": f"MINE = {version}\n"}
+        make_wheel(folder, "tabulate", code, version=version)
     return folder
 
 
@@ -95,13 +97,32 @@ def test_every_pip_is_the_labs_own(lab: Lab, wheels: Path) -> None:
         assert "Successfully installed" in own
 
 
-def test_a_newer_version_of_a_labs_package_can_be_installed(lab: Lab, wheels: Path) -> None:
+def test_a_newer_version_of_a_labs_package_can_be_installed_upgraded_and_removed(
+    lab: Lab, wheels: Path
+) -> None:
+    pip = "%pip install --no-index --find-links ~/wheels"
     with lab.kernel() as kernel:
         put_wheels(kernel, wheels)
-        command = "%pip install --upgrade --no-index --find-links ~/wheels tabulate"
-        assert "Successfully installed tabulate-99.0" in kernel.run(command, seconds=120)
+        said = kernel.run(f"{pip} tabulate==99.0", seconds=120)
+        assert "Successfully installed tabulate-99.0" in said
     with lab.kernel() as kernel:
-        assert kernel.run("import tabulate; print(tabulate.MINE)") == "True\n"
-        assert "Successfully uninstalled" in kernel.run("%pip uninstall -y tabulate", seconds=120)
+        assert kernel.run("import tabulate; print(tabulate.MINE)") == "99.0\n"
+        said = kernel.run(f"{pip} --upgrade tabulate", seconds=120)
+        assert "Successfully uninstalled tabulate-99.0" in said
+        said = kernel.run("%pip uninstall -y tabulate", seconds=120)
+        assert "Successfully uninstalled tabulate-100.0" in said
     with lab.kernel() as kernel:
         assert "MINE" not in kernel.run("import tabulate; print(dir(tabulate))")
+
+
+def test_a_persons_own_environments_are_left_to_them(lab: Lab) -> None:
+    with lab.kernel() as kernel:
+        said = kernel.run(
+            "!python -m venv --without-pip ~/own && ~/own/bin/python -c "
+            "'import sys; print(sys.prefix, [p for p in sys.path if \"site-packages\" in p])'",
+            seconds=120,
+        )
+
+    assert said.split()[0].endswith("/own")
+    assert "/own/lib/" in said.split()[1]
+    assert len(said.split()) == 2
