@@ -210,7 +210,7 @@ def lab_variables(
         if place.private
         else str(place.home / ".cache" / "butler"),
         "API_ROUTE": "/api",
-        "HUB_ROUTE": runtime.component("hub").path.rstrip("/"),
+        "HUB_ROUTE": runtime.component("hub").path + "hub",
         "RSP_SITE_TYPE": "science",
         "TUTORIAL_NOTEBOOKS_DIR": str(place.home / "tutorials-original"),
     }
