@@ -94,7 +94,7 @@ def offline(tmp_path: Path) -> Iterator[Chrome]:
 
 
 def open_lab(browser: Chrome, lab: Lab, path: str) -> None:
-    browser.get(f"{lab.url}lab{path}?token={TOKEN}&reset")
+    browser.get(f"{lab.url}lab{path}?token={TOKEN}")
     wait(browser, 90).until(lambda b: b.find_elements(By.ID, "jp-main-dock-panel"))
     wait(browser, 60).until(lambda b: not b.find_elements(By.ID, "jupyterlab-splash"))
 
