@@ -78,12 +78,14 @@
       id: `${ID}:narrow`,
       autoStart: true,
       requires: [ILabShell],
-      activate: async (app, shell) => {
-        await app.restored; // it opens what was open the last time
-        if (window.innerWidth < NARROW) {
-          shell.collapseLeft();
-          shell.collapseRight();
-        }
+      // Not awaited: the layout is restored only when all plugins are active.
+      activate: (app, shell) => {
+        app.restored.then(() => {
+          if (window.innerWidth < NARROW) {
+            shell.collapseLeft();
+            shell.collapseRight();
+          }
+        });
       },
     };
   };
@@ -102,12 +104,12 @@
     return {
       id: `${ID}:notes`,
       autoStart: true,
-      activate: async (app) => {
-        await app.restored;
+      activate: (app) => {
         // `firstlight_hub.spawner.start_home` writes them.
-        for (const note of JSON.parse(PageConfig.getOption("firstlightNotes") || "[]").filter(isNew)) {
-          Notification.warning(note, { autoClose: false });
-        }
+        const told = JSON.parse(PageConfig.getOption("firstlightNotes") || "[]");
+        app.restored.then(() => {
+          for (const note of told.filter(isNew)) Notification.warning(note, { autoClose: false });
+        });
       },
     };
   };
