@@ -65,11 +65,9 @@ def install_interpreter(folder: Path, labs: LabsPython) -> None:
     """
     programs = folder / "bin"
     packages = folder / "lib" / f"python{labs.version}" / "site-packages"
-    closed = (folder, packages)
-    for directory in (programs, packages):
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for directory in closed:
-        directory.chmod(0o755)
+    _make_folder(folder, "")
+    _make_folder(folder, "bin")
+    _make_folder(folder, f"lib/python{labs.version}/site-packages")
     _write(
         folder / "pyvenv.cfg",
         f"home = {labs.base.parent}\n"
@@ -89,13 +87,12 @@ def install_interpreter(folder: Path, labs: LabsPython) -> None:
     for name, title in KERNELS.items():
         _install_kernel(folder, labs, name, title)
     # Pip looks at this to decide whether to install into the user site.
-    for directory in closed:
+    for directory in (folder, packages):
         directory.chmod(0o555)
 
 
 def _install_kernel(folder: Path, labs: LabsPython, name: str, title: str) -> None:
-    kernel = folder / "share" / "jupyter" / "kernels" / name
-    kernel.mkdir(mode=0o755, parents=True, exist_ok=True)
+    kernel = _make_folder(folder, f"share/jupyter/kernels/{name}")
     original = labs.prefix / "share" / "jupyter" / "kernels" / "python3"
     specification = dict(_KERNEL)
     with suppress(OSError):
@@ -107,6 +104,17 @@ def _install_kernel(folder: Path, labs: LabsPython, name: str, title: str) -> No
     for logo in original.glob("logo-*"):
         if not (kernel / logo.name).exists():
             shutil.copyfile(logo, kernel / logo.name)
+            (kernel / logo.name).chmod(0o644)
+
+
+def _make_folder(top: Path, name: str) -> Path:
+    """Make a directory that every lab can read, whatever the hub's file mode mask."""
+    path = top
+    for part in ("", *name.split("/")):
+        path = path / part
+        path.mkdir(exist_ok=True, parents=path == top)
+        path.chmod(0o755)
+    return path
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
