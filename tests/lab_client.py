@@ -20,6 +20,8 @@ from tests.platform_under_test import Platform, wait_for
 __all__ = [
     "Kernel",
     "KernelAddress",
+    "close_kernel",
+    "connect_kernel",
     "is_ready",
     "kernel_in_lab",
     "new_kernel",
@@ -105,11 +107,11 @@ class KernelAddress:
         """Connect to the kernel, as another tab would; it goes on after the block."""
         url = f"{self.api.replace('http:', 'ws:')}/{self.number}/channels?session_id=test"
         with asyncio.Runner() as runner:
-            connection = runner.run(_connect(HTTPRequest(url, headers=self.headers)))
+            connection = runner.run(connect_kernel(HTTPRequest(url, headers=self.headers)))
             try:
                 yield Kernel(connection, runner)
             finally:
-                runner.run(_close(connection))
+                runner.run(close_kernel(connection))
 
 
 def new_kernel(platform: Platform, name: str, token: str) -> KernelAddress:
@@ -136,10 +138,10 @@ def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
         platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")
 
 
-async def _connect(request: HTTPRequest) -> WebSocketClientConnection:
+async def connect_kernel(request: HTTPRequest) -> WebSocketClientConnection:
     return await asyncio.wait_for(websocket_connect(request), 30)
 
 
-async def _close(connection: WebSocketClientConnection) -> None:
+async def close_kernel(connection: WebSocketClientConnection) -> None:
     connection.close()
     await asyncio.sleep(0.1)

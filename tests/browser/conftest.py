@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -121,6 +122,47 @@ def log_in(browser: webdriver.Chrome, platform: Platform, person: str) -> None:
     browser.find_element(By.ID, f"person-{person}").click()
     # Going on to another page before the hub's answer would give up the login.
     wait(browser).until(lambda b: "/nb/" in b.current_url and "oauth_login" not in b.current_url)
+
+
+def wait_for_kernel(browser: webdriver.Chrome) -> None:
+    """Wait until the notebook's kernel is idle: Run All before there is a kernel asks which one."""
+    status = ".jp-StatusBar-Widget, #jp-main-statusbar"
+    wait(browser, 90).until(
+        lambda b: any("Idle" in bar.text for bar in b.find_elements(By.CSS_SELECTOR, status))
+    )
+
+
+def run_all_cells(browser: webdriver.Chrome) -> None:
+    """Use the menu, Run, then Run All Cells; use it again if no cell was scheduled.
+
+    Notes
+    -----
+    JupyterLab says nothing when it gives up what it sent to a kernel whose connection was replaced
+    meanwhile: `runCell` in its ``cellexecutor.ts`` ignores errors that begin with "Canceled".
+    """
+    for _ in range(3):
+        _press_run_all(browser)
+        with suppress(TimeoutException):
+            wait(browser, 20).until(_any_cell_was_scheduled)
+            return
+    raise AssertionError("Run All Cells was pressed three times, and no cell ran")
+
+
+def _any_cell_was_scheduled(browser: webdriver.Chrome) -> bool:
+    prompts = browser.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-InputArea-prompt")
+    return any(set(prompt.text) & set("*0123456789") for prompt in prompts)
+
+
+def _press_run_all(browser: webdriver.Chrome) -> None:
+    menu = next(
+        item
+        for item in browser.find_elements(By.CSS_SELECTOR, ".lm-MenuBar-item")
+        if item.text.strip() == "Run"
+    )
+    menu.click()
+    command = "[data-command='runmenu:run-all']"
+    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, command))
+    browser.find_element(By.CSS_SELECTOR, command).click()
 
 
 def resize(browser: webdriver.Chrome, width: int, height: int) -> None:

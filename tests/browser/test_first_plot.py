@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import log_in, wait
+from tests.browser.conftest import log_in, run_all_cells, wait, wait_for_kernel
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(420)]
@@ -43,11 +43,7 @@ def test_from_login_to_a_plotted_galaxy(
     wait(browser, 90).until(lambda b: "/user/mira-member/lab" in b.current_url)
     wait(browser, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
     wait(browser, 60).until(lambda b: not b.find_elements(By.ID, "jupyterlab-splash"))
-    # Run All before there is a kernel asks which one.
-    status = ".jp-StatusBar-Widget, #jp-main-statusbar"
-    wait(browser, 60).until(
-        lambda b: any("Idle" in bar.text for bar in b.find_elements(By.CSS_SELECTOR, status))
-    )
+    wait_for_kernel(browser)
     picture("notebook")
 
     run_all_cells(browser)
@@ -118,19 +114,6 @@ def start_again(browser: Chrome) -> None:
     browser.get(home)
     wait(browser).until(lambda b: b.find_elements(By.ID, "tutorial"))
     browser.find_element(By.ID, "tutorial").click()
-
-
-def run_all_cells(browser: Chrome) -> None:
-    """Use the menu: Run, then Run All Cells."""
-    menu = next(
-        item
-        for item in browser.find_elements(By.CSS_SELECTOR, ".lm-MenuBar-item")
-        if item.text.strip() == "Run"
-    )
-    menu.click()
-    command = "[data-command='runmenu:run-all']"
-    wait(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, command))
-    browser.find_element(By.CSS_SELECTOR, command).click()
 
 
 def notebook_is_done(browser: Chrome) -> bool:

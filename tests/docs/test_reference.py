@@ -23,7 +23,13 @@ from firstlight_hub.configure import configure
 from firstlight_hub.settings import Settings
 from firstlight_hub.settings.keys import keys
 from firstlight_hub.settings.model import LabSize
-from firstlight_hub.spawner.environment import LabPlace, lab_variables, nublado_files
+from firstlight_hub.spawner.environment import (
+    LabPlace,
+    lab_variables,
+    limit_variables,
+    nublado_files,
+)
+from firstlight_hub.spawner.models import LabInstallation
 from firstlight_services.web.testing import FakeHub, make_context
 from tests.docs.conftest import DOCS, reference
 from tests.runtimes import runtime_of
@@ -162,19 +168,17 @@ def test_every_address_on_the_page_exists(tmp_path: Path) -> None:
 
 
 def test_everything_that_a_lab_finds_is_on_the_page() -> None:
-    size = LabSize(name="small", title="Small", cpu=1, memory=2**30)
     variables = lab_variables(
         LabPlace("vera", Path("/home/vera"), Path("/etc/nublado")),
-        size=size,
-        public_url="http://127.0.0.1:8000",
+        runtime=runtime_of(),
         token="token",
-        repositories={},
-        python=Path("/labs/bin/python"),
+        installation=LabInstallation(Path("/labs/bin/python"), ()),
         inherited={},
-    )
-    files = nublado_files(runtime_of(), "token")
+    ) | limit_variables(LabSize(name="small", title="Small", cpu=1, memory=2**30))
+    files = nublado_files(runtime_of(), "token", variables)
     page = reference("lab-environment")
-    known = {*variables, *files} - {"JUPYTERHUB_USER"}
+    single = {f"<mounts>/{name}" for name in files if not name.startswith("environment/")}
+    known = {*variables, *single} - {"JUPYTERHUB_USER"}
 
     assert [name for name in sorted(known) if f"`{name}`" not in page] == []
 

@@ -97,12 +97,18 @@ def test_a_lab_sees_no_other_home_and_none_of_the_platforms_files(
 ) -> None:
     said = kernel.run(
         "import os\n"
-        f"print(os.listdir({str(platform.state_dir)!r}))\n"
+        f"print(sorted(os.listdir({str(platform.state_dir)!r})))\n"
+        f"print(os.listdir({str(platform.state_dir / 'run')!r}))\n"
         "print(os.listdir('/home'), os.path.expanduser('~'))\n"
         "print(len([name for name in os.listdir('/proc') if name.isdigit()]) < 20)\n"
     )
 
-    assert said.splitlines() == ["['data']", "['mira-member'] /home/mira-member", "True"]
+    assert said.splitlines() == [
+        "['data', 'run']",
+        "['lab-python']",
+        "['mira-member'] /home/mira-member",
+        "True",
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives labs accounts of their own")

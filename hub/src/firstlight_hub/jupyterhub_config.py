@@ -33,7 +33,7 @@ keep_secrets_out()
 # What this machine can do is found out here, once, and shown to administrators.
 c.LabSpawner.machine = probe()
 c.LabSpawner.starts = StartQueue.of_machine(_settings.spawner.concurrent_starts)
-c.LabSpawner.installation = inspect(_runtime.labs_python)
+c.LabSpawner.installation = inspect(_runtime.labs_python, _runtime.state_dir / "run" / "lab-python")
 c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
     _settings.spawner.isolation,
     c.LabSpawner.machine,

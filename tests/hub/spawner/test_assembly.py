@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from firstlight_common.runtime import DataSet
-from firstlight_hub.settings.model import Labs
+from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble
+from firstlight_hub.spawner.choices import Choices
 from firstlight_hub.spawner.models import LabInstallation
 from firstlight_hub.spawner.policy import Isolation
 from tests.runtimes import runtime_of
@@ -32,11 +33,15 @@ SITE = LabSite(
         }
     ),
     installation=LabInstallation(
-        Path("/root/labs/bin/python"), (Path("/root/labs"),), {"DAF_BUTLER_CONFIG_PATH": "/x"}
+        Path("/root/labs/bin/python"),
+        (Path("/root/labs"),),
+        {"DAF_BUTLER_CONFIG_PATH": "/x", "JUPYTER_PATH": "/ours"},
+        Path("/srv/fl/run/lab-python"),
     ),
     closed=frozenset({Path("/root")}),
     home_of_operator=Path("/root"),
     passwd="root:x:0:0:root:/root:/bin/bash\nold:x:100007:100007::/nowhere:/bin/sh\n",
+    group="root:x:0:\nold:x:100007:\nastro:x:500:vera\n",
 )
 REQUEST = LabRequest(
     user="vera",
@@ -119,10 +124,64 @@ def test_a_person_has_a_name_in_their_lab() -> None:
     ]
 
 
+def test_a_persons_group_has_a_name_too() -> None:
+    group = assemble(SITE, PRIVATE, REQUEST).etc["group"].text.splitlines()
+
+    assert group == ["root:x:0:", "astro:x:500:vera", "vera:x:100007:"]
+
+
+@pytest.mark.parametrize(("cpu", "whole"), [(0.1, 1), (0.5, 1), (1, 1), (1.9, 1), (2.0, 2), (4, 4)])
+def test_programs_are_told_whole_cores(cpu: float, whole: int) -> None:
+    size = LabSize(name="x", title="Tiny", cpu=cpu, memory=3 * 512 * 1024**2)
+    hub = {"CPU_LIMIT": "0.5", "MEM_LIMIT": "1.0"}
+    spec = assemble(SITE, PRIVATE, replace(REQUEST, size=size, hub_variables=hub))
+
+    assert spec.environment["CPU_LIMIT"] == str(whole)
+    assert spec.environment["OMP_NUM_THREADS"] == str(whole)
+    assert spec.environment["MEM_LIMIT"] == "1610612736"
+    assert spec.environment["CONTAINER_SIZE"] == f"Tiny ({float(cpu)} CPU, 1.5GiB RAM)"
+    assert spec.etc["nublado/runtime/limits_cpu"].text == f"{whole}\n"
+
+
+def test_options_reach_the_lab() -> None:
+    plain = assemble(SITE, PRIVATE, REQUEST)
+    chosen = assemble(SITE, PRIVATE, replace(REQUEST, choices=Choices(".user_env.x", True)))
+
+    assert plain.reset == ""
+    assert not {"DEBUG", "RESET_USER_ENV"} & set(plain.environment)
+    assert chosen.reset == ".user_env.x"
+    assert chosen.environment["DEBUG"] == chosen.environment["RESET_USER_ENV"] == "TRUE"
+    assert chosen.command == (*plain.command, "--debug")
+
+
+def test_a_lab_runs_the_persons_programs_then_its_own_python_then_the_machines() -> None:
+    environment = assemble(SITE, PRIVATE, replace(REQUEST, hub_variables={})).environment
+
+    assert environment["PATH"].split(":") == [
+        "/home/vera/.local/bin",
+        "/srv/fl/run/lab-python/bin",
+        "/root/labs/bin",
+        "/usr/local/bin",
+        "/usr/bin",
+        "/bin",
+    ]
+    assert environment["JUPYTER_PATH"].split(":") == [
+        "/srv/fl/run/lab-python/share/jupyter",
+        "/ours",
+        "/root/labs/share/jupyter",
+    ]
+
+
+def test_without_a_tmp_of_its_own_a_lab_caches_images_in_its_home() -> None:
+    shared = assemble(SITE, BARE, REQUEST).environment["DAF_BUTLER_CACHE_DIRECTORY"]
+
+    assert shared == "/srv/fl/homes/vera/.cache/butler"
+
+
 def test_no_secret_is_in_the_command() -> None:
     command = " ".join(assemble(SITE, PRIVATE, REQUEST).command)
 
-    assert command.startswith("/root/labs/bin/python -m jupyterhub.singleuser ")
+    assert command.startswith("/root/labs/bin/python -I -m jupyterhub.singleuser ")
 
 
 @pytest.mark.parametrize("name", ["vera", "n" * 39])

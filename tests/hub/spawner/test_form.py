@@ -44,8 +44,22 @@ def test_words_of_the_site_are_words_not_markup() -> None:
     assert page.b is None
 
 
-def test_where_there_is_no_choice_there_is_no_form() -> None:
-    assert options_form(Labs(sizes=Labs().sizes[:1])) == ""
+def test_a_site_with_one_size_still_offers_the_options() -> None:
+    page = form(Labs(sizes=Labs().sizes[:1]))
+
+    assert [entry["value"] for entry in page.select("input[type=radio][checked]")] == ["small"]
+    assert page.select_one("#reset_user_env") is not None
+
+
+@pytest.mark.parametrize("name", ["reset_user_env", "debug"])
+def test_each_option_is_labelled_and_never_chosen_beforehand(name: str) -> None:
+    page = form(Labs())
+    choice = page.select_one(f"label[for={name}] input#{name}[type=checkbox]")
+
+    assert choice is not None
+    assert choice["name"] == name
+    assert choice["value"] == "true"
+    assert "checked" not in choice.attrs
 
 
 @pytest.mark.parametrize(

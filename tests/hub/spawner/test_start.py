@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pickle
 import signal
@@ -279,26 +280,122 @@ def test_what_cannot_be_shown_is_named(spec: LabSpec, tmp_path: Path) -> None:
     ended(started)
 
 
-@needs_namespaces
-def test_a_new_home_gets_its_own_copy_once(spec: LabSpec, home: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def seeded(spec: LabSpec, tmp_path: Path) -> LabSpec:
+    """Return the specification of a lab that brings tutorials to the home."""
     originals = tmp_path / "originals"
     originals.mkdir(mode=0o755)
     (originals / "one.ipynb").write_text("original")
     shown = (*spec.shown, Shown(str(originals), "/tmp/originals"))
     seed = Seed("/tmp/originals", "/home/vera/tutorials", "/home/vera/tutorials-original")
-    seeded = replace(spec, shown=shown, seeds=(seed,))
+    return replace(spec, shown=shown, seeds=(seed,))
+
+
+@needs_namespaces
+def test_tutorials_arrive_and_what_a_person_wrote_is_kept(seeded: LabSpec, tmp_path: Path) -> None:
     run(seeded, tmp_path / "log", "echo changed > tutorials/one.ipynb")
-    (originals / "one.ipynb").write_text("newer")
+    (tmp_path / "originals" / "one.ipynb").write_text("newer")
     _, said = run(
         seeded,
         tmp_path / "log",
-        "cat tutorials/one.ipynb tutorials-original/one.ipynb; "
+        "cat $JUPYTER_CONFIG_PATH/labconfig/page_config.json; echo; "
+        "cat tutorials/one.ipynb tutorials/one.new-version.ipynb tutorials-original/one.ipynb; "
         "echo x 2>/dev/null > tutorials-original/one.ipynb || echo read-only",
     )
+    told, page, *lines = said.splitlines()
 
-    assert said.split()[0] == "changed"
-    assert "newer" in said
-    assert "read-only" in said
+    assert "tutorials/one.new-version.ipynb" in told
+    assert json.loads(json.loads(page)["firstlightNotes"]) == [told]
+    assert lines[0] == "changed"
+    assert lines[1].startswith("newer")
+    assert lines[-1].endswith("read-only")
+
+
+@needs_namespaces
+def test_a_reset_moves_what_a_person_installed_and_nothing_else(
+    seeded: LabSpec, home: Path, tmp_path: Path
+) -> None:
+    moved = [".cache", ".conda", ".config", ".eups", ".local", ".jupyter"]
+    run(
+        seeded,
+        tmp_path / "log",
+        f"mkdir -p {' '.join(moved)} notebooks data .ssh; touch notebooks/.user_setups "
+        "notebooks/mine.ipynb; for d in .cache .local; do touch $d/x; done",
+    )
+    run(replace(seeded, reset=".user_env.now"), tmp_path / "log")
+
+    assert {str(path.relative_to(home)) for path in home.glob(".user_env.now/**/*")} >= {
+        *(f".user_env.now/{name}" for name in moved),
+        ".user_env.now/.cache/x",
+        ".user_env.now/notebooks/.user_setups",
+    }
+    assert not (home / ".cache").exists()
+    assert not (home / ".local" / "x").exists()  # the lab's server makes its own again
+    for name in ("notebooks/mine.ipynb", "data", ".ssh", "tutorials/one.ipynb"):
+        assert (home / name).exists(), name
+
+
+@needs_namespaces
+def test_a_reset_of_links_moves_the_links(seeded: LabSpec, home: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o777)
+    (outside / "theirs").write_text("theirs")
+    for name in (".local", "notebooks", ".jupyter"):
+        (home / name).symlink_to(outside if name != ".jupyter" else home)
+    code, _ = run(replace(seeded, reset=".user_env.now"), tmp_path / "log")
+
+    assert code == 0
+    assert (home / ".user_env.now" / ".local").is_symlink()
+    assert (home / ".user_env.now" / ".jupyter").is_symlink()
+    assert (outside / "theirs").read_text() == "theirs"
+
+
+OBSTACLES = {
+    "a file": "rm -rf .local; echo x > .local",
+    "a link to nothing": "rm -rf .jupyter; ln -s /nowhere/x .jupyter",
+    "a file deeper": "mkdir -p .local/share; rm -rf .local/share/jupyter; echo > .local/share/jupyter",
+    "a closed folder": "mkdir -p .jupyter; chmod 0 .jupyter",
+    "a pipe": "rm -rf .jupyter; mkfifo .jupyter",
+}
+
+
+@needs_namespaces
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_a_lab_starts_whatever_is_in_the_way_and_says_so(
+    seeded: LabSpec, home: Path, tmp_path: Path, obstacle: str
+) -> None:
+    run(seeded, tmp_path / "log", OBSTACLES[obstacle])
+    code, said = run(
+        seeded, tmp_path / "log", "echo $ABNORMAL_STARTUP; pwd; touch $HOME/x && echo ok"
+    )
+    _, after = run(
+        replace(seeded, reset=".user_env.now"), tmp_path / "log", "echo got=$ABNORMAL_STARTUP"
+    )
+
+    assert code == 0
+    assert "cannot be written to" in said
+    assert said.splitlines()[-3:] == ["TRUE", "/home/vera", "ok"]
+    assert after.splitlines()[-1] == "got="
+
+
+@needs_namespaces
+def test_a_lab_with_a_full_home_starts_and_says_so(spec: LabSpec, tmp_path: Path) -> None:
+    full = replace(
+        spec,
+        # The only inode is that of the directory itself.
+        hidden=(*spec.hidden, Hidden("/var/tmp", "mode=1777,nr_inodes=1")),
+        environment=spec.environment | {"HOME": "/var/tmp"},
+        directory="/var/tmp",
+    )
+    code, said = run(
+        full,
+        tmp_path / "log",
+        "pwd; echo $ABNORMAL_STARTUP_ERRORCODE $ABNORMAL_STARTUP_ERRNO; touch $HOME/x && echo ok",
+    )
+
+    assert code == 0
+    assert "Delete or move files" in said
+    assert said.splitlines()[-3:] == ["/var/tmp", "ENOSPC 28", "ok"]
 
 
 def test_no_secret_is_in_the_process_list(spec: LabSpec, tmp_path: Path) -> None:

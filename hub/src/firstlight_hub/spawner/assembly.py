@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from firstlight_common.runtime import DataSet, Runtime
 from firstlight_hub.settings.model import LabSize
 from firstlight_hub.spawner import policy
+from firstlight_hub.spawner.choices import Choices
 from firstlight_hub.spawner.environment import (
     LabPlace,
-    butler_repositories,
     lab_variables,
+    limit_variables,
     nublado_files,
 )
 from firstlight_hub.spawner.models import (
@@ -24,7 +25,7 @@ from firstlight_hub.spawner.models import (
     Shown,
 )
 
-__all__ = ["LabRequest", "LabSite", "assemble", "place_of", "repositories"]
+__all__ = ["LabRequest", "LabSite", "assemble", "place_of", "repositories", "variables_of"]
 
 _NUBLADO = Path("/etc/nublado")
 _RUNTIME = "/run/jupyter"
@@ -47,8 +48,8 @@ class LabSite:
         Directories that other accounts may not pass through.
     home_of_operator
         Whose account runs the hub.
-    passwd
-        The machine's ``/etc/passwd``.
+    passwd, group
+        The machine's ``/etc/passwd`` and ``/etc/group``.
     resolver
         Directories that name resolution reads.
     """
@@ -60,6 +61,7 @@ class LabSite:
     closed: frozenset[Path]
     home_of_operator: Path
     passwd: str
+    group: str
     resolver: tuple[Path, ...] = ()
 
     @property
@@ -91,6 +93,8 @@ class LabRequest:
         Directories of the lab's control groups.
     runtime
         The directory for its sockets, where it has no view of its own.
+    choices
+        What the person asked for besides the size.
     """
 
     user: str
@@ -101,6 +105,7 @@ class LabRequest:
     inherited: Mapping[str, str]
     cgroups: tuple[str, ...] = ()
     runtime: str = ""
+    choices: Choices = field(default_factory=Choices)
 
 
 def repositories(datasets: Iterable[DataSet]) -> tuple[Path, ...]:
@@ -113,7 +118,24 @@ def place_of(site: LabSite, user: str, *, private: bool) -> LabPlace:
     if private:
         return LabPlace(user, Path("/home") / user, _NUBLADO)
     folder = site.state_dir / "run" / "nublado" / user
-    return LabPlace(user, site.state_dir / "homes" / user, folder)
+    return LabPlace(user, site.state_dir / "homes" / user, folder, private=False)
+
+
+def variables_of(site: LabSite, place: LabPlace, request: LabRequest) -> dict[str, str]:
+    """Return all variables of a lab."""
+    variables = lab_variables(
+        place,
+        runtime=site.runtime,
+        token=request.token,
+        installation=site.installation,
+        inherited=request.inherited,
+    )
+    chosen = {}
+    if request.choices.debug:
+        chosen["DEBUG"] = "TRUE"
+    if request.choices.reset:
+        chosen["RESET_USER_ENV"] = "TRUE"
+    return variables | dict(request.hub_variables) | limit_variables(request.size) | chosen
 
 
 def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) -> LabSpec:
@@ -130,16 +152,7 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
     """
     private = bool(isolation.namespaces)
     place = place_of(site, request.user, private=private)
-    python = site.installation.python
-    variables = lab_variables(
-        place,
-        size=request.size,
-        public_url=site.runtime.public_url,
-        token=request.token,
-        repositories=butler_repositories(site.runtime.datasets),
-        python=python,
-        inherited=request.inherited,
-    )
+    variables = variables_of(site, place, request)
     hidden = _hidden(site, isolation, request) if private else ()
     home = Shown(str(site.state_dir / "homes" / request.user), str(place.home), writable=True)
     runtime = _RUNTIME if private else request.runtime
@@ -147,8 +160,8 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         variables["JUPYTER_RUNTIME_DIR"] = runtime
     own = (home, *policy.shown_groups(request.cgroups))
     return LabSpec(
-        command=(str(python), "-m", "jupyterhub.singleuser", _LOGIN),
-        environment={**site.installation.environment, **variables, **request.hub_variables},
+        command=_command(site, request),
+        environment=variables,
         directory=str(place.home),
         owner=request.owner,
         account=isolation.account,
@@ -161,7 +174,7 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         runtime=_RUNTIME if private else "",
         hidden=hidden,
         shown=policy.shown_paths(hidden, site.needed, own) if private else (),
-        etc=_etc(site, request, place) if private else {},
+        etc=_etc(site, request, place, variables) if private else {},
         cgroup_procs=tuple(f"{folder}/cgroup.procs" for folder in request.cgroups),
         seeds=(
             Seed(
@@ -170,7 +183,14 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
                 link=str(place.home / "tutorials-original"),
             ),
         ),
+        reset=request.choices.reset,
     )
+
+
+def _command(site: LabSite, request: LabRequest) -> tuple[str, ...]:
+    """Return the lab's command; ``-I`` keeps everything in the home out of the server."""
+    command = (str(site.installation.python), "-I", "-m", "jupyterhub.singleuser", _LOGIN)
+    return (*command, "--debug") if request.choices.debug else command
 
 
 def _hidden(site: LabSite, isolation: policy.Isolation, request: LabRequest) -> tuple[Hidden, ...]:
@@ -183,12 +203,23 @@ def _hidden(site: LabSite, isolation: policy.Isolation, request: LabRequest) -> 
     )
 
 
-def _etc(site: LabSite, request: LabRequest, place: LabPlace) -> dict[str, EtcFile]:
+def _etc(
+    site: LabSite, request: LabRequest, place: LabPlace, variables: Mapping[str, str]
+) -> dict[str, EtcFile]:
     """Return the files of the lab's own ``/etc``: its person, and what `lsst.rsp` reads."""
     uid, gid = request.owner
-    others = [line for line in site.passwd.splitlines() if line.split(":")[2:3] != [str(uid)]]
     me = f"{request.user}:x:{uid}:{gid}:{request.user}:{place.home}:/bin/bash"
-    files = {"passwd": EtcFile("\n".join([*others, me]) + "\n")}
-    for name, file in nublado_files(site.runtime, request.token).items():
+    files = {
+        "passwd": EtcFile(_with_entry(site.passwd, me)),
+        "group": EtcFile(_with_entry(site.group, f"{request.user}:x:{gid}:")),
+    }
+    for name, file in nublado_files(site.runtime, request.token, variables).items():
         files[f"nublado/{name}"] = file
     return files
+
+
+def _with_entry(text: str, entry: str) -> str:
+    """Return an account file with one more entry, and no other for its number."""
+    number = entry.split(":")[2]
+    others = [line for line in text.splitlines() if line.split(":")[2:3] != [number]]
+    return "\n".join([*others, entry]) + "\n"

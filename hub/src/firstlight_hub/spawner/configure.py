@@ -39,6 +39,10 @@ def configure_spawner(
     lab.contact = settings.site.contact
     lab.data_scopes = list(scopes)
     lab.apply_user_options = _leave_to_the_start
+    # A configuration file in a home must not keep a lab from starting, or replace its login.
+    c.Spawner.disable_user_config = True
+    # `lab_variables` decides what a lab inherits: not the hub's PATH, PYTHONPATH or VIRTUAL_ENV.
+    c.Spawner.env_keep = []
     c.Spawner.start_timeout = round(settings.spawner.start_timeout.total_seconds())
     c.Spawner.http_timeout = round(settings.spawner.start_timeout.total_seconds())
     # Seconds between the hub's checks of a lab; the default of 30 s is slow to notice its end.

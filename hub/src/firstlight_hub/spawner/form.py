@@ -1,16 +1,26 @@
-"""The form that starts a lab: a card for each size."""
+"""The form that starts a lab: a card for each size, and the options."""
 
 from __future__ import annotations
 
 from html import escape
 
 from firstlight_hub.settings.model import Labs, LabSize
+from firstlight_hub.spawner.choices import DEBUG, RESET
 
 __all__ = ["in_words", "memory_in_words", "options_form"]
 
+_OPTIONS = (
+    (
+        RESET,
+        "Reset my environment",
+        "Moves what you installed and configured to a folder .user_env.TIME in your home.",
+    ),
+    (DEBUG, "Debug messages", "Writes more to your lab's log, for whoever looks into a problem."),
+)
+
 
 def options_form(labs: Labs, last: str | None = None) -> str:
-    """Return the form's fields; an empty string if there is only one size.
+    """Return the form's fields.
 
     Parameters
     ----------
@@ -19,12 +29,14 @@ def options_form(labs: Labs, last: str | None = None) -> str:
     last
         The size that this person chose last; it is preselected.
     """
-    if len(labs.sizes) == 1:
-        return ""
     names = {size.name for size in labs.sizes}
     chosen = last if last in names else labs.default_size
     cards = "\n".join(_card(size, checked=size.name == chosen) for size in labs.sizes)
-    return f'<fieldset class="fl-sizes">\n<legend>Choose a size</legend>\n{cards}\n</fieldset>'
+    options = "\n".join(_option(*option) for option in _OPTIONS)
+    return (
+        f'<fieldset class="fl-sizes">\n<legend>Choose a size</legend>\n{cards}\n</fieldset>\n'
+        f"<details>\n<summary>Options</summary>\n{options}\n</details>"
+    )
 
 
 def in_words(size: LabSize) -> str:
@@ -47,4 +59,11 @@ def _card(size: LabSize, *, checked: bool) -> str:
         f'<input type="radio" name="size" id="size-{name}" value="{name}"{mark} required>'
         f"<strong>{escape(size.title)}</strong>"
         f"<span>{escape(in_words(size))}</span>{purpose}</label>"
+    )
+
+
+def _option(name: str, title: str, purpose: str) -> str:
+    return (
+        f'<p><label for="{name}"><input type="checkbox" name="{name}" id="{name}" value="true"> '
+        f'{escape(title)}</label> <span class="fl-muted">{escape(purpose)}</span></p>'
     )

@@ -7,7 +7,10 @@ import os
 import subprocess
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from firstlight_hub.spawner.cgroups import CONTROLLERS, Hierarchy, find_hierarchy
+from firstlight_hub.spawner.interpreter import LabsPython, install_interpreter
 from firstlight_hub.spawner.models import Capabilities, Hidden, LabInstallation, LabSpec, Namespaces
 from firstlight_hub.spawner.start_parent import child_command
 
@@ -20,8 +23,20 @@ try:
     variables = lab_environment()
 except ImportError:
     variables = {}
-print(json.dumps([[sys.prefix, sys.base_prefix, *sys.path], variables]))
+places = [sys.prefix, sys.base_prefix, *sys.path]
+base = getattr(sys, "_base_executable", None) or sys.executable
+version = "%d.%d" % sys.version_info[:2]
+python = {"prefix": sys.prefix, "base": base, "version": version}
+print(json.dumps({"places": places, "variables": variables, "python": python}))
 """
+
+
+class _Answer(BaseModel):
+    """What the labs' interpreter answers to `_ASK`."""
+
+    places: list[str]
+    variables: dict[str, str]
+    python: LabsPython
 
 
 class InstallationError(Exception):
@@ -91,13 +106,20 @@ def _try(kind: Namespaces, *, user_namespaces: bool = True) -> str:
     return "" if done.returncode == 0 else done.stderr.decode(errors="replace").strip()[-200:]
 
 
-def inspect(python: Path) -> LabInstallation:
+def inspect(python: Path, kernels: Path | None = None) -> LabInstallation:
     """Ask the labs' interpreter which directories it reads and which variables it needs.
+
+    Parameters
+    ----------
+    python
+        The labs' interpreter.
+    kernels
+        Where to make the environment of kernels and terminals; None to make none.
 
     Raises
     ------
     InstallationError
-        If it does not run.
+        If it does not run, or the environment for kernels cannot be made.
     """
     try:
         done = subprocess.run(
@@ -108,13 +130,16 @@ def inspect(python: Path) -> LabInstallation:
             timeout=60,
             cwd="/",
         )
-        places, variables = json.loads(done.stdout)
+        answer = _Answer.model_validate_json(done.stdout)
+        if kernels is not None:
+            install_interpreter(kernels, answer.python)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise InstallationError(f"The labs' environment {python} does not run: {error}") from error
-    paths = {Path(place) for place in (*places, python.parent) if place and Path(place).is_dir()}
+    places = [*answer.places, str(python.parent), *([str(kernels)] if kernels else [])]
+    paths = {Path(place) for place in places if place and Path(place).is_dir()}
     paths |= {path.resolve() for path in paths}
     alone = {path for path in paths if not any(other in path.parents for other in paths)}
-    return LabInstallation(python, tuple(sorted(alone)), variables)
+    return LabInstallation(python, tuple(sorted(alone)), answer.variables, kernels)
 
 
 def closed_directories(paths: tuple[Path, ...]) -> frozenset[Path]:

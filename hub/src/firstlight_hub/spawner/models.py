@@ -35,11 +35,14 @@ class LabInstallation:
         All directories that it reads: the environment, the interpreter's own, packages elsewhere.
     environment
         Variables that its packages need.
+    kernels
+        The environment of kernels and terminals, which `firstlight_hub.spawner.interpreter` makes.
     """
 
     python: Path
     paths: tuple[Path, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    kernels: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class EtcFile:
 
 @dataclass(frozen=True)
 class Seed:
-    """A directory that each home gets a copy of, once, and a link to the original."""
+    """A directory that each home gets a copy of, kept up to date, and a link to the original."""
 
     source: str
     copy: str
@@ -134,6 +137,8 @@ class LabSpec:
         The directory for the lab's sockets, created in its private view; empty if it exists.
     cgroup_procs
         The ``cgroup.procs`` files to join the control groups by.
+    reset
+        Name of the directory in the home to move the person's environment to; empty to keep it.
     """
 
     command: tuple[str, ...]
@@ -150,6 +155,7 @@ class LabSpec:
     etc: dict[str, EtcFile] = field(default_factory=dict)
     cgroup_procs: tuple[str, ...] = ()
     seeds: tuple[Seed, ...] = ()
+    reset: str = ""
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return the specification as plain data; it contains secrets."""

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +27,15 @@ from firstlight_common.runtime import Runtime
 from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
 from firstlight_hub.spawner import cgroups, processes, threads
-from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble, place_of, repositories
+from firstlight_hub.spawner.assembly import (
+    LabRequest,
+    LabSite,
+    assemble,
+    place_of,
+    repositories,
+    variables_of,
+)
+from firstlight_hub.spawner.choices import choices_of, without_reset
 from firstlight_hub.spawner.ends import EndWatch, oom_kills
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
@@ -89,6 +98,7 @@ class LabSpawner(Spawner):
     data_scopes = List(
         Unicode(), config=True, help="Scopes of a lab's token for the data services."
     )
+    user_options: dict[str, JsonValue]
     uid = Integer(
         None, allow_none=True, help="The person's numeric account; the authenticator sets it."
     )
@@ -239,17 +249,18 @@ class LabSpawner(Spawner):
             inherited=dict(os.environ),
             cgroups=folders,
             runtime=runtime,
+            choices=choices_of(self.user_options, datetime.now(UTC)),
         )
+        self.user_options = without_reset(self.user_options)
+        self.orm_spawner.user_options = self.user_options
         site = await asyncio.to_thread(self._site)
-        if not isolation.namespaces:
-            place = place_of(site, self.user.name, private=False)
-            files = nublado_files(self.runtime, token)
-            await threads.run(write_private_files, place.nublado, files, owner)
         for _ in range(_PORT_ATTEMPTS):
             self._step(50, "Starting JupyterLab")
             self.port = random_port()
-            spec = assemble(site, isolation, replace(request, hub_variables=self.get_env()))
-            if await self._answers(spec, request, token_id):
+            request = replace(request, hub_variables=self.get_env())
+            if not isolation.namespaces:
+                await self._write_files(site, request, owner)
+            if await self._answers(assemble(site, isolation, request), request, token_id):
                 break
         else:
             raise await self._failure("port", "Other programs took every port chosen for your lab.")
@@ -357,6 +368,14 @@ class LabSpawner(Spawner):
         found = orm.APIToken.find(self._session, token)
         return str(found.api_id) if found else ""
 
+    async def _write_files(
+        self, site: LabSite, request: LabRequest, owner: tuple[int, int] | None
+    ) -> None:
+        """Write what a lab with a view of its own finds under ``/etc/nublado``."""
+        place = place_of(site, self.user.name, private=False)
+        files = nublado_files(self.runtime, request.token, variables_of(site, place, request))
+        await threads.run(write_private_files, place.nublado, files, owner)
+
     async def _answers(self, spec: LabSpec, request: LabRequest, token_id: str) -> bool:
         """Start the process; return whether it answers, or something else does on its port."""
         await self._launch(spec, request, token_id)
@@ -439,6 +458,7 @@ class LabSpawner(Spawner):
             home_of_operator=Path.home(),
             passwd=Path("/etc/passwd").read_text(errors="replace"),
             resolver=resolver_directories(),
+            group=Path("/etc/group").read_text(errors="replace"),
         )
 
     # --- the end of a lab

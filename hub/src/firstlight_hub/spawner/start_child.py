@@ -1,8 +1,9 @@
 """The child's side of a lab's start: namespaces, mounts, account, limits, then the lab's program.
 
 Run as ``python -I -S start_child.py STATUS_FD`` with a `LabSpec` as JSON on standard input, so that
-no secret is in an argument list. It uses only the standard library, imports nothing of ours, and
-reports errors on the status pipe; the pipe closes without a message when the lab's program runs.
+no secret is in an argument list. It uses only the standard library, imports nothing of ours but
+`start_home`, and reports errors on the status pipe; the pipe closes without a message when the
+lab's program runs.
 
 Notes
 -----
@@ -22,13 +23,20 @@ import errno
 import json
 import os
 import resource
-import shutil  # imported now: the lab's view may not include the standard library
 import signal
 import struct
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+# Imported now: the lab's view may include neither the standard library nor this file.
+if TYPE_CHECKING:
+    from firstlight_hub.spawner import start_home, start_tutorials
+else:
+    sys.path.append(os.path.dirname(__file__))  # noqa: PTH120
+    import start_home
+    import start_tutorials
 
 __all__ = ["main"]
 
@@ -66,12 +74,6 @@ class _EtcFile(TypedDict):
     mode: int
 
 
-class _Seed(TypedDict):
-    source: str
-    copy: str
-    link: str
-
-
 class _Spec(TypedDict):
     command: list[str]
     environment: dict[str, str]
@@ -86,7 +88,8 @@ class _Spec(TypedDict):
     shown: list[_Shown]
     etc: dict[str, _EtcFile]
     cgroup_procs: list[str]
-    seeds: list[_Seed]
+    seeds: list[start_tutorials.Seed]
+    reset: str
 
 
 def main() -> None:
@@ -104,15 +107,15 @@ def main() -> None:
             _build_view(spec)
             _continue_in_child(status)  # the lab
         _drop_privileges(spec)
-        for seed in spec["seeds"]:
-            _copy_seed(seed)
+        _begin("preparing the home")
+        environment = start_home.prepare(spec["environment"], spec["seeds"], spec["reset"])
         _begin(f"starting {spec['command'][0]}")
         # stdin was the specification; a lab has none.
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.chdir(spec["directory"])
         os.set_inheritable(status, False)
-        os.execve(spec["command"][0], spec["command"], spec["environment"])  # noqa: S606
+        os.execve(spec["command"][0], spec["command"], environment)  # noqa: S606
     except Exception as error:  # whatever it is, the hub has to know
         os.write(status, json.dumps({"step": _step, "error": str(error)}).encode())
         os._exit(125)
@@ -344,20 +347,6 @@ def _deny_user_namespaces() -> None:
     instructions = ctypes.create_string_buffer(code, len(code))
     filter_ = struct.pack("@HP", len(program), ctypes.addressof(instructions))
     _prctl(_PR_SET_SECCOMP, 2, ctypes.create_string_buffer(filter_, len(filter_)))
-
-
-def _copy_seed(seed: _Seed) -> None:
-    """Give a home its own copy of a directory, once, and a link to the original.
-
-    Notes
-    -----
-    This runs as the lab's user, because anything in a home may be a link to anywhere.
-    """
-    _begin("copying the tutorials")
-    if not os.path.lexists(seed["copy"]):
-        shutil.copytree(seed["source"], seed["copy"], copy_function=shutil.copyfile)
-    if not os.path.lexists(seed["link"]):
-        os.symlink(seed["source"], seed["link"])  # noqa: PTH211
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import LocalProvisioner
 from jupyter_core.paths import jupyter_runtime_dir
+from traitlets import default
 
 from firstlight_lab.limits import Limits, read_limits, why_it_ended
 
@@ -108,7 +109,20 @@ class LabProvisioner(LocalProvisioner):
 
 
 class LabKernelSpecs(KernelSpecManager):
-    """Tells JupyterLab that no kernel has a debugger: see `firstlight_lab.kernel_launcher`."""
+    """The kernels that a lab's server offers: the platform's, then those in the person's home.
+
+    Notes
+    -----
+    JupyterHub's ``disable_user_config`` also removes the home from where Jupyter looks for kernels.
+    The platform's come first, so that no file in a home can replace them. No kernel has a debugger:
+    see `firstlight_lab.kernel_launcher`.
+    """
+
+    @default("kernel_dirs")
+    def _platform_then_home(self) -> list[str]:
+        own = str(Path.home() / ".local" / "share" / "jupyter" / "kernels")
+        found: list[str] = super()._kernel_dirs_default()
+        return [*(path for path in found if path != own), own]
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Return the description of a kernel."""

@@ -1,4 +1,5 @@
-// Adds a card to JupyterLab's launcher for each of the site's tutorials.
+// Adds a card to JupyterLab's launcher for each of the site's tutorials, shows what the lab's start has
+// to tell, and closes the side bar on narrow screens.
 //
 // Written by hand in the form that a build would produce: a webpack module federation container, which
 // is how JupyterLab loads extensions. This needs no build step and no copy of any JupyterLab code.
@@ -41,7 +42,7 @@
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="19" fill="#141b3d"/>' +
     '<path d="M20 5.5Q21.4 17.6 32 19.6Q21.4 21.6 20 33.7Q18.6 21.6 8 19.6Q18.6 17.6 20 5.5Z" fill="#ffc46b"/></svg>';
 
-  const plugin = async () => {
+  const launcher = async () => {
     const { ILauncher } = await use("@jupyterlab/launcher");
     return {
       id: `${ID}:launcher`,
@@ -69,12 +70,56 @@
     };
   };
 
+  const NARROW = 600; // below this width in pixels, a file browser leaves no room for a notebook
+
+  const narrow = async () => {
+    const { ILabShell } = await use("@jupyterlab/application");
+    return {
+      id: `${ID}:narrow`,
+      autoStart: true,
+      requires: [ILabShell],
+      // Not awaited: the layout is restored only when all plugins are active.
+      activate: (app, shell) => {
+        app.restored.then(() => {
+          if (window.innerWidth < NARROW) {
+            shell.collapseLeft();
+            shell.collapseRight();
+          }
+        });
+      },
+    };
+  };
+
+  // Each once in a browser, and not at each reload of the page.
+  const isNew = (note) => {
+    const key = `${ID}:notes`;
+    const seen = JSON.parse(localStorage.getItem(key) ?? "[]");
+    localStorage.setItem(key, JSON.stringify([note, ...seen.filter((one) => one !== note)].slice(0, 50)));
+    return !seen.includes(note);
+  };
+
+  const notes = async () => {
+    const { Notification } = await use("@jupyterlab/apputils");
+    const { PageConfig } = await use("@jupyterlab/coreutils");
+    return {
+      id: `${ID}:notes`,
+      autoStart: true,
+      activate: (app) => {
+        // `firstlight_hub.spawner.start_home` writes them.
+        const told = JSON.parse(PageConfig.getOption("firstlightNotes") || "[]");
+        app.restored.then(() => {
+          for (const note of told.filter(isNew)) Notification.warning(note, { autoClose: false });
+        });
+      },
+    };
+  };
+
   (window._JUPYTERLAB ??= {})[ID] = {
     init: (shared) => {
       modules = shared;
     },
     get: async () => {
-      const found = await plugin();
+      const found = await Promise.all([launcher(), narrow(), notes()]);
       return () => ({ __esModule: true, default: found });
     },
   };

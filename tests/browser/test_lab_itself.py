@@ -1,0 +1,146 @@
+"""JupyterLab in a real browser: widgets without the internet, a narrow screen, what a start tells."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from firstlight_hub.spawner import machine
+from tests.browser.conftest import resize, run_all_cells, start_browser, wait, wait_for_kernel
+from tests.lab_under_test import OWNER, TOKEN, Lab, fake_hub
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+WIDGETS = {
+    "slider": (
+        "import ipywidgets\nipywidgets.IntSlider(value=7)",
+        ".jp-OutputArea .widget-slider .noUi-handle, .jp-OutputArea .jupyter-widgets.widget-slider",
+    ),
+    "figure": (
+        "%matplotlib widget\nimport matplotlib.pyplot as plt\n_ = plt.plot([1, 2, 3])",
+        ".jp-OutputArea .jupyter-matplotlib canvas",
+    ),
+    "bokeh": (
+        "from bokeh.io import output_notebook, show\nfrom bokeh.plotting import figure\n"
+        "from bokeh.resources import INLINE\noutput_notebook(INLINE, hide_banner=True)\n"
+        "f = figure(width=300, height=200)\nf.line([1, 2], [3, 4])\nshow(f)",
+        ".jp-OutputArea .bk-Figure, .jp-OutputArea [class*='bk-']",
+    ),
+}
+
+
+def notebook(cells: list[str], kernel: str = "lsst") -> str:
+    return json.dumps(
+        {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell-{number}",
+                    "metadata": {},
+                    "outputs": [],
+                    "execution_count": None,
+                    "source": source,
+                }
+                for number, source in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"name": kernel, "display_name": "x", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+    )
+
+
+def put(lab: Lab, name: str, text: str) -> None:
+    path = lab.home / name
+    path.write_text(text)
+    os.chown(path, *OWNER)
+
+
+@pytest.fixture(scope="module")
+def lab(
+    tmp_path_factory: pytest.TempPathFactory, labs_python: Path, repository: Path
+) -> Iterator[Lab]:
+    state, tutorials = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("tutorials")
+    for folder in (state, tutorials):
+        folder.chmod(0o755)
+    (tutorials / "01-first.ipynb").write_text(notebook(["1"]))
+    installation = machine.inspect(labs_python, state / "run" / "lab-python")
+    with fake_hub() as hub:
+        made = Lab(state, tutorials, hub, installation)
+        made.start()
+        put(made, "widgets.ipynb", notebook([source for source, _ in WIDGETS.values()]))
+        put(made, "tutorials/01-first.ipynb", notebook(["2"]))
+        (tutorials / "01-first.ipynb").write_text(notebook(["1", "new"]))
+        made.stop()
+        made.start()
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Iterator[Chrome]:
+    """Return a browser that finds nothing but this machine."""
+    driver = start_browser(tmp_path / "profile")
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["https://*"]})
+    yield driver
+    driver.quit()
+
+
+def open_lab(browser: Chrome, lab: Lab, path: str) -> None:
+    browser.get(f"{lab.url}lab{path}?token={TOKEN}")
+    wait(browser, 90).until(lambda b: b.find_elements(By.ID, "jp-main-dock-panel"))
+    wait(browser, 60).until(lambda b: not b.find_elements(By.ID, "jupyterlab-splash"))
+
+
+def test_widgets_and_plots_appear_without_the_internet(lab: Lab, offline: Chrome) -> None:
+    open_lab(offline, lab, "/tree/widgets.ipynb")
+    wait(offline, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
+    wait_for_kernel(offline)
+    run_all_cells(offline)
+    wait(offline, 120).until(lambda b: numbered(b) == len(WIDGETS))
+    for name, (_, selector) in WIDGETS.items():
+        wait(offline, 90).until(lambda b: is_drawn(b, selector), f"{name} did not appear")  # noqa: B023
+
+
+def is_drawn(browser: Chrome, selector: str) -> bool:
+    return any(one.size["width"] > 20 for one in browser.find_elements(By.CSS_SELECTOR, selector))
+
+
+def test_on_a_narrow_screen_the_notebook_has_the_width(lab: Lab, offline: Chrome) -> None:
+    resize(offline, 390, 844)
+    open_lab(offline, lab, "/tree/widgets.ipynb")
+    wait(offline, 90).until(
+        lambda b: b.find_element(By.CSS_SELECTOR, ".jp-Notebook").size["width"] > 250
+    )
+    assert not offline.find_element(By.CSS_SELECTOR, "#jp-left-stack").is_displayed()
+
+
+def test_on_a_wide_screen_the_file_browser_is_open(lab: Lab, offline: Chrome) -> None:
+    open_lab(offline, lab, "")
+    wait(offline, 60).until(
+        lambda b: b.find_element(By.CSS_SELECTOR, "#jp-left-stack").is_displayed()
+    )
+
+
+def test_a_person_is_told_of_a_new_version_once(lab: Lab, offline: Chrome) -> None:
+    note = ".Toastify__toast, .jp-toast-message"
+    open_lab(offline, lab, "")
+    wait(offline, 60).until(
+        lambda b: any(
+            "tutorials/01-first.new-version.ipynb" in (one.get_attribute("textContent") or "")
+            for one in b.find_elements(By.CSS_SELECTOR, note)
+        )
+    )
+
+
+def numbered(browser: Chrome) -> int:
+    """Return how many cells have been executed."""
+    prompts = browser.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-InputArea-prompt")
+    return sum(any(letter.isdigit() for letter in one.text) for one in prompts)
