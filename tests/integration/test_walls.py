@@ -253,7 +253,9 @@ def test_a_lab_that_runs_out_of_memory_as_a_whole_says_why(
     expected = (AssertionError, TimeoutError, requests.RequestException)
     with suppress(*expected), kernel_in_lab(platform, VICTIM) as greedy:
         greedy.run(
-            "import os; open(f'/proc/{os.getppid()}/oom_score_adj', 'w').write('1000')\n"
+            "import os\n"
+            "open(f'/proc/{os.getppid()}/oom_score_adj', 'w').write('1000')\n"
+            "open('/proc/self/oom_score_adj', 'w').write('0')\n"
             "x = bytearray(3 * 1024**3); x[::4096] = b'1' * len(x[::4096])",
             seconds=30,
         )

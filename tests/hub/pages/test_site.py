@@ -37,4 +37,5 @@ def test_templates_know_the_site(tmp_path: Path) -> None:
         "demo": True,
         "version": "0.1.0",
         "isolation": [item],
+        "origins": runtime.origins,
     }

@@ -191,13 +191,11 @@ class Labs:
         ensure_home(self.state / "homes", name, owner)
         groups: tuple[str, ...] = ()
         if self.isolation.controllers:
-            made = cgroups.find_hierarchy().create(
-                f"firstlight-attack-{os.getpid()}/{name}",
-                memory=SIZE.memory,
-                cpu=SIZE.cpu,
-                processes=SIZE.processes,
-            )
+            limits = cgroups.Limits(SIZE.memory, SIZE.cpu, SIZE.processes)
+            hierarchy = cgroups.find_hierarchy()
+            made = hierarchy.create(f"firstlight-attack-{os.getpid()}", name, limits)
             groups = tuple(map(str, made))
+            hierarchy.settle(groups, limits)
         runtime = "" if self.isolation.namespaces else create_runtime(owner)
         ids = owner or (os.geteuid(), os.getegid())
         request = LabRequest(name, ids, SIZE, "token", {}, dict(os.environ), groups, runtime)

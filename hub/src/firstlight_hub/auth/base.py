@@ -16,6 +16,7 @@ from jupyterhub.auth import Authenticator
 from sqlalchemy import select
 from traitlets import Instance, List, Unicode, default
 
+from firstlight_common.commands import firstlight
 from firstlight_hub.auth import links, users_api
 from firstlight_hub.auth.auth_model import AuthModel
 from firstlight_hub.auth.eviction import evict
@@ -225,7 +226,7 @@ class PeopleAuthenticator(Authenticator):
         return (
             "Users cannot be added here: the access lists decide who has access, and people are "
             "added when they first log in. Add them to `access` in platform.yaml, or create a "
-            "one-time link with `firstlight link --user NAME`."
+            f"one-time link with `{firstlight('link', '--user', 'NAME')}`."
         )
 
     async def why_not_changed(self, name: str, *, renamed: bool, promoted: bool) -> str:

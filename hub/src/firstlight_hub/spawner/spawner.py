@@ -331,6 +331,8 @@ class LabSpawner(Spawner):
             platform = name_of_platform(self._state)
             hierarchy = cgroups.find_hierarchy()
             folders = hierarchy.create(platform, self.user.name, limits, limited=limited)
+            for folder in folders if limited else ():
+                folder.chmod(0o755)  # the lab reads its limits; no other lab sees the directory
             return tuple(map(str, folders))
 
         try:
