@@ -40,5 +40,13 @@ autodoc_default_options = {"members": True, "exclude-members": "metadata, regist
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 # Of the labs' environment only.
-autodoc_mock_imports = ["matplotlib", "PIL"]
+autodoc_mock_imports = [
+    "matplotlib",
+    "PIL",
+    "jupyter_client",
+    "jupyter_core",
+    "jupyter_server",
+    "jupyter_server_terminals",
+    "jupyterhub.singleuser",
+]
 numpydoc_show_class_members = False

@@ -102,11 +102,11 @@ def test_the_debugger_is_off_because_it_would_open_a_port(run_in_lab: RunInLab) 
         "print(run('import debugpy; print(debugpy.__name__)'))\n"
         "from firstlight_lab.kernels import LabKernelSpecs\n"
         "specs = LabKernelSpecs().get_all_specs()\n"
-        "print(['debugger' in one['spec']['metadata'] for one in specs.values()])\n" + _END
+        "print({'debugger' in one['spec']['metadata'] for one in specs.values()})\n" + _END
     )
 
     assert "'debugger'" not in said
-    assert said.split()[-2:] == ["debugpy", "[False]"]
+    assert said.split()[-2:] == ["debugpy", "{False}"]
 
 
 def test_an_ordinary_ipykernel_opens_no_port_either(run_in_lab: RunInLab) -> None:

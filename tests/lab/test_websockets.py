@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -105,6 +106,8 @@ def server(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     home = tmp_path_factory.mktemp("home")
     port, log = free_port(), home / "server.log"
     with ExitStack() as stack:
+        # A socket's path has at most 107 bytes, and pytest's folders are deep.
+        runtime = stack.enter_context(TemporaryDirectory(prefix="fl-", dir="/tmp"))
         output = stack.enter_context(log.open("wb"))
         process = subprocess.Popen(
             [
@@ -112,7 +115,12 @@ def server(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 *("--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=secret"),
                 *("--ServerApp.open_browser=False", "--allow-root", "--ServerApp.port_retries=0"),
             ],
-            env={"PATH": os.environ["PATH"], "HOME": str(home), **lab_environment()},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "JUPYTER_RUNTIME_DIR": runtime,
+                **lab_environment(),
+            },
             cwd=home,
             stdout=output,
             stderr=output,
