@@ -167,7 +167,13 @@ bound_to="$PWD $python $("$python" -c 'import sys; print(sys.version)' 2>/dev/nu
 stamp_of_environment() { # LOCK PACKAGE…
   lock=$1; shift
   files="requirements/build.txt $lock"
-  for package in "$@"; do files="$files $package/pyproject.toml"; done
+  for package in "$@"; do
+    files="$files $package/pyproject.toml"
+    # An editable install copies the data files; only the modules are read where they are.
+    for file in "$package"/*.json "$package"/etc/*/* "$package"/etc/*/*/*; do
+      if [ -f "$file" ]; then files="$files $file"; fi
+    done
+  done
   # shellcheck disable=SC2086
   { echo "$bound_to"; stamp_of $files; } | cksum | tr ' ' '-'
 }

@@ -331,6 +331,22 @@ def test_a_changed_lock_is_installed(machine: Machine) -> None:
     assert machine.generations == ["labs", "platform", "proxy"]
 
 
+@pytest.mark.parametrize(
+    "name", ["kernel.json", "etc/jupyter/a.json", "etc/jupyter/jupyter_server_config.d/a.json"]
+)
+def test_a_changed_data_file_is_installed(machine: Machine, name: str) -> None:
+    """Editable installs copy them, other than modules."""
+    file = machine.checkout / "lab-extensions" / "firstlight-lab" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}")
+    assert machine.run().returncode == 0
+    file.write_text("[]")
+    assert machine.run().returncode == 0
+    assert {call for call in machine.calls_by_name if "sync" in call} == {
+        "uv pip sync --python <labs>/bin/python --require-hashes requirements/labs.txt"
+    }
+
+
 def change(machine: Machine, *names: str) -> None:
     for name in names:
         with (machine.checkout / "requirements" / f"{name}.txt").open("a") as lock:

@@ -46,7 +46,7 @@ def open_tab(
     platform: Platform, browser: requests.Session, path: str, *, cookies: bool
 ) -> requests.Response:
     """Open a page in a tab; stop when the hub sends the browser back to where it came from."""
-    url = platform.url + path
+    url = platform.address(path)
     if cookies:
         return follow(browser, browser.get(url, allow_redirects=False, timeout=30), "callback")
     # Tabs that a browser restores all ask before the first answer has set a cookie.
@@ -69,13 +69,13 @@ def test_every_tab_arrives(
         target = urljoin(tab.url, tab.headers["Location"])
         arrived = follow(browser, browser.get(target, allow_redirects=False, timeout=30), "")
         assert arrived.status_code < 400, arrived.text
-        assert arrived.url == platform.url + path
+        assert arrived.url == platform.address(path)
 
 
 def test_a_state_that_the_lab_no_longer_knows_begins_a_new_login(
     platform: Platform, browser: requests.Session
 ) -> None:
-    url = f"{platform.url}/nb/user/{PERSON}/oauth_callback"
+    url = f"{platform.lab(PERSON)}/oauth_callback"
     forged = browser.get(
         url, params={"code": "made-up", "state": "x"}, allow_redirects=False, timeout=30
     )
@@ -88,7 +88,7 @@ def test_a_state_that_the_lab_no_longer_knows_begins_a_new_login(
 def test_a_browser_without_cookies_gets_an_error_and_no_endless_redirects(
     platform: Platform, browser: requests.Session
 ) -> None:
-    answer = browser.get(f"{platform.url}/nb/user/{PERSON}/lab", allow_redirects=False, timeout=30)
+    answer = browser.get(f"{platform.lab(PERSON)}/lab", allow_redirects=False, timeout=30)
     for _ in range(20):
         if not answer.is_redirect:
             break
@@ -104,7 +104,7 @@ def test_a_login_at_the_lab_does_not_take_a_code_of_another_browser(
     platform: Platform, browser: requests.Session
 ) -> None:
     attacker = platform.login("ada-admin")
-    begun = attacker.get(f"{platform.url}/nb/user/{PERSON}/lab", allow_redirects=False, timeout=30)
+    begun = attacker.get(f"{platform.lab(PERSON)}/lab", allow_redirects=False, timeout=30)
     stolen = follow(attacker, begun, "callback")
     target = urljoin(stolen.url, stolen.headers["Location"])
     if "oauth_callback" in target:
@@ -112,7 +112,7 @@ def test_a_login_at_the_lab_does_not_take_a_code_of_another_browser(
         answer = browser.get(target, allow_redirects=False, timeout=30)
         assert state
         arrived = follow(browser, answer, "")
-        me = browser.get(f"{platform.url}/nb/user/{PERSON}/api/me", timeout=30).json()
+        me = browser.get(f"{platform.lab(PERSON)}/api/me", timeout=30).json()
         assert arrived.status_code == 200
         assert me["identity"]["username"] == PERSON
 

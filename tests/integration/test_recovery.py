@@ -137,7 +137,7 @@ def test_a_component_killed_under_load_is_back_in_the_promised_time(
         "portal": lambda: busy.get("/"),
         "proxy": lambda: busy.get("/nb/hub/login"),
     }
-    lab = f"{busy.url}/nb/user/mira-member/api/kernels"
+    lab = f"{busy.lab('mira-member')}/api/kernels"
     # The lab has never seen them, so it has to ask the hub who this is, up or not.
     tokens = [
         busy.hub("POST", "/users/mira-member/tokens", json={"expires_in": 3600}).json()["token"]

@@ -64,7 +64,7 @@ def limits(platform: Platform) -> None:
 
 def api_of(platform: Platform, person: str) -> tuple[str, dict[str, str]]:
     made = platform.hub("POST", f"/users/{person}/tokens", json={"expires_in": 600}).json()
-    return f"{platform.url}/nb/user/{person}", {"Authorization": f"token {made['token']}"}
+    return platform.lab(person), {"Authorization": f"token {made['token']}"}
 
 
 def log_of_hub(platform: Platform) -> str:
