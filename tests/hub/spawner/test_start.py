@@ -481,6 +481,7 @@ def test_a_lab_cannot_reach_its_log(
         account=kind == "root",
         owner=OWNER if kind == "root" else (1000, 1000) if ROOT else OWNER,
         command=("/usr/bin/python3", "-c", TAMPER, str(log)),
+        environment={"PATH": "/usr/bin:/bin"},  # a home would be prepared, with words in the log
         etc={},
     )
     done = subprocess.run(

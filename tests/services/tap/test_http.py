@@ -481,9 +481,7 @@ async def test_short_work_does_not_wait_for_long_queries(tap: Tap) -> None:
 async def test_a_service_that_stops_does_not_wait_for_queries(tap: Tap) -> None:
     running = asyncio.create_task(tap.query(SLOW))
     await wait_until(lambda: at_work(tap) == 1)
-    start = time.monotonic()
-    tap.app.service.close()
-    assert time.monotonic() - start < 2
+    assert await asyncio.to_thread(tap.app.service.close)
     assert (await running).code == 500
 
 

@@ -89,4 +89,4 @@ async def _lifespan(queries: QueryService) -> AsyncIterator[None]:
         yield
     finally:
         warming.cancel()
-        queries.close()
+        await asyncio.to_thread(queries.close)
