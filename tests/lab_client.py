@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -143,5 +143,11 @@ async def connect_kernel(request: HTTPRequest) -> WebSocketClientConnection:
 
 
 async def close_kernel(connection: WebSocketClientConnection) -> None:
+    async def end() -> None:
+        while await connection.read_message() is not None:
+            pass  # what was still under way
+
     connection.close()
-    await asyncio.sleep(0.1)
+    # A lab that has ended does not answer; tornado then closes the socket after five seconds.
+    with suppress(TimeoutError):
+        await asyncio.wait_for(end(), 10)

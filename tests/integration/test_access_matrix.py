@@ -53,6 +53,7 @@ GET /assets/favicon.svg                         | 200                           
 GET /assets/logo                                | 404                           | 404
 GET /favicon.ico                                | 200                           | 200
 GET /_error/503                                 | 503                           | 503
+GET /_error/healthz                             | 200                           | 200
 
 GET /api/tap/sync?{query}                       | 401 200 200 200 401           | 401
 POST /api/tap/sync?{query}                      | 401 200 200 200 401           | 401
@@ -90,7 +91,7 @@ GET /nb/hub/firstlight/health                   | 200                           
 GET /nb/hub/api/                                | 200                           | 200
 GET /nb/hub/api/user                            | 403 200 200 200 403           | 403 200 200 200 403
 GET /nb/hub/api/users                           | 403 403 403 200 403           | 403 403 403 200 403
-POST /nb/hub/api/users/{newcomer}               | 403 403 403 201 403           | 403 403 403 201 403
+POST /nb/hub/api/users/{newcomer}               | 403 403 403 400 403           | 403 403 403 400 403
 GET /nb/hub/api/users/{name}                    | 403 200 404 200 403           | 403 200 404 200 403
 PATCH /nb/hub/api/users/{name}                  | 403 403 403 200 403           | 403 403 403 200 403
 DELETE /nb/hub/api/users/{name}                 | 403 403 403 -   403           | 403 403 403 -   403

@@ -242,3 +242,8 @@ def test_a_hub_that_cannot_render_its_pages_is_not_healthy(hub: str, folder: Pat
     finally:
         broken.write_text(whole)
     wait_for(lambda: status("/firstlight/health") == 200, what="the check to succeed")
+
+
+def test_the_health_check_leaves_the_keys_of_open_pages_alone(hub: str) -> None:
+    assert "_xsrf" in requests.get(f"{hub}/login", timeout=10).cookies
+    assert not requests.get(f"{hub}/firstlight/health", timeout=10).cookies

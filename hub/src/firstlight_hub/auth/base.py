@@ -84,6 +84,8 @@ class PeopleAuthenticator(Authenticator):
         self._lists_file = ListsFile(Path(self.settings_file)) if self.settings_file else None
         self._checking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.checked: dict[str, float] = {}
+        # Spelling it looks at the disk, which nothing may do while the hub serves.
+        self._link_command = firstlight("link", "--user", "NAME")
 
     @default("enable_auth_state")
     def _encrypted_auth_state(self) -> bool:
@@ -226,7 +228,7 @@ class PeopleAuthenticator(Authenticator):
         return (
             "Users cannot be added here: the access lists decide who has access, and people are "
             "added when they first log in. Add them to `access` in platform.yaml, or create a "
-            f"one-time link with `{firstlight('link', '--user', 'NAME')}`."
+            f"one-time link with `{self._link_command}`."
         )
 
     async def why_not_changed(self, name: str, *, renamed: bool, promoted: bool) -> str:

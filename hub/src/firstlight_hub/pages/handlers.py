@@ -136,6 +136,11 @@ class HealthHandler(BaseHandler):
     _accept_cookie_auth = False
     _accept_token_auth = False
 
+    @property
+    def xsrf_token(self) -> bytes:
+        """No key for forms: a new one would be set as a cookie, and replace that of open pages."""
+        return b""
+
     async def get(self) -> None:
         """Answer 200 if the login page can be rendered, else 500."""
         page: str = await self.render_template("login.html")
