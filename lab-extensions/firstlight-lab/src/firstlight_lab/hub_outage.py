@@ -7,7 +7,6 @@ it has to ask while the hub restarts, it answers 500.
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
 from jupyterhub.services.auth import HubOAuth
 from pydantic import JsonValue
@@ -45,22 +44,3 @@ def _is_outage(error: HTTPError) -> bool:
     """Return whether an error of upstream's means that no hub answered, or one that failed."""
     unreachable = (error.log_message or "").startswith("Failed to connect to Hub")
     return unreachable or error.status_code == 502
-
-
-class _IdentityProvider(Protocol):
-    hub_auth: HubOAuth
-
-
-class _Server(Protocol):
-    identity_provider: _IdentityProvider
-
-
-def _load_jupyter_server_extension(server: _Server) -> None:
-    """Replace the object that asks the hub; called by Jupyter Server when it starts."""
-    provider = server.identity_provider
-    if hasattr(provider, "hub_auth"):  # else this is no lab, but a server that somebody started
-        provider.hub_auth = PatientHubOAuth(parent=provider)
-
-
-def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "firstlight_lab.hub_outage"}]

@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from jupyterhub.services.auth import HubOAuth
 from jupyterhub.singleuser.extension import (
     JupyterHubIdentityProvider,
     JupyterHubOAuthCallbackHandler,
@@ -23,6 +22,8 @@ from jupyterhub.utils import get_browser_protocol
 from tornado.httputil import url_concat
 from tornado.web import HTTPError, RequestHandler
 from traitlets import default
+
+from firstlight_lab.hub_outage import PatientHubOAuth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ _MOST_ATTEMPTS = 10
 _AGAIN = "login"
 
 
-class LabOAuth(HubOAuth):
+class LabOAuth(PatientHubOAuth):
     """The lab as a client of the hub's OAuth, with one state cookie for each login."""
 
     @default("oauth_state_max_age")
