@@ -164,10 +164,11 @@ platform='common hub services cli demo'
 labs='lab-extensions/firstlight-lab sampledata'
 # An environment is bound to its Python and, by the programs' first lines, to where it is.
 bound_to="$PWD $python $("$python" -c 'import sys; print(sys.version)' 2>/dev/null || true)"
+# Its packages' code is used where it lies; their other files are copied, such as Jupyter's settings.
 stamp_of_environment() { # LOCK PACKAGE…
   lock=$1; shift
-  files="requirements/build.txt $lock"
-  for package in "$@"; do files="$files $package/pyproject.toml"; done
+  files="requirements/build.txt $lock $(
+    find "$@" \( -name src -o -name __pycache__ \) -prune -o -type f -print | LC_ALL=C sort)"
   # shellcheck disable=SC2086
   { echo "$bound_to"; stamp_of $files; } | cksum | tr ' ' '-'
 }

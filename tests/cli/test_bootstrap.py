@@ -30,6 +30,7 @@ MACHINE = (
     "date",
     "dirname",
     "env",
+    "find",
     "flock",
     "grep",
     "ln",
@@ -39,6 +40,7 @@ MACHINE = (
     "rm",
     "sh",
     "sleep",
+    "sort",
     "stty",
     "tail",
     "touch",
@@ -329,6 +331,24 @@ def test_a_changed_lock_is_installed(machine: Machine) -> None:
         "uv pip sync --python <labs>/bin/python --require-hashes requirements/labs.txt"
     }
     assert machine.generations == ["labs", "platform", "proxy"]
+
+
+def test_a_changed_file_that_is_copied_is_installed(machine: Machine) -> None:
+    package = machine.checkout / "lab-extensions" / "firstlight-lab"
+    settings, code = package / "etc" / "jupyter" / "settings.json", package / "src" / "code.py"
+    for file in (settings, code):
+        file.parent.mkdir(parents=True)
+        file.write_text("{}")
+    assert machine.run().returncode == 0
+    before = links(machine)
+    code.write_text("another = 1")
+    assert machine.run().returncode == 0
+    assert links(machine) == before
+    settings.write_text('{"another": 1}')
+    assert machine.run().returncode == 0
+    after = links(machine)
+    assert after[".venv-labs"] != before[".venv-labs"]
+    assert after[".venv"] == before[".venv"]
 
 
 def change(machine: Machine, *names: str) -> None:
