@@ -164,11 +164,16 @@ platform='common hub services cli demo'
 labs='lab-extensions/firstlight-lab sampledata'
 # An environment is bound to its Python and, by the programs' first lines, to where it is.
 bound_to="$PWD $python $("$python" -c 'import sys; print(sys.version)' 2>/dev/null || true)"
-# Its packages' code is used where it lies; their other files are copied, such as Jupyter's settings.
 stamp_of_environment() { # LOCK PACKAGE…
   lock=$1; shift
-  files="requirements/build.txt $lock $(
-    find "$@" \( -name src -o -name __pycache__ \) -prune -o -type f -print | LC_ALL=C sort)"
+  files="requirements/build.txt $lock"
+  for package in "$@"; do
+    files="$files $package/pyproject.toml"
+    # An editable install copies the data files; only the modules are read where they are.
+    for file in "$package"/*.json "$package"/etc/*/* "$package"/etc/*/*/*; do
+      if [ -f "$file" ]; then files="$files $file"; fi
+    done
+  done
   # shellcheck disable=SC2086
   { echo "$bound_to"; stamp_of $files; } | cksum | tr ' ' '-'
 }

@@ -36,7 +36,10 @@ _AGAIN = "login"
 
 
 class LabOAuth(PatientHubOAuth):
-    """The lab as a client of the hub's OAuth, with one state cookie for each login."""
+    """The lab as a client of the hub's OAuth, with one state cookie for each login.
+
+    It waits for a hub that restarts.
+    """
 
     @default("oauth_state_max_age")
     def _an_hour(self) -> int:
