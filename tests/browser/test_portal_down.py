@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -24,15 +25,19 @@ TITLES = {"/": "The front page is restarting", "/portal/app": "The catalog pages
 
 @contextmanager
 def kept_down(platform: Platform, component: str) -> Iterator[None]:
-    """Kill a component, and each one that the supervisor starts in its place."""
+    """Kill a component, and each one that the supervisor starts in its place before it listens."""
+    first = platform.pid_of(component)
+    command = Path(f"/proc/{first}/cmdline").read_bytes()
+    supervisor = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1]
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
     over = Event()
 
     def kill() -> None:
-        while not over.wait(0.1):
-            for one in platform.status_or_none():
-                if one["name"] == component and one["pid"]:
-                    with suppress(ProcessLookupError):
-                        os.kill(int(one["pid"]), signal.SIGKILL)
+        while not over.wait(0.02):
+            for pid in children.read_text().split():
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    if Path(f"/proc/{pid}/cmdline").read_bytes() == command:
+                        os.kill(int(pid), signal.SIGKILL)
 
     thread = Thread(target=kill)
     thread.start()
@@ -48,11 +53,10 @@ def heading(browser: Chrome) -> str:
 
 
 def show(browser: Chrome, platform: Platform, path: str) -> None:
-    """Load a page until it is that of the outage, and keep it from reloading while we look."""
+    """Load a page until it is that of the outage."""
 
     def is_shown(browser: Chrome) -> bool:
         browser.get(platform.url + path)
-        browser.execute_script("window.stop()")
         return heading(browser) == TITLES[path]
 
     wait(browser).until(is_shown)
@@ -84,7 +88,10 @@ def test_the_page_is_whole_and_comes_back(
         broken = broken_rules(browser, [])
         assert not broken, json.dumps(broken, indent=1)
         assert not violations(browser)
-        # Once more, without our stop: now it may reload.
-        browser.get(platform.url + path)
-        wait(browser).until(lambda b: heading(b) == TITLES[path])
+        # Until there is something to see, it does not reload.
+        browser.execute_script("window.firstlightLooked = true")
+        looked = "return performance.getEntriesByName(location.href, 'resource').length"
+        wait(browser, 60).until(lambda b: b.execute_script(looked) > 1)
+        assert browser.execute_script("return window.firstlightLooked")
+        assert heading(browser) == TITLES[path]
     wait(browser, 60).until(lambda b: heading(b) == before)
