@@ -18,5 +18,6 @@ lock=tests/browser/axe/package-lock.json
 if ! cmp -s "$lock" .tools/stamps/axe; then
   echo "… axe-core for the browser tests"
   (cd tests/browser/axe && npm ci --no-audit --no-fund --silent)
+  mkdir -p .tools/stamps
   cp "$lock" .tools/stamps/axe
 fi

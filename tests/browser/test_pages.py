@@ -50,6 +50,9 @@ def test_a_page_is_whole_and_usable(
     resize(browser, *SCREENS[screen])
     browser.get(platform.url + path)
     wait(browser).until(lambda b: b.find_elements(By.TAG_NAME, "h1"))
+    if name == "sizes":
+        browser.find_element(By.CSS_SELECTOR, ".fl-options summary").click()
+        wait(browser).until(lambda b: b.find_element(By.ID, "reset_user_env").is_displayed())
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     browser.save_screenshot(str(ARTIFACTS / f"page-{name}-{screen}.png"))
 

@@ -139,11 +139,12 @@ class TestTokens:
         wait(browser).until(
             lambda b: b.switch_to.active_element.get_attribute("id") == "token-area"
         )
-        place = browser.execute_script(
+        in_sight = (
             "const r = document.getElementById('token-area').getBoundingClientRect();"
             "return r.top >= 0 && r.bottom <= innerHeight"
         )
-        assert place, "the new token is out of sight"
+        # The page scrolls there smoothly.
+        wait(browser).until(lambda b: b.execute_script(in_sight), "the new token is out of sight")
         browser.save_screenshot(str(ARTIFACTS / "page-new-token-narrow.png"))
         broken = broken_rules(browser, [])
         assert not broken, json.dumps(broken, indent=1)

@@ -16,7 +16,7 @@ OURS = ("firstlight_hub", "firstlight_services")
 
 #: Where a program begins: these are below everything on the stack, and so would blame ours for
 #: whatever JupyterHub and tornado do on their own. What they run before they serve may block.
-BEGINNINGS = ("__main__.py", "app.py", "standby.py", "web/serve.py")
+BEGINNINGS = ("__main__.py", "app.py", "portal/standby.py", "web/serve.py")
 
 ALLOWED = {
     # JupyterHub reads its configuration inside the loop, but before it serves.

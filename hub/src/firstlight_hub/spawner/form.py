@@ -35,7 +35,7 @@ def options_form(labs: Labs, last: str | None = None) -> str:
     options = "\n".join(_option(*option) for option in _OPTIONS)
     return (
         f'<fieldset class="fl-sizes">\n<legend>Choose a size</legend>\n{cards}\n</fieldset>\n'
-        f"<details>\n<summary>Options</summary>\n{options}\n</details>"
+        f'<details class="fl-options">\n<summary>Options</summary>\n{options}\n</details>'
     )
 
 
@@ -64,6 +64,7 @@ def _card(size: LabSize, *, checked: bool) -> str:
 
 def _option(name: str, title: str, purpose: str) -> str:
     return (
-        f'<p><label for="{name}"><input type="checkbox" name="{name}" id="{name}" value="true"> '
-        f'{escape(title)}</label> <span class="fl-muted">{escape(purpose)}</span></p>'
+        f'<label class="fl-option" for="{name}">'
+        f'<input type="checkbox" name="{name}" id="{name}" value="true">'
+        f'<strong>{escape(title)}</strong><span class="fl-muted">{escape(purpose)}</span></label>'
     )

@@ -3,8 +3,9 @@
 Notes
 -----
 configurable-http-proxy requests ``<error target>/<code>?url=<path>`` and passes on only content
-type and body, under its own status. So the body has to say everything: an HTML page has a refresh
-in it, instead of a ``Retry-After`` header.
+type and body, under its own status. So the body has to say everything: the script of an HTML page
+asks again, instead of a ``Retry-After`` header. A plain refresh would reload the page under those
+who read or hear it (WCAG 2.1, failure F41), so it is for browsers without scripts only.
 """
 
 from __future__ import annotations

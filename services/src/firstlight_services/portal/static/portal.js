@@ -46,6 +46,31 @@ if (live) {
   document.addEventListener("visibilitychange", refresh);
 }
 
+// The page of an outage: reload it as soon as the address answers, and not before, so that nobody
+// who reads or hears the page is interrupted for nothing.
+const outage = document.querySelector("[data-reload-after]");
+if (outage) {
+  const pause = Number(outage.dataset.reloadAfter) * 1000;
+  const look = async () => {
+    try {
+      const answer = await fetch(location.href, {
+        cache: "no-store",
+        redirect: "manual",
+        signal: AbortSignal.timeout(10000),
+      });
+      if (answer.status < 502 || answer.status > 504) {
+        // Never a form once more, which `reload` might send.
+        location.replace(location.pathname + location.search);
+        return;
+      }
+    } catch {
+      // The proxy is unavailable, too.
+    }
+    setTimeout(look, pause);
+  };
+  setTimeout(look, pause);
+}
+
 // Filter tables and columns by word.
 const filter = document.getElementById("filter");
 if (filter) {

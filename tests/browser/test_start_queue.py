@@ -1,0 +1,55 @@
+"""What a person sees whose lab waits until those of others have started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from tests.browser.conftest import broken_rules, log_in, violations, wait
+from tests.platform_under_test import Platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
+
+PERSON, OTHERS = "mira-member", ("theo-teammate", "ada-admin")
+
+
+@pytest.fixture
+def one_at_a_time(platform: Platform, tmp_path: Path) -> Iterator[Platform]:
+    """Start a site on which one lab starts at a time."""
+    config = tmp_path / "platform.yaml"
+    config.write_text(
+        "spawner: {concurrent_starts: 1}\n"
+        "services: {tap: {enabled: false}, butler: {enabled: false}}\n"
+    )
+    site = Platform(tmp_path / "var", config, demo=True).take_data_of(platform)
+    site.start()
+    yield site
+    site.stop()
+
+
+def test_the_queue_is_shown_and_the_lab_opens_in_its_turn(
+    one_at_a_time: Platform, browser: Chrome, picture: Callable[[str], None]
+) -> None:
+    site = one_at_a_time
+    for other in OTHERS:
+        site.login(other)
+    log_in(browser, site, PERSON)
+    wait(browser).until(lambda b: b.find_elements(By.ID, "size-small"))
+    for other in OTHERS:
+        answer = site.hub("POST", f"/users/{other}/server", json={"size": "small"})
+        assert answer.status_code == 202, answer.text
+    browser.find_element(By.CSS_SELECTOR, "form [type=submit]").click()
+    wait(browser).until(
+        lambda b: "Many labs are starting." in b.find_element(By.ID, "progress-log").text
+    )
+    wait(browser).until(lambda b: b.find_element(By.ID, "progress-bar").size["width"] > 0)
+    picture("waiting")
+    broken = broken_rules(browser, [])
+    assert not broken, json.dumps(broken, indent=1)
+    assert not violations(browser)
+    wait(browser, 120).until(lambda b: b.current_url.startswith(f"{site.lab(PERSON)}/lab"))
