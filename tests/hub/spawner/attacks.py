@@ -180,6 +180,7 @@ class Labs:
             closed=closed_directories((*installation.paths, tutorials)),
             home_of_operator=Path.home(),
             passwd=Path("/etc/passwd").read_text(),
+            group=Path("/etc/group").read_text(),
             resolver=resolver_directories(),
         )
         self.running: list[tuple[LabRecord, str]] = []
