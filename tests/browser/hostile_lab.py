@@ -1,36 +1,30 @@
-"""A lab that serves a page without login, whose button acts for whoever presses it."""
+"""A lab that serves a page without login, whose button acts for whoever presses it.
+
+A lab's owner has many ways to answer on the lab's address with a program of their own, and none is
+needed here: what browsers let the page do depends on its address alone. So the proxy is told that
+the lab is where the test serves the page.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
+import requests
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import wait
-from tests.lab_client import is_ready, kernel_in_lab, start_lab
-from tests.platform_under_test import Platform, wait_for
+from tests.lab_client import start_lab
+from tests.platform_under_test import Platform
 
 __all__ = ["HostileLab", "hostile_lab"]
-
-_CONFIGURATION = """
-import pathlib, urllib.parse
-from tornado import web
-
-class Trap(web.RequestHandler):
-    def get(self):
-        for cookie in self.get_arguments("cookie"):
-            self.add_header("Set-Cookie", cookie)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.write((pathlib.Path.home() / "trap.html").read_text())
-
-_make = web.Application.__init__
-def make(self, handlers=None, *arguments, **settings):
-    _make(self, [(r"/nb/user/[^/]+/trap", Trap), *(handlers or [])], *arguments, **settings)
-web.Application.__init__ = make
-"""
 
 _PAGE = """<!DOCTYPE html><title>Free telescope time</title>
 <button id="go">Claim</button><pre id="result"></pre>
@@ -114,41 +108,65 @@ document.getElementById("go").addEventListener("click", async () => {
 
 @dataclass(frozen=True)
 class HostileLab:
-    """Where the page is."""
+    """Somebody's lab, whose address leads to the page."""
 
     platform: Platform
     owner: str
+    target: str
 
-    @property
-    def page(self) -> str:
-        """The page's address."""
-        return f"{self.platform.lab(self.owner)}/trap"
+    def lead_to(self, target: str) -> str:
+        """Let the lab's address lead somewhere, and return where it led before."""
+        routes = f"{self.platform.component('proxy')['url']}/api/routes"
+        headers = {"Authorization": f"token {self.platform.secret('proxy_token')}"}
+        found: dict[str, dict[str, Any]] = requests.get(routes, headers=headers, timeout=10).json()
+        (name,) = (name for name in found if name.endswith(f"/user/{self.owner}"))
+        data = {**found[name], "target": target}
+        answer = requests.post(routes + quote(name), json=data, headers=headers, timeout=10)
+        answer.raise_for_status()
+        return str(found[name]["target"])
+
+    def open(self, browser: Chrome, query: str) -> None:
+        """Open the page."""
+        self.lead_to(self.target)  # the hub corrects its routes every few minutes
+        browser.get(f"{self.platform.lab(self.owner)}/trap?{query}")
+        assert browser.find_elements(By.ID, "go")
 
     def lure(self, browser: Chrome, victim: str) -> dict[str, Any]:
         """Let a victim press the button; return what was gained by each attempt, empty if nothing."""
         platform = self.platform
         lab = platform.lab(victim)
-        browser.get(f"{self.page}?main={platform.url}&victim={victim}&lab={lab}")
+        self.open(browser, f"main={platform.url}&victim={victim}&lab={lab}")
         browser.find_element(By.ID, "go").click()
         said = wait(browser, 60).until(lambda b: b.find_element(By.ID, "result").text)
         gained: dict[str, Any] = json.loads(said)
         return gained
 
 
-def hostile_lab(platform: Platform, owner: str) -> HostileLab:
-    """Make somebody's lab hostile by its own configuration; return when it serves the page."""
-    with kernel_in_lab(platform, owner) as kernel:
-        kernel.run(
-            "import pathlib\n"
-            "home = pathlib.Path.home()\n"
-            "(home / '.jupyter').mkdir(exist_ok=True)\n"
-            f"(home / '.jupyter' / 'jupyter_server_config.py').write_text({_CONFIGURATION!r})\n"
-            f"(home / 'trap.html').write_text({_PAGE!r})\n"
-        )
-    platform.hub("DELETE", f"/users/{owner}/server")
-    wait_for(lambda: not is_ready(platform, owner), what="the lab to stop")
-    wait_for(
-        lambda: not platform.hub("GET", f"/users/{owner}").json()["servers"], what="the lab's end"
-    )
+class _Trap(BaseHTTPRequestHandler):
+    """Answers each request with the page, and with the cookies that the request names."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        for cookie in parse_qs(urlsplit(self.path).query).get("cookie", []):
+            self.send_header("Set-Cookie", cookie)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(_PAGE.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def hostile_lab(platform: Platform, owner: str) -> Iterator[HostileLab]:
+    """Let a lab's address lead to the page, until the end."""
     start_lab(platform, owner)
-    return HostileLab(platform, owner)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Trap) as server:
+        Thread(target=server.serve_forever).start()
+        lab = HostileLab(platform, owner, f"http://127.0.0.1:{server.server_port}")
+        before = lab.lead_to(lab.target)
+        try:
+            yield lab
+        finally:
+            lab.lead_to(before)
+            server.shutdown()

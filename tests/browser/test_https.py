@@ -42,10 +42,11 @@ def site(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def trap(site: Platform) -> HostileLab:
+def trap(site: Platform) -> Iterator[HostileLab]:
     site.cli("link", "--user", "theo")
     site.hub("POST", "/users/theo")
-    return hostile_lab(site, "theo")
+    with hostile_lab(site, "theo") as made:
+        yield made
 
 
 @pytest.fixture
@@ -88,8 +89,7 @@ def toss(browser: Chrome, trap: HostileLab, values: dict[str, str]) -> None:
             for path in ("/", "/nb/", "/nb/hub/", "/portal/")
             for prefix in ("", "__Host-", "__host-")
         ]
-        browser.get(f"{trap.page}?" + "&".join(f"cookie={quote(cookie)}" for cookie in cookies))
-        assert browser.find_elements(By.ID, "go")
+        trap.open(browser, "&".join(f"cookie={quote(cookie)}" for cookie in cookies))
 
 
 def cookies_of(browser: Chrome, site: Platform) -> dict[str, str]:

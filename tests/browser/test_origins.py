@@ -22,9 +22,10 @@ Browsers = Callable[[str], Chrome]
 
 
 @pytest.fixture(scope="module")
-def trap(platform: Platform) -> HostileLab:
+def trap(platform: Platform) -> Iterator[HostileLab]:
     platform.login("theo-teammate")
-    return hostile_lab(platform, "theo-teammate")
+    with hostile_lab(platform, "theo-teammate") as made:
+        yield made
 
 
 def notes(platform: Platform, person: str) -> list[str]:
@@ -69,11 +70,11 @@ def test_on_the_hubs_origin_the_same_page_gains_a_token_and_the_operator_is_told
 ) -> None:
     """The control: what the tests here refuse is possible where labs share the origin."""
     shared.login("theo-teammate")
-    trap = hostile_lab(shared, "theo-teammate")
     log_in(browser, shared, "mira-member")
     start_lab(shared, "mira-member")
 
-    gained = trap.lure(browser, "mira-member")
+    with hostile_lab(shared, "theo-teammate") as trap:
+        gained = trap.lure(browser, "mira-member")
 
     assert gained["token"]
     assert gained["name"] == "mira-member"
