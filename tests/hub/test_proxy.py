@@ -22,7 +22,7 @@ from tornado.websocket import websocket_connect
 
 from tests.platform_under_test import free_port, wait_for
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
 
 CLIENTS = int(os.environ.get("FIRSTLIGHT_CLIENTS", "150"))
 PATIENCE = max(4.0, CLIENTS / 20)

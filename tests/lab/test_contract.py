@@ -14,7 +14,7 @@ from firstlight_hub.spawner import machine
 from firstlight_hub.spawner.environment import IN_FILES
 from tests.lab_under_test import OWNER, PERSON, TOKEN, Lab, fake_hub
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "lab-environment.md"
 TEXT = PAGE.read_text(encoding="utf-8")

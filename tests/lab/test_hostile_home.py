@@ -11,7 +11,7 @@ import pytest
 from firstlight_hub.spawner.choices import Choices
 from tests.lab_under_test import Lab
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 FAILS = "raise SystemExit('broken by the person')\n"
 ENDS = "import os; os._exit(3)\n"

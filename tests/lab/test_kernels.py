@@ -10,6 +10,8 @@ import pytest
 
 from tests.simulated import RunInLab
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def run_in_lab(in_lab: RunInLab) -> Iterator[RunInLab]:
@@ -21,6 +23,7 @@ def run_in_lab(in_lab: RunInLab) -> Iterator[RunInLab]:
 _START = """
 import os, pathlib, sys
 from jupyter_client.manager import KernelManager
+
 manager = KernelManager({arguments})
 manager.start_kernel()
 client = manager.client()

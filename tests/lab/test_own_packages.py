@@ -13,7 +13,7 @@ import pytest
 from tests.lab_client import Kernel
 from tests.lab_under_test import Lab
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 def make_wheel(folder: Path, name: str, files: dict[str, str], version: str = "1.0") -> Path:

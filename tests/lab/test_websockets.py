@@ -28,7 +28,7 @@ from firstlight_lab.env import lab_environment
 from tests.lab_client import Kernel
 from tests.platform_under_test import free_port, wait_for
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
 
 FROZEN = 20
 MEBIBYTE = 1024**2

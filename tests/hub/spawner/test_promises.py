@@ -15,6 +15,8 @@ import pytest
 
 from tests.hub.spawner.attacks import NO_LABS
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "explanation" / "isolation.md"
 #: Root becomes an ordinary user without any capability in a user namespace of its own.

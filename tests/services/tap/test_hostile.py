@@ -19,6 +19,8 @@ from firstlight_services.tap.query.size import MOST_DISTINCT
 from firstlight_services.web.testing import FakeHub, running_component, write_run
 from tests.services.tap.conftest import SCOPES, dp01
 
+pytestmark = pytest.mark.integration
+
 PATIENCE = 60.0
 """Seconds: far more than any of the answers takes, and less than a service that is stuck."""
 
