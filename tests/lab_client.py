@@ -42,7 +42,7 @@ def start_lab(platform: Platform, name: str, size: str = "small") -> None:
     if not is_ready(platform, name):
         answer = platform.hub("POST", f"/users/{name}/server", json={"size": size})
         assert answer.status_code in {201, 202, 400}, answer.text
-        wait_for(lambda: is_ready(platform, name), seconds=60, what=f"the lab of {name}")
+        wait_for(lambda: is_ready(platform, name), seconds=180, what=f"the lab of {name}")
 
 
 def tokens_of_lab(platform: Platform, name: str) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -23,24 +25,26 @@ def token(platform: Platform) -> str:
 @pytest.fixture(scope="module")
 def environment(
     platform: Platform, labs_python: Path, token: str, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    """Return what a lab's environment says, for a program outside of a lab."""
+) -> Iterator[dict[str, str]]:
+    """Yield what a lab's environment says, for a program outside of a lab."""
     config_dir = subprocess.run(
         [labs_python, "-c", "import firstlight_lab; print(firstlight_lab.config_dir())"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.strip()
-    return {
-        **{key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ},
-        "HOME": str(tmp_path_factory.mktemp("home")),
-        "ACCESS_TOKEN": token,
-        "EXTERNAL_INSTANCE_URL": platform.url,
-        "DAF_BUTLER_CONFIG_PATH": config_dir,
-        "DAF_BUTLER_REPOSITORIES": json.dumps(
-            {"dp01": str(platform.state_dir / "data" / "sample" / "butler" / "butler.yaml")}
-        ),
-    }
+    with TemporaryDirectory(prefix="firstlight-") as sockets:  # a short path, as in a lab
+        yield {
+            **{key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ},
+            "HOME": str(tmp_path_factory.mktemp("home")),
+            "JUPYTER_RUNTIME_DIR": sockets,
+            "ACCESS_TOKEN": token,
+            "EXTERNAL_INSTANCE_URL": platform.url,
+            "DAF_BUTLER_CONFIG_PATH": config_dir,
+            "DAF_BUTLER_REPOSITORIES": json.dumps(
+                {"dp01": str(platform.state_dir / "data" / "sample" / "butler" / "butler.yaml")}
+            ),
+        }
 
 
 def run(labs_python: Path, environment: dict[str, str], program: str) -> str:

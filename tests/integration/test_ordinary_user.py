@@ -51,12 +51,18 @@ def test_a_lab_runs_as_the_operator(kernel: Kernel) -> None:
 
 
 def test_a_lab_sees_the_data_and_none_of_the_hubs_files(site: Platform, kernel: Kernel) -> None:
-    seen = kernel.run(f"import os; print(sorted(os.listdir({str(site.state_dir)!r})))")
-    assert seen.strip() == "['data']"
+    seen = kernel.run(
+        "import os\n"
+        f"print(sorted(os.listdir({str(site.state_dir)!r})))\n"
+        f"print(os.listdir({str(site.state_dir / 'run')!r}))"
+    )
+    assert seen.splitlines() == ["['data', 'run']", "['lab-python']"]
+    python, images = site.state_dir / "run" / "lab-python", site.state_dir / "data" / "sample"
     said = kernel.run(
         "import pathlib\n"
-        f"for path in pathlib.Path({str(site.state_dir / 'data' / 'sample' / 'butler')!r}).rglob('*'):\n"
-        "    assert not os.access(path, os.W_OK), path\n"
+        f"for folder in {[str(python), str(images / 'butler')]!r}:\n"
+        "    for path in pathlib.Path(folder).rglob('*'):\n"
+        "        assert not os.access(path, os.W_OK), path\n"
         "print('read-only')"
     )
     assert said.strip() == "read-only"
