@@ -147,6 +147,7 @@ class Lab:
         if self.process is not None:
             processes.kill(processes.family(self.process.pid, ()))
             wait_for(lambda: self.process is None or self.process.ended() is not None)
+            self.process.wait_for_log(60)
             self.process = None
 
     def get(self, path: str) -> requests.Response:
