@@ -123,10 +123,32 @@ def test_on_a_narrow_screen_the_notebook_has_the_width(lab: Lab, offline: Chrome
 
 
 def test_on_a_wide_screen_the_file_browser_is_open(lab: Lab, offline: Chrome) -> None:
-    open_lab(offline, lab, "")
-    wait(offline, 60).until(
-        lambda b: b.find_element(By.CSS_SELECTOR, "#jp-left-stack").is_displayed()
+    open_lab(offline, lab, "/workspaces/wide")
+    wait(offline, 60).until(file_browser_is_open)
+
+
+def test_what_a_narrow_screen_closed_is_open_again_on_a_wide_one(lab: Lab, offline: Chrome) -> None:
+    for _ in range(2):  # the second time, it is closed already
+        resize(offline, 390, 844)
+        open_lab(offline, lab, "/workspaces/both")
+        wait(offline, 60).until(lambda b: not file_browser_is_open(b))
+        wait(offline, 60).until(lambda _: saved_layout(lab, "both")["left"]["collapsed"])
+    resize(offline, 1280, 900)
+    open_lab(offline, lab, "/workspaces/both")
+    wait(offline, 60).until(file_browser_is_open)
+
+
+def file_browser_is_open(browser: Chrome) -> bool:
+    return browser.find_element(By.CSS_SELECTOR, "#jp-left-stack").is_displayed()
+
+
+def saved_layout(lab: Lab, workspace: str) -> dict[str, dict[str, bool]]:
+    """Return what JupyterLab has saved of a workspace; that is a moment after each change."""
+    data = lab.get(f"lab/api/workspaces/{workspace}").json()["data"]
+    layout: dict[str, dict[str, bool]] = data.get(
+        "layout-restorer:data", {"left": {"collapsed": False}}
     )
+    return layout
 
 
 def test_a_person_is_told_of_a_new_version_once(lab: Lab, offline: Chrome) -> None:

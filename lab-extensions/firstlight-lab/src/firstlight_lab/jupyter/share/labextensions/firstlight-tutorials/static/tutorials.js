@@ -74,18 +74,32 @@
 
   const narrow = async () => {
     const { ILabShell } = await use("@jupyterlab/application");
+    const { IStateDB } = await use("@jupyterlab/statedb");
+    const key = `${ID}:closed`;
+    // JupyterLab saves the layout for all of a person's screens, so what a narrow one closed is saved
+    // with it, and a wide one opens it again.
+    const fit = async (shell, state) => {
+      const closed = (await state.fetch(key)) ?? { left: false, right: false };
+      if (window.innerWidth < NARROW) {
+        await state.save(key, {
+          left: closed.left || !shell.leftCollapsed,
+          right: closed.right || !shell.rightCollapsed,
+        });
+        shell.collapseLeft();
+        shell.collapseRight();
+      } else {
+        if (closed.left) shell.expandLeft();
+        if (closed.right) shell.expandRight();
+        await state.remove(key);
+      }
+    };
     return {
       id: `${ID}:narrow`,
       autoStart: true,
-      requires: [ILabShell],
+      requires: [ILabShell, IStateDB],
       // Not awaited: the layout is restored only when all plugins are active.
-      activate: (app, shell) => {
-        app.restored.then(() => {
-          if (window.innerWidth < NARROW) {
-            shell.collapseLeft();
-            shell.collapseRight();
-          }
-        });
+      activate: (app, shell, state) => {
+        app.restored.then(() => fit(shell, state));
       },
     };
   };
