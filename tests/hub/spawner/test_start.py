@@ -265,9 +265,7 @@ def test_what_fails_is_named(spec: LabSpec, tmp_path: Path) -> None:
 
     with pytest.raises(ProcessStartError, match=r"starting /nowhere/python: .*No such file"):
         asyncio.run(started.become(broken))
-    while (code := started.ended()) is None:
-        time.sleep(0.01)
-    assert code == 125
+    assert ended(started) == 125
 
 
 @needs_namespaces

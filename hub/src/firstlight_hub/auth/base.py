@@ -38,6 +38,9 @@ __all__ = ["PeopleAuthenticator"]
 _CANDIDATES = 20
 """How many names for a new person are looked up; the second has their immutable id already."""
 
+# Spelling it looks at the disk, which nothing may do while the hub serves.
+_LINK_COMMAND = firstlight("link", "--user", "NAME")
+
 
 class PeopleAuthenticator(Authenticator):
     """Base of our authenticators: one-time links work with every identity provider.
@@ -84,8 +87,6 @@ class PeopleAuthenticator(Authenticator):
         self._lists_file = ListsFile(Path(self.settings_file)) if self.settings_file else None
         self._checking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.checked: dict[str, float] = {}
-        # Spelling it looks at the disk, which nothing may do while the hub serves.
-        self._link_command = firstlight("link", "--user", "NAME")
 
     @default("enable_auth_state")
     def _encrypted_auth_state(self) -> bool:
@@ -228,7 +229,7 @@ class PeopleAuthenticator(Authenticator):
         return (
             "Users cannot be added here: the access lists decide who has access, and people are "
             "added when they first log in. Add them to `access` in platform.yaml, or create a "
-            f"one-time link with `{self._link_command}`."
+            f"one-time link with `{_LINK_COMMAND}`."
         )
 
     async def why_not_changed(self, name: str, *, renamed: bool, promoted: bool) -> str:
