@@ -75,10 +75,15 @@ stamp_of() { cat "$@" | cksum | tr ' ' '-'; }
 
 # What runs, for how long, and the last that it said: a line that changes, or one each ten seconds.
 exec 3>&1
+# A process that was killed can be signalled until its parent has noticed, which may first wait for
+# the end of what we write.
+is_running() {
+  kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
 tell_progress() {
   seconds=0
   # A sleep outlives this loop for a moment: it must hold neither the caller's pipe nor the lock.
-  while sleep 1 >/dev/null 2>&1 3>&- 9>&- && kill -0 $$ 2>/dev/null; do
+  while sleep 1 >/dev/null 2>&1 3>&- 9>&- && is_running $$; do
     seconds=$((seconds + 1))
     [ "$terminal" ] || [ $((seconds % 10)) = 0 ] || continue
     line=

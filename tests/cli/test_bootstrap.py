@@ -270,6 +270,16 @@ def test_what_a_killed_one_left_running_is_ended(machine: Machine) -> None:
     assert machine.has_all()
 
 
+def test_what_a_killed_one_left_ends_before_its_parent_notices(machine: Machine) -> None:
+    """The parent reads to the end first, and holds the killed process until then."""
+    machine.variables["SLOWLY"] = "requirements/labs.txt"
+    process = machine.start()
+    wait_for((machine.checkout / ".tools" / "running" / "labs").exists, what="the install")
+    process.kill()
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("columns", [0, 1, 2, 3, 40])
 def test_on_a_terminal_of_any_width_progress_is_one_line(machine: Machine, columns: int) -> None:
     machine.variables |= {"HANGS": "requirements/labs.txt", "NO_COLOR": "1"}

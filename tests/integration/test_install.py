@@ -48,12 +48,17 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def recorded(environment: Path) -> dict[str, dict[str, str]]:
-    """Return each package's files with their hashes, as its RECORD has them."""
+    """Return each package's files with their hashes, as its RECORD has them.
+
+    Programs have none here: their first line names the folder that they are in.
+    """
     found = {}
     for record in environment.glob("lib/python*/site-packages/*.dist-info/RECORD"):
         with record.open(newline="") as file:
             found[record.parent.name] = {
-                row[0]: row[1] for row in csv.reader(file) if not row[0].endswith(".pyc")
+                row[0]: "" if row[0].startswith("../../../bin/") else row[1]
+                for row in csv.reader(file)
+                if not row[0].endswith(".pyc")
             }
     return found
 
