@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.platform_under_test import Platform
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("firstlight", deadline=None)
+settings.load_profile("firstlight")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -172,6 +172,9 @@ def test_a_link_to_the_same_folder_is_no_change(site: Path) -> None:
     assert load([dp01(site, site / "link")], tap_schema_file(site)).written == ()
 
 
+_PROGRESS = "catalog: writing "
+
+
 def replace_column(folder: Path, name: str, values: pa.Array) -> None:
     table = pq.read_table(folder / "object.parquet")
     if name in table.column_names:
@@ -196,13 +199,15 @@ def test_a_file_that_does_not_fit_is_named(
     replace_column(site / "parquet", name, values)
     # What an earlier run loaded can still be served.
     assert main(["--state-dir", str(site)]) == 0
-    error = capsys.readouterr().err
+    # Loading that takes a while also says what it is doing.
+    (error,) = [
+        line for line in capsys.readouterr().err.splitlines() if not line.startswith(_PROGRESS)
+    ]
     assert error.startswith("catalog: dp01: object.parquet: ")
     assert said in error
     assert error.endswith(
-        "; queries get what was loaded earlier until you fix this and start the platform again.\n"
+        "; queries get what was loaded earlier until you fix this and start the platform again."
     )
-    assert error.count("\n") == 1
     assert store_of(site).read_bytes() == before
     assert [one.name for one in store_of(site).parent.glob(".*")] == []
 
