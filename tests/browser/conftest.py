@@ -40,6 +40,8 @@ def start_browser(
         "--disable-component-update",
         "--disable-sync",
         "--disable-dev-shm-usage",
+        # A page that scrolls smoothly moves what is to be clicked away from the pointer.
+        "--force-prefers-reduced-motion",
         f"--window-size={width},{height}",
         f"--user-data-dir={folder}",
     ):
