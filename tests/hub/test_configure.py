@@ -11,7 +11,7 @@ from traitlets.config import Config
 from firstlight_hub.auth import FirstLightGitHubAuthenticator, LocalLinkAuthenticator
 from firstlight_hub.configure import configure
 from firstlight_hub.settings import parse_settings
-from firstlight_hub.spawner import LabSpawner
+from firstlight_hub.spawner.spawner import LabSpawner
 from tests.runtimes import runtime_of
 
 DATA_SERVICES = {"butler": "/api/butler/", "portal": "/portal/", "tap": "/api/tap/"}

@@ -24,7 +24,7 @@ def end_components(state: State) -> int:
     found = read_records(state.processes)
     end([one for one in found if one.name == "supervisor"], patience=_SUPERVISOR_SECONDS)
     end(read_records(state.processes), patience=_COMPONENT_SECONDS)
-    state.supervisor_socket.unlink(missing_ok=True)
+    state.remove_socket()
     return len(found)
 
 

@@ -97,6 +97,13 @@ class State:
             raise OperatorError(f"{folder} belongs to another user.", "Use a shorter --state-dir.")
         return folder / "supervisor.sock"
 
+    def remove_socket(self) -> None:
+        """Remove the supervisor's socket, and its directory if it has one of its own."""
+        socket = self.supervisor_socket
+        socket.unlink(missing_ok=True)
+        if socket.parent != self.run:
+            socket.parent.rmdir()
+
     def make(self) -> None:
         """Create missing directories, each with the least permissions that it needs.
 

@@ -24,6 +24,7 @@ __all__ = [
     "Plan",
     "ask_hub_settings",
     "describe",
+    "has_switch",
     "origins_of",
     "read_runtime",
     "settings_for",
@@ -124,6 +125,23 @@ def read_runtime(state: State) -> Runtime | None:
         return load_runtime(state.root)
     except (OSError, ValueError):
         return None
+
+
+class _Services(BaseModel):
+    services: dict[str, JsonValue]
+
+
+def has_switch(state: State, name: str) -> bool:
+    """Return whether a setting can keep a component of the last run from running."""
+    runtime = read_runtime(state)
+    if runtime is None or runtime.front().name == name:  # the front page is always there
+        return False
+    try:
+        settings = _Services.model_validate_json(state.settings.read_text())
+    except (OSError, ValueError):
+        return False
+    section = settings.services.get(name)
+    return isinstance(section, dict) and "enabled" in section
 
 
 def write_plan(

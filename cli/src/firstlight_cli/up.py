@@ -24,7 +24,7 @@ from firstlight_cli.leftovers import end_components, stop_leftovers
 from firstlight_cli.lock import holder, own
 from firstlight_cli.logs import tail
 from firstlight_cli.paths import State, write_private
-from firstlight_cli.plan import Plan, write_plan
+from firstlight_cli.plan import Plan, has_switch, write_plan
 from firstlight_cli.ports import hold, other_loopback
 from firstlight_cli.prepare import prepare
 from firstlight_cli.reload import ConfigWatch
@@ -162,10 +162,11 @@ def _wait(
 
 
 def _does_not_start(state: State, name: str) -> OperatorError:
+    fix = f"The whole log: {firstlight('logs', name, state_dir=state.root)}"
+    if has_switch(state, name):
+        fix += f"\n  To start without it: services.{name}.enabled: false in platform.yaml."
     return OperatorError(
-        f"The component {name} does not start. The end of its log:\n" + tail(state, name, 15),
-        f"The whole log: {firstlight('logs', name, state_dir=state.root)}\n"
-        f"  To start without it, if it has such a setting: services.{name}.enabled: false.",
+        f"The component {name} does not start. The end of its log:\n" + tail(state, name, 15), fix
     )
 
 

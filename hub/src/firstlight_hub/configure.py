@@ -16,7 +16,8 @@ from firstlight_hub import pages
 from firstlight_hub.auth import configure_authenticator, start_rechecks
 from firstlight_hub.components.builtin import HUB, PROXY
 from firstlight_hub.origins import LabHosts, routes
-from firstlight_hub.spawner import configure_spawner, end_leftovers
+from firstlight_hub.spawner.configure import configure_spawner
+from firstlight_hub.spawner.leftovers import end_leftovers
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -1,20 +1,16 @@
-"""Labs: where they run, what they find there, and which limits apply."""
+"""Labs: where they run, what they find there, and which limits apply.
 
-from firstlight_hub.spawner.configure import configure_spawner
-from firstlight_hub.spawner.form import options_form
-from firstlight_hub.spawner.leftovers import end_leftovers
+What needs JupyterHub is in modules of its own: ``firstlight status`` asks this package, too, and
+should not wait for JupyterHub to be imported.
+"""
+
 from firstlight_hub.spawner.machine import inspect, probe
 from firstlight_hub.spawner.policy import guarantees
-from firstlight_hub.spawner.spawner import LabSpawner
 from firstlight_hub.spawner.start_queue import StartQueue
 
 __all__ = [
-    "LabSpawner",
     "StartQueue",
-    "configure_spawner",
-    "end_leftovers",
     "guarantees",
     "inspect",
-    "options_form",
     "probe",
 ]

@@ -137,7 +137,8 @@ def _tell(notes: list[str], environment: dict[str, str]) -> dict[str, str]:
         return environment
     print(*notes, sep="\n", flush=True)  # noqa: T201 (the lab's log)
     try:
-        folder = tempfile.mkdtemp(prefix="firstlight-notes-")
+        # The directory of the lab's sockets ends with the lab, also where ``/tmp`` is shared.
+        folder = tempfile.mkdtemp(prefix="notes-", dir=environment.get("JUPYTER_RUNTIME_DIR"))
         os.mkdir(os.path.join(folder, "labconfig"))
         with open(os.path.join(folder, "labconfig", "page_config.json"), "w") as file:
             json.dump({"firstlightNotes": json.dumps(notes)}, file)
