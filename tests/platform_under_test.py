@@ -20,6 +20,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from tests.waiting import wait_for
+
 __all__ = ["PLATFORM_PYTHON", "Platform", "free_port", "wait_for"]
 
 _getaddrinfo = socket.getaddrinfo
@@ -50,17 +52,6 @@ def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Any, *, seconds: float = 30, what: str = "the condition") -> Any:
-    """Call `condition` until it returns something true, and return that."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise AssertionError(f"waited {seconds} s for {what}")
 
 
 @dataclass
