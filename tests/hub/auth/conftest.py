@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,8 @@ import requests
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
+
+from tests.waiting import wait_for
 
 HERE = Path(__file__).parent
 
@@ -226,11 +227,8 @@ class Hub:
         except requests.ConnectionError:
             return False
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 45) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, self.log
-            time.sleep(0.1)
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        wait_for(condition, what="the hub")
 
     def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
         return requests.request(

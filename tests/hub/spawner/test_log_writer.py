@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from firstlight_hub.spawner import log_writer
 from firstlight_hub.spawner.log_writer import LogWriter
+from tests.waiting import wait_for
 
 PROGRAM = [sys.executable, "-I", "-S", log_writer.__file__]
 MIB = 1024**2
@@ -23,20 +23,13 @@ def logger(log: Path, before: Callable[[], None] | None = None) -> subprocess.Po
     return subprocess.Popen([*PROGRAM, str(log)], stdin=subprocess.PIPE, preexec_fn=before)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_output_arrives_at_once_and_the_logger_ends_with_the_lab(tmp_path: Path) -> None:
     log = tmp_path / "lab.log"
     with logger(log) as process:
         assert process.stdin is not None
         process.stdin.write(b"no line feed yet")
         process.stdin.flush()
-        wait_until(lambda: log.exists() and log.read_text() == "no line feed yet")
+        wait_for(lambda: log.exists() and log.read_text() == "no line feed yet")
         process.send_signal(signal.SIGTERM)
         process.stdin.write(b"\n")
         process.stdin.close()
@@ -64,7 +57,7 @@ def test_a_gigabyte_costs_little_disk_and_does_not_block_the_lab(tmp_path: Path)
             process.stdin.write(line * 1024)
         process.stdin.write(b"the end\n")
         process.stdin.flush()
-        wait_until(lambda: b"of output dropped: more than" in log.read_bytes()[-200:])
+        wait_for(lambda: b"of output dropped: more than" in log.read_bytes()[-200:])
         memory = Path(f"/proc/{process.pid}/status").read_text()
         process.stdin.write(b"after it\n")
         process.stdin.close()
@@ -115,7 +108,7 @@ def test_a_log_that_cannot_be_written_neither_ends_nor_blocks_it(tmp_path: Path)
         assert process.stdin is not None
         process.stdin.write(b"x" * MIB)
         process.stdin.flush()
-        wait_until(lambda: log.exists() and log.stat().st_size == 1000)
+        wait_for(lambda: log.exists() and log.stat().st_size == 1000)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         process.stdin.write(b"there is room again\n")
         process.stdin.close()
@@ -141,7 +134,7 @@ def test_the_logger_of_a_lab_that_is_ending_leaves_the_next_ones_log_alone(tmp_p
 def test_a_hundred_of_them_are_affordable(tmp_path: Path) -> None:
     processes = [logger(tmp_path / f"{number}.log") for number in range(3)]
     try:
-        wait_until(lambda: len(list(tmp_path.glob("*.log"))) == 3)
+        wait_for(lambda: len(list(tmp_path.glob("*.log"))) == 3)
         rollup = Path(f"/proc/{processes[0].pid}/smaps_rollup").read_text()
         private = [int(line.split()[1]) for line in rollup.splitlines() if "Private_" in line]
         assert sum(private) < 8000  # KiB

@@ -19,6 +19,7 @@ import pytest
 from firstlight_hub.spawner import machine, processes
 from firstlight_hub.spawner.models import EtcFile, Hidden, LabSpec, Namespaces, Seed, Shown
 from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process
+from tests.waiting import wait_for
 
 ROOT = os.geteuid() == 0
 OWNER = (123_456, 123_456) if ROOT else (os.geteuid(), os.getegid())
@@ -231,9 +232,7 @@ def test_when_a_lab_ends_nothing_of_it_stays(spec: LabSpec, tmp_path: Path) -> N
     started = start_process(log)
     script = "setsid sleep 987 & setsid nohup sleep 988 & echo ready; exec sleep 989"
     asyncio.run(started.become(replace(spec, command=("/bin/sh", "-c", script))))
-    end = time.monotonic() + 10
-    while len(processes.family(started.pid, ())) < 5 and time.monotonic() < end:
-        time.sleep(0.02)
+    wait_for(lambda: len(processes.family(started.pid, ())) >= 5, what="all of its processes")
     family = processes.family(started.pid, ())
     os.kill(started.pid, signal.SIGTERM)
 

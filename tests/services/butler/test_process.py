@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tornado.testing import bind_unused_port
 from firstlight_common.components import Component
 from firstlight_services.butler.component import COMPONENT
 from firstlight_services.web.testing import running_component, write_run
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -50,11 +50,8 @@ def test_is_well_before_the_butler_is_imported(state_dir: Path, port: int) -> No
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
         try:
             url = f"http://127.0.0.1:{port}/api/butler/healthz"
-            end = time.monotonic() + 15
-            while not _well(url):
-                assert process.poll() is None, process.communicate()[1]
-                assert time.monotonic() < end
-                time.sleep(0.05)
+            wait_for(lambda: _well(url) or process.poll() is not None, what="the service")
+            assert process.poll() is None, process.communicate()[1]
             process.send_signal(signal.SIGTERM)
             _, log = process.communicate(timeout=10)
         finally:

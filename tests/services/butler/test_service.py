@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,23 @@ import pytest
 from firstlight_services.butler.models import Repository
 from firstlight_services.butler.service import Repositories
 from firstlight_services.web import ServiceError
+from tests.waiting import PATIENCE, eventually
 
 
 class Reader:
-    """Counts how often it reads; slow when told."""
+    """Counts how often it reads; waits when told."""
 
     def __init__(self) -> None:
         self.reads = 0
-        self.seconds = 0.0
+        self.go_on = threading.Event()
+        self.go_on.set()
         self.broken = False
         self.threads: set[int] = set()
 
     def __call__(self, folder: Path, label: str) -> Repository:
         self.reads += 1
         self.threads.add(threading.get_ident())
-        time.sleep(self.seconds)
+        assert self.go_on.wait(PATIENCE)
         if self.broken:
             raise RuntimeError("a secret path")
         return Repository(label, (), (), (), ())
@@ -52,8 +53,11 @@ async def test_reads_once_while_nothing_changes(repositories: Repositories, read
 
 
 async def test_a_crowd_costs_one_read(repositories: Repositories, reader: Reader) -> None:
-    reader.seconds = 0.05
-    await asyncio.gather(*(repositories.describe("dp01") for _ in range(20)))
+    reader.go_on.clear()
+    crowd = asyncio.gather(*(repositories.describe("dp01") for _ in range(20)))
+    await eventually(lambda: reader.reads)
+    reader.go_on.set()
+    await crowd
 
     assert reader.reads == 1
 
@@ -70,11 +74,12 @@ async def test_reads_again_after_a_change(
 
 
 async def test_does_not_hold_up_the_event_loop(repositories: Repositories, reader: Reader) -> None:
-    reader.seconds = 0.1
+    reader.go_on.clear()
     task = asyncio.create_task(repositories.describe("dp01"))
-    await asyncio.sleep(0.01)
+    await eventually(lambda: reader.reads)
 
     assert not task.done()
+    reader.go_on.set()
     await task
     assert threading.get_ident() not in reader.threads
 
