@@ -26,6 +26,7 @@ __all__ = [
     "kernel_in_lab",
     "new_kernel",
     "start_lab",
+    "stop_lab",
     "tokens_of_lab",
 ]
 
@@ -35,6 +36,18 @@ def is_ready(platform: Platform, name: str) -> bool:
     answer = platform.hub("GET", f"/users/{name}")
     server = (answer.json().get("servers") or {}).get("", {}) if answer.ok else {}
     return bool(server.get("ready"))
+
+
+def stop_lab(platform: Platform, name: str) -> None:
+    """Stop somebody's lab if it runs, perhaps since another test; return when it has ended."""
+
+    def stopped() -> bool:
+        answer = platform.hub("DELETE", f"/users/{name}/server")
+        if answer.status_code == 404:  # nobody of this name has logged in yet
+            return True
+        return not platform.hub("GET", f"/users/{name}").json().get("servers")
+
+    wait_for(stopped, what=f"the end of the lab of {name}")
 
 
 def start_lab(platform: Platform, name: str, size: str = "small") -> None:

@@ -9,6 +9,7 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import log_in, run_all_cells, wait, wait_for_kernel
+from tests.lab_client import stop_lab
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(420)]
@@ -21,6 +22,7 @@ def text(browser: Chrome) -> str:
 def test_from_login_to_a_plotted_galaxy(
     platform: Platform, browser: Chrome, picture: Callable[[str], None]
 ) -> None:
+    stop_lab(platform, "mira-member")
     browser.get(platform.url + "/")
     assert "Test Observatory" in text(browser)
     picture("landing")

@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import ARTIFACTS, broken_rules, resize, violations, wait
-from tests.lab_client import start_lab
+from tests.lab_client import start_lab, stop_lab
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
@@ -47,6 +47,8 @@ def test_a_page_is_whole_and_usable(
     browser = browsers(person)
     if person == "mira-member":
         start_lab(platform, person)
+    elif person == "theo-teammate":
+        stop_lab(platform, person)
     resize(browser, *SCREENS[screen])
     browser.get(platform.url + path)
     wait(browser).until(lambda b: b.find_elements(By.TAG_NAME, "h1"))
@@ -125,6 +127,7 @@ def test_the_way_to_a_lab_can_be_gone_by_keyboard(
     platform: Platform, browser: Chrome, picture: Callable[[str], None]
 ) -> None:
     browser.get(platform.url + "/")
+    stop_lab(platform, "theo-teammate")
     press_until(browser, lambda element: "/nb/" in (element.get_attribute("href") or ""))
     picture("focus")
     outline = browser.execute_script(

@@ -20,7 +20,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tests.docs.conftest import reference
-from tests.lab_client import start_lab
+from tests.lab_client import start_lab, stop_lab
 from tests.platform_under_test import Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -191,6 +191,7 @@ def people(platform: Platform) -> Iterator[People]:
         made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 600})
         tokens[role] = made.json()["token"]
         assert browsers[role].get(f"{platform.url}/portal/app", timeout=30).ok
+    stop_lab(platform, names["other"])
     for role in ("user", "revoked"):
         start_lab(platform, names[role])
         lab = browsers[role].get(f"{platform.lab(names[role])}/lab", timeout=30)
