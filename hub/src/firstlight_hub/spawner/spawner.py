@@ -373,7 +373,7 @@ class LabSpawner(Spawner):
     async def _write_files(
         self, site: LabSite, request: LabRequest, owner: tuple[int, int] | None
     ) -> None:
-        """Write what a lab with a view of its own finds under ``/etc/nublado``."""
+        """Write what a lab without a view of its own finds instead of ``/etc/nublado``."""
         place = place_of(site, self.user.name, private=False)
         files = nublado_files(self.runtime, request.token, variables_of(site, place, request))
         await threads.run(write_private_files, place.nublado, files, owner)
