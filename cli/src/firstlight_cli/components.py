@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import PYTHON, Installation
 from firstlight_common.commands import make
+from firstlight_common.origins import reachable
 from firstlight_common.places import Places
 from firstlight_common.runtime import DataSet, RuntimeComponent
 
@@ -88,7 +89,7 @@ def describe_places(
 ) -> Places:
     """Return what the placeholders of a description stand for in this run."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
+    host = reachable(bind)
     front = description.front
     return Places(
         ports=ports,

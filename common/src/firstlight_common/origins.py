@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-__all__ = ["HOST_PREFIX", "Origins", "host_cookies"]
+__all__ = ["HOST_PREFIX", "Origins", "host_cookies", "reachable"]
 
 HOST_PREFIX = "__Host-"
 """How the name of a cookie begins that no other host can set, not even one of the same site."""
@@ -102,6 +102,11 @@ class Origins:
             return False
         mode = headers.get("Sec-Fetch-Mode")
         return mode == "navigate" or (mode is None and "text/html" in headers.get("Accept", ""))
+
+
+def reachable(bind: str) -> str:
+    """Return the address at which this machine reaches what listens on an address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
 
 
 def _name(host: str) -> str:

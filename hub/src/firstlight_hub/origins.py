@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from firstlight_common.origins import reachable
 from firstlight_hub.components.builtin import HUB
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def routes(runtime: Runtime) -> dict[str, str]:
     if not runtime.labs_domain:
         # The hub adds the route to itself.
         return {path: url for path, url in paths.items() if path != HUB.path}
-    bound = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(runtime.bind, runtime.bind)  # noqa: S104
-    hosts = (urlsplit(runtime.public_url).hostname or "", "127.0.0.1", "localhost", bound)
+    main = urlsplit(runtime.public_url).hostname or ""
+    hosts = (main, "127.0.0.1", "localhost", reachable(runtime.bind))
     return {
         f"{_at_proxy(host)}{path}": url
         for host in dict.fromkeys(hosts)
