@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from firstlight_common.runtime import sample_folder
+from tests.lab_client import stop_lab
 from tests.platform_under_test import Platform
 
 # How long an example takes says more about the machine than about the code.
@@ -32,8 +38,24 @@ def labs_python(repository: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """Start the whole platform in demo mode, once for all tests that need it."""
+def sample_data(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the sample data, once for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = folder / "sample-data"
+    with (folder / "sample-data.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        maker = [labs_python, "-m", "firstlight_sampledata", "--out", made]
+        subprocess.run(maker, check=True, capture_output=True, timeout=280)
+    return made
+
+
+@pytest.fixture(scope="session")
+def shared_platform(
+    sample_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
+    """Start the whole platform in demo mode, once for each worker that needs it."""
     folder = tmp_path_factory.mktemp("platform")
     config = folder / "platform.yaml"
     config.write_text(
@@ -42,13 +64,26 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         "services: {token_cache: 1s}\n"
     )
     running = Platform(folder / "var", config=config, demo=True)
+    shutil.copytree(sample_data, sample_folder(running.state_dir))
     running.start()
     yield running
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def platform(shared_platform: Platform) -> Platform:
+    """Return the shared platform as each file finds it: no lab runs, and GitHub answers."""
+    shared_platform.control_github(clear=True)
+    for person in shared_platform.hub("GET", "/users").json():
+        if person["servers"]:
+            stop_lab(shared_platform, person["name"])
+    return shared_platform
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests of the shared platform in one worker, so that it is started once."""
+    """Keep the tests of a file in one worker if what they need is dear to start."""
     for item in items:
-        if "platform" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("platform"))
+        if item.get_closest_marker("integration") or "platform" in getattr(
+            item, "fixturenames", ()
+        ):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

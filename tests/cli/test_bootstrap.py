@@ -435,7 +435,7 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_whole(
     assert done.returncode == 0, done.stderr
     assert machine.generations == ["labs", "platform", "proxy"]
     assert all(environment_is_whole(target) for target in whole_ones(machine))
-    assert not processes_of_session(process.pid)
+    wait_for(lambda: not processes_of_session(process.pid), what="its processes to end")
     left = {path.name for path in (machine.checkout / ".venvs").iterdir()}
     assert len(left) == 5, left  # the three, `current` and `sets`
 

@@ -121,7 +121,7 @@ def test_who_is_taken_off_the_lists_loses_lab_tokens_and_login(
     assert works(hub, token)
     github.accounts[account].teams = []
     # Nobody visits the hub as this person now: the hub has to find out by itself.
-    hub.wait_until(lambda: is_stopped(hub, "gone"), 20)
+    hub.wait_until(lambda: is_stopped(hub, "gone"))
     assert not works(hub, token)
     assert hub.call("GET", "/users/gone").json()["groups"] == []
     assert hub.who_is(browser) is None
@@ -134,7 +134,7 @@ def test_who_comes_back_to_the_lists_logs_in_again_as_themselves(
     log_in(hub, github, browser, account)
     github.accounts[account].teams = []
     token = hub.call("POST", "/users/back/tokens", {}).json()["token"]
-    hub.wait_until(lambda: not works(hub, token), 20)
+    hub.wait_until(lambda: not works(hub, token))
     assert hub.who_is(browser) is None
     github.accounts[account].teams = ["lsst:dp0"]
     log_in(hub, github, browser, account)
@@ -149,7 +149,7 @@ def test_rights_follow_the_teams_of_who_only_uses_tokens(
     assert hub.call("GET", "/users/boss").json()["admin"] is True
     token = hub.call("POST", "/users/boss/tokens", {}).json()["token"]
     github.accounts[account].teams = ["lsst:dp0", "lsst:new"]
-    hub.wait_until(lambda: hub.call("GET", "/users/boss").json()["admin"] is False, 20)
+    hub.wait_until(lambda: hub.call("GET", "/users/boss").json()["admin"] is False)
     assert sorted(hub.call("GET", "/users/boss").json()["groups"]) == ["lsst:dp0", "lsst:new"]
     assert works(hub, token)
 

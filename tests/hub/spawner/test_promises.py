@@ -71,7 +71,6 @@ def test_the_table_has_a_column_for_each_mode() -> None:
 
 @pytest.mark.integration
 @pytest.mark.timeout(1000)
-@pytest.mark.xdist_group("promises")
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("row", TABLE)
 def test_a_promise_survives_an_attack(row: str, column: str) -> None:
