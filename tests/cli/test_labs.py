@@ -32,7 +32,11 @@ def note(state: State, pid: int, start_ticks: int, groups: list[str] | None = No
     record = state.run / "labs" / "ada.json"
     record.write_text(
         json.dumps(
-            {"user": "ada", "pid": pid, "start_ticks": start_ticks, "port": 1, "cgroup": groups}
+            {
+                "user": "ada",
+                "place": {"kind": "process", "pid": pid, "start_ticks": start_ticks, "port": 1}
+                | {"cgroup": groups},
+            }
         )
     )
     return record
@@ -64,6 +68,24 @@ def test_a_process_that_only_has_a_dead_labs_number_is_left_alone(state: State) 
         assert stop_labs(state, patience=0.1) == 0
         assert innocent.poll() is None
         innocent.kill()
+
+
+def test_a_lab_in_another_place_is_not_stopped_here(state: State) -> None:
+    elsewhere = {"user": "ada", "place": {"kind": "pod", "pid": 1, "start_ticks": ticks(1)}}
+    record = state.run / "labs" / "ada.json"
+    record.write_text(json.dumps(elsewhere))
+    assert stop_labs(state, patience=0.1) == 0
+    assert record.exists()
+
+
+def test_a_lab_that_an_older_version_started_is_known(state: State) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as lab:
+        record = state.run / "labs" / "ada.json"
+        record.write_text(
+            json.dumps({"user": "ada", "pid": lab.pid, "start_ticks": ticks(lab.pid), "port": 1})
+        )
+        assert [found.pid for found in live_labs(state)] == [lab.pid]
+        lab.kill()
 
 
 def test_a_record_that_cannot_be_read_stops_nothing(state: State) -> None:

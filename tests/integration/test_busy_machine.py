@@ -231,7 +231,7 @@ def test_components_and_labs_are_in_their_groups(platform: Platform) -> None:
     platform.login("mira-member")
     with kernel_in_lab(platform, "mira-member") as kernel:
         record = platform.state_dir / "run" / "labs" / "mira-member.json"
-        pid = int(json.loads(record.read_text())["pid"])
+        pid = int(json.loads(record.read_text())["place"]["pid"])
         assert group_of(pid) == f"/{name}/labs/mira-member"
         folder = groups.ROOT / "cpu" / name / "labs" / "mira-member"
         assert folder.joinpath("cpu.shares").read_text().strip() == "1024"

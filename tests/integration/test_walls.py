@@ -124,7 +124,7 @@ def test_no_process_of_a_lab_but_its_server_listens(platform: Platform, victim: 
         "print(sorted(found - {None}))"
     )
 
-    assert json.loads(said) == [record_of(platform, VICTIM)["port"]]
+    assert json.loads(said) == [record_of(platform, VICTIM)["place"]["port"]]
 
 
 def test_another_labs_runtime_directory_is_closed(victim: Kernel, attacker: Kernel) -> None:
@@ -151,19 +151,19 @@ def test_a_squatter_is_not_served_as_a_lab(platform: Platform) -> None:
         end = time.monotonic() + 60
         while not port and time.monotonic() < end:
             with suppress(OSError, ValueError):
-                wanted = json.loads(file.read_text())["port"]
+                wanted = json.loads(file.read_text())["place"]["port"]
                 bound.enter_context(socket.create_server(("127.0.0.1", wanted)))
                 port = wanted
         assert port, "the lab was faster than its squatter"
         wait_for(lambda: is_ready(platform, VICTIM), seconds=300, what="the lab")
-        assert record_of(platform, VICTIM)["port"] != port
+        assert record_of(platform, VICTIM)["place"]["port"] != port
     assert "belongs to a process outside the lab" in log_of_hub(platform)
 
 
 def test_a_port_that_is_taken_later_is_served_no_longer(platform: Platform) -> None:
     """The lab's server ends, its process lives on, and somebody else binds the port."""
     start_lab(platform, ATTACKER)
-    port = record_of(platform, ATTACKER)["port"]
+    port = record_of(platform, ATTACKER)["place"]["port"]
     base, headers = api_of(platform, ATTACKER)
     pid = record_of(platform, ATTACKER)["pid"]
     requests.post(f"{base}/api/shutdown", headers=headers, timeout=60)

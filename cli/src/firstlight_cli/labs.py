@@ -19,7 +19,7 @@ __all__ = ["Lab", "live_labs", "stop_labs"]
 
 @dataclass(frozen=True)
 class Lab:
-    """A running lab, as the spawner recorded it."""
+    """A lab that runs as processes of this machine, as the spawner recorded it."""
 
     user: str
     pid: int
@@ -56,16 +56,25 @@ class Lab:
 
 
 def live_labs(state: State) -> list[Lab]:
-    """Return the labs that run now."""
+    """Return the labs that run as processes of this machine now.
+
+    Notes
+    -----
+    Labs in other places end otherwise, and their records say so. A record without a place is one
+    that an older version of the platform wrote.
+    """
     found = []
     for record in sorted((state.run / "labs").glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             noted = json.loads(record.read_text())
+            place = noted.get("place", noted)
+            if place.get("kind", "process") != "process":
+                continue
             lab = Lab(
                 str(noted["user"]),
-                int(noted["pid"]),
-                int(noted["start_ticks"]),
-                tuple(map(Path, noted.get("cgroup") or ())),
+                int(place["pid"]),
+                int(place["start_ticks"]),
+                tuple(map(Path, place.get("cgroup") or ())),
                 record,
             )
             if lab.alive():

@@ -29,8 +29,8 @@ from firstlight_hub.spawner.machine import (
     probe,
     resolver_directories,
 )
+from firstlight_hub.spawner.places import ProcessPlace
 from firstlight_hub.spawner.policy import decide_isolation, guarantees
-from firstlight_hub.spawner.record import LabRecord
 from firstlight_hub.spawner.start_parent import start_process
 from tests.platform_under_test import free_port, wait_for
 from tests.runtimes import runtime_of
@@ -183,9 +183,9 @@ class Labs:
             group=Path("/etc/group").read_text(),
             resolver=resolver_directories(),
         )
-        self.running: list[tuple[LabRecord, str]] = []
+        self.running: list[tuple[ProcessPlace, str]] = []
 
-    def start(self, name: str, script: str, *arguments: str) -> tuple[LabRecord, Path]:
+    def start(self, name: str, script: str, *arguments: str) -> tuple[ProcessPlace, Path]:
         """Start a lab that runs a Python script; return its record and its log."""
         number = 300_000 + len(self.running)
         owner = (number, number) if self.isolation.account else None
@@ -204,7 +204,7 @@ class Labs:
         command = (spec.command[0], "-c", script, *arguments, f"the-{name}")
         log = self.folder / f"{name}.log"
         process = start_process(log)
-        record = LabRecord(name, process.pid, process.start_ticks, 0, groups, runtime=runtime)
+        record = ProcessPlace(process.pid, process.start_ticks, 0, groups, runtime=runtime)
         self.running.append((record, runtime))
         asyncio.run(process.become(replace(spec, command=command)))
         self._reap = process.ended

@@ -12,7 +12,7 @@ import pytest
 
 from firstlight_hub.spawner import processes
 from firstlight_hub.spawner.listeners import PortTakenError, find_listener, is_taken
-from firstlight_hub.spawner.record import LabRecord
+from firstlight_hub.spawner.places import ProcessPlace
 from tests.platform_under_test import free_port
 
 _LISTEN = (
@@ -41,8 +41,8 @@ def listener(port: int, address: str = "127.0.0.1", family: str = "AF_INET") -> 
         process.kill()
 
 
-def record_of(pid: int, port: int) -> LabRecord:
-    return LabRecord("vera", pid, processes.start_ticks(pid), port)
+def record_of(pid: int, port: int) -> ProcessPlace:
+    return ProcessPlace(pid, processes.start_ticks(pid), port)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_stranger_that_takes_the_port_later_is_noticed() -> None:
     with ExitStack() as first:
         pid = first.enter_context(listener(port))
         record = record_of(pid, port)
-        known = LabRecord("vera", pid, record.start_ticks, port, listener=find_listener(record))
+        known = ProcessPlace(pid, record.start_ticks, port, listener=find_listener(record))
         assert not is_taken(known)
     assert not is_taken(known)
     with closing(socket.create_server(("127.0.0.1", port))):

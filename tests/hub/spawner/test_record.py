@@ -1,19 +1,44 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 from firstlight_hub.spawner import processes
+from firstlight_hub.spawner.places import ProcessPlace
 from firstlight_hub.spawner.record import LabRecord
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    record = LabRecord("vera", 12, 34, 5678, ("/sys/fs/cgroup/x",), "a1")
+    place = ProcessPlace(12, 34, 5678, ("/sys/fs/cgroup/x",), listener=("99",))
+    record = LabRecord("vera", place, "small", 2 * 1024**3, 1.5, ("a1", "b2"), oom_kills=1)
     record.write(tmp_path / "labs" / "vera.json")
 
     assert LabRecord.read(tmp_path / "labs" / "vera.json") == record
     assert not list((tmp_path / "labs").glob(".*"))
+
+
+def test_a_record_of_an_older_version_describes_the_same_lab(tmp_path: Path) -> None:
+    old = {
+        "user": "vera",
+        "pid": 12,
+        "start_ticks": 34,
+        "port": 5678,
+        "cgroup": ["/sys/fs/cgroup/x"],
+        "token_id": "a1",
+        "hub_token_id": "b2",
+        "runtime": "/tmp/firstlight-1",
+        "listener": ["99"],
+        "memory": 1024,
+        "oom_kills": 2,
+    }
+    (tmp_path / "vera.json").write_text(json.dumps(old))
+
+    place = ProcessPlace(12, 34, 5678, ("/sys/fs/cgroup/x",), "/tmp/firstlight-1", ("99",))
+    assert LabRecord.read(tmp_path / "vera.json") == LabRecord(
+        "vera", place, memory=1024, tokens=("a1", "b2"), oom_kills=2
+    )
 
 
 def test_a_broken_record_is_none(tmp_path: Path) -> None:
@@ -28,8 +53,8 @@ def test_a_broken_record_is_none(tmp_path: Path) -> None:
 def test_a_number_that_is_used_again_is_another_process() -> None:
     pid, ticks = os.getpid(), processes.start_ticks(os.getpid())
 
-    assert LabRecord("vera", pid, ticks, 1).is_alive()
-    assert not LabRecord("vera", pid, ticks - 1, 1).is_alive()
+    assert ProcessPlace(pid, ticks, 1).is_alive()
+    assert not ProcessPlace(pid, ticks - 1, 1).is_alive()
 
 
 def test_who_has_ended_is_not_alive() -> None:

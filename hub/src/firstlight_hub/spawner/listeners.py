@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from firstlight_hub.spawner.record import LabRecord
+from firstlight_hub.spawner.places import ProcessPlace
 
 __all__ = ["PortTakenError", "find_listener", "is_taken"]
 
@@ -20,7 +20,7 @@ class PortTakenError(Exception):
     """Another program listens on a lab's port."""
 
 
-def find_listener(record: LabRecord) -> tuple[str, ...]:
+def find_listener(place: ProcessPlace) -> tuple[str, ...]:
     """Return the sockets that listen on a lab's port, by inode; none if nobody listens.
 
     Raises
@@ -29,19 +29,19 @@ def find_listener(record: LabRecord) -> tuple[str, ...]:
         If one of them does not belong to the lab. The account alone proves nothing: the labs of an
         ordinary user's platform share one.
     """
-    inodes = _listening(record.port)
-    if not _belongs_to(inodes, record.members()):
-        raise PortTakenError(f"port {record.port} belongs to a process outside the lab")
+    inodes = _listening(place.port)
+    if not _belongs_to(inodes, place.members()):
+        raise PortTakenError(f"port {place.port} belongs to a process outside the lab")
     return tuple(sorted(inodes))
 
 
-def is_taken(record: LabRecord) -> bool:
+def is_taken(place: ProcessPlace) -> bool:
     """Return whether another program has taken the port of a lab since the lab was ready."""
     # The first comparison suffices nearly always, and needs no look at each process.
-    inodes = _listening(record.port)
-    if not record.listener or inodes <= set(record.listener):
+    inodes = _listening(place.port)
+    if not place.listener or inodes <= set(place.listener):
         return False
-    return not _belongs_to(inodes, record.members())
+    return not _belongs_to(inodes, place.members())
 
 
 def _listening(port: int) -> frozenset[str]:

@@ -8,53 +8,43 @@ from pathlib import Path
 
 from pydantic import JsonValue, TypeAdapter
 
-from firstlight_hub.spawner import processes
+from firstlight_hub.spawner.places import ProcessPlace
 
 __all__ = ["LabRecord"]
 
 
 @dataclass(frozen=True)
 class LabRecord:
-    """What has to be known of a running lab to find and end it.
+    """What has to be known of a running lab to find it, to end it, and to count what it holds.
 
     Attributes
     ----------
-    pid, start_ticks
-        Its outermost process, which the two together identify uniquely.
-    port
-        The port on 127.0.0.1 that it listens on.
-    cgroup
-        The directories of its control groups.
-    token_id
-        The hub's id of its token for the data services.
-    hub_token_id
-        The hub's id of the token with which the lab asks the hub who its visitors are.
-    runtime
-        The directory of its sockets outside a view of its own.
-    listener
-        The inodes of the sockets that listened on the port when the lab was ready.
+    place
+        Where it runs.
+    size
+        The name of its size.
     memory
         The memory that it may use, in bytes.
+    cpu
+        The cores that it may use.
+    tokens
+        The hub's ids of its tokens: for the data services, and for asking who its visitors are.
     oom_kills
         How many of its processes the kernel has ended because it was out of memory.
     """
 
     user: str
-    pid: int
-    start_ticks: int
-    port: int
-    cgroup: tuple[str, ...] = ()
-    token_id: str = ""
-    hub_token_id: str = ""
-    runtime: str = ""
-    listener: tuple[str, ...] = ()
+    place: ProcessPlace
+    size: str = ""
     memory: int = 0
+    cpu: float = 0
+    tokens: tuple[str, ...] = ()
     oom_kills: int = 0
 
     @staticmethod
     def from_json(record: JsonValue) -> LabRecord:
         """Return the record that plain data describe; `ValueError` if they are invalid."""
-        return _RECORD.validate_python(record)
+        return _RECORD.validate_python(_migrated(record))
 
     @staticmethod
     def read(path: Path) -> LabRecord | None:
@@ -75,14 +65,17 @@ class LabRecord:
         """Return the record as plain data; it contains no secrets."""
         return asdict(self)
 
-    def is_alive(self) -> bool:
-        """Return whether the lab's outermost process is running."""
-        return processes.is_alive(self.pid, self.start_ticks)
-
-    def members(self) -> set[int]:
-        """Return all of the lab's processes."""
-        outermost = {self.pid} if self.is_alive() else set()
-        return processes.family(self.pid, self.cgroup) | outermost
-
 
 _RECORD = TypeAdapter(LabRecord)
+_OF_A_PLACE = ("pid", "start_ticks", "port", "cgroup", "runtime", "listener")
+
+
+def _migrated(record: JsonValue) -> JsonValue:
+    """Return a record of a lab that an older version of the platform started in today's form."""
+    if not isinstance(record, dict) or "place" in record:
+        return record
+    place: dict[str, JsonValue] = {name: record[name] for name in _OF_A_PLACE if name in record}
+    tokens: list[JsonValue] = [record.get("token_id", ""), record.get("hub_token_id", "")]
+    kept: dict[str, JsonValue]
+    kept = {name: record[name] for name in ("user", "memory", "oom_kills") if name in record}
+    return {**kept, "place": {"kind": "process", **place}, "tokens": tokens}
