@@ -165,7 +165,7 @@ def test_a_port_that_is_taken_later_is_served_no_longer(platform: Platform) -> N
     start_lab(platform, ATTACKER)
     port = record_of(platform, ATTACKER)["place"]["port"]
     base, headers = api_of(platform, ATTACKER)
-    pid = record_of(platform, ATTACKER)["pid"]
+    pid = record_of(platform, ATTACKER)["place"]["pid"]
     requests.post(f"{base}/api/shutdown", headers=headers, timeout=60)
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), seconds=60, what="the server's end")
     with socket.create_server(("127.0.0.1", port)):
