@@ -33,7 +33,7 @@ def runtime_of(
     places = describe_places(
         described,
         state_dir,
-        Programs("/opt/platform/bin/python", "/usr/bin/node", "/opt/proxy"),
+        Programs("/opt/platform/bin/python", "/usr/bin/node", "/opt/proxy", "/opt/labs/bin/python"),
         ports=PORTS,
         bind=bind,
         public_port=port,

@@ -62,6 +62,7 @@ class Programs:
     python: str
     node: str
     proxy: str
+    labs_python: str
 
     @classmethod
     def find(cls) -> Programs:
@@ -73,7 +74,12 @@ class Programs:
             If Node.js is missing.
         """
         installation = Installation.find()
-        return cls(PYTHON, find_node(installation), str(installation.proxy))
+        return cls(
+            PYTHON,
+            find_node(installation),
+            str(installation.proxy),
+            str(installation.labs_python),
+        )
 
 
 def describe_places(
@@ -105,6 +111,7 @@ def describe_places(
         python=programs.python,
         node=programs.node,
         proxy=programs.proxy,
+        labs_python=programs.labs_python,
         host_routing="--host-routing" if labs_domain else "",
     )
 

@@ -98,7 +98,8 @@ class Component:
         Argument list of a program that must succeed before the component is started; its output
         is shown.
     health
-        An address that returns 200 while it is healthy.
+        An address that returns 200 while it is healthy, or ``unix:`` and the path of a socket that
+        it listens on.
     environment
         Variables that it needs besides the common ones.
     passed_on
@@ -126,8 +127,9 @@ class Component:
     ``{public_url}``, ``{public_port}``, ``{entrance}`` (the public port on this machine),
     ``{front}`` and ``{front_path}`` (URL and path of the component that serves ``/``),
     ``{error_pages}`` (URL of the component that serves ``/_error/``),
-    ``{bind}``, ``{state_dir}``, ``{python}``, ``{node}``, ``{proxy}``, ``{host_routing}`` (an
-    option of the proxy). An argument of ``command`` that is empty then is left out.
+    ``{bind}``, ``{state_dir}``, ``{python}``, ``{labs_python}`` (the interpreter of the labs'
+    environment), ``{node}``, ``{proxy}``, ``{host_routing}`` (an option of the proxy).
+    An argument of ``command`` that is empty then is left out.
     """
 
     name: str

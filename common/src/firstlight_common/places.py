@@ -27,6 +27,7 @@ class Places:
     python: str
     node: str
     proxy: str
+    labs_python: str
     host_routing: str
 
     def fill(self, value: JsonValue, own: Mapping[str, str | int]) -> JsonValue:

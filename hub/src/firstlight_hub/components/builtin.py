@@ -1,11 +1,14 @@
-"""The components that every platform has: the proxy and the hub itself."""
+"""The components that every platform has: the proxy, the hub itself, and what labs start from."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from firstlight_common import paths
 from firstlight_common.components import Component
+from firstlight_hub.components.settings import ForksSettings
 
-__all__ = ["HUB", "PROXY"]
+__all__ = ["FORKS", "HUB", "PROXY"]
 
 PROXY = Component(
     name="proxy",
@@ -45,3 +48,22 @@ HUB = Component(
     runs="always",
 )
 """JupyterHub, which logs people in and starts labs."""
+
+_FORK_SERVER = Path(__file__).parents[1] / "spawner" / "fork_server.py"
+
+FORKS = Component(
+    name="forks",
+    command=(
+        "{labs_python}",
+        "-I",
+        str(_FORK_SERVER).replace("{", "{{").replace("}", "}}"),
+        "{state_dir}/run/forks/socket",
+        "firstlight_lab.preload",
+    ),
+    health="unix:{state_dir}/run/forks/socket",
+    # Numerical libraries start a thread for each core otherwise, and a thread does not survive a
+    # fork. Nothing of the operator's home may be read: all labs would have it.
+    environment={"OPENBLAS_NUM_THREADS": "1", "HOME": "{state_dir}/run/forks"},
+    settings=ForksSettings,
+)
+"""A process that has imported a lab's server, from which labs are forked."""

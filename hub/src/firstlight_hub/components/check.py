@@ -117,6 +117,7 @@ def _placeholder_problems(component: Component, known: tuple[Component, ...]) ->
         python="python",
         node="node",
         proxy="proxy",
+        labs_python="python",
         host_routing="--host-routing",
     )
     own: dict[str, str | int] = {"port": 1, "url": url, "path": component.path}
@@ -132,7 +133,7 @@ def _placeholder_problems(component: Component, known: tuple[Component, ...]) ->
         except (KeyError, IndexError, ValueError, AttributeError):
             yield f"{value!r} has a placeholder that does not exist"
             continue
-        if value == component.health and not re.match(r"http://[^/]+/", str(filled)):
+        if value == component.health and not re.match(r"http://[^/]+/|unix:/", str(filled)):
             yield f"its health address {value!r} is not a URL; has it no path?"
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from firstlight_common.components import ENTRY_POINTS, Component
-from firstlight_hub.components.builtin import HUB, PROXY
+from firstlight_hub.components.builtin import FORKS, HUB, PROXY
 from firstlight_hub.components.check import ComponentError, check
 
 __all__ = ["discover"]
@@ -14,7 +14,7 @@ __all__ = ["discover"]
 
 @cache
 def discover() -> tuple[Component, ...]:
-    """Return all components: proxy, hub, then those of installed packages by their names.
+    """Return all components: the built-in ones, then those of installed packages by their names.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def discover() -> tuple[Component, ...]:
     component is not.
     """
     found = [_load(point) for point in entry_points(group=ENTRY_POINTS)]
-    components = (PROXY, HUB, *sorted(found, key=lambda component: component.name))
+    components = (PROXY, HUB, FORKS, *sorted(found, key=lambda component: component.name))
     check(components)
     return components
 

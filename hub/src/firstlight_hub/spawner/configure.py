@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from traitlets.config import Config
 
 from firstlight_common.runtime import Runtime
+from firstlight_hub.components.builtin import FORKS
 from firstlight_hub.settings import Settings
 from firstlight_hub.spawner.spawner import LabSpawner
 
@@ -36,6 +37,8 @@ def configure_spawner(
     lab.state_dir = str(runtime.state_dir)
     lab.tutorials_dir = str(runtime.tutorials_dir)
     lab.runtime = runtime
+    if runtime.has(FORKS.name):
+        lab.forks = runtime.component(FORKS.name).health.removeprefix("unix:")
     lab.contact = settings.site.contact
     lab.data_scopes = list(scopes)
     lab.apply_user_options = _leave_to_the_start

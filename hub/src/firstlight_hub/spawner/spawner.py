@@ -47,7 +47,13 @@ from firstlight_hub.spawner.policy import (
     decide_isolation,
 )
 from firstlight_hub.spawner.record import LabRecord
-from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process
+from firstlight_hub.spawner.start_parent import (
+    ForkError,
+    LabProcess,
+    ProcessStartError,
+    fork_process,
+    start_process,
+)
 
 __all__ = ["LabSpawner"]
 
@@ -74,6 +80,7 @@ class LabSpawner(Lab):
     """
 
     installation = Instance(LabInstallation, config=True, help="The labs' environment.")
+    forks = Unicode(config=True, help="The fork server's socket; empty if there is none.")
     machine = Instance(Capabilities, config=True, help="What this machine can enforce.")
     tutorials_dir = Unicode(config=True, help="The directory that each new home gets a copy of.")
 
@@ -244,7 +251,7 @@ class LabSpawner(Lab):
 
         def launch() -> LabProcess:
             # In one step, so that there is never a process without a record.
-            process = self._process = start_process(self.log_file)
+            process = self._process = self._new_process()
             self.record = LabRecord(
                 self.user.name,
                 ProcessPlace(
@@ -275,6 +282,20 @@ class LabSpawner(Lab):
             raise await self.failure(
                 "launch", "Your lab could not be set up on this machine.", error
             ) from error
+
+    def _new_process(self) -> LabProcess:
+        """Fork a process if that is possible, else start one."""
+        if not self.forks:
+            return start_process(self.log_file)
+        try:
+            return fork_process(Path(self.forks), self.log_file)
+        except ForkError as error:
+            self.log.warning(
+                "The lab of %s starts slowly, because the fork server cannot be used: %s",
+                self.user.name,
+                error,
+            )
+            return start_process(self.log_file)
 
     async def _wait_for_answer(self) -> None:
         """Return when the lab answers on its port.

@@ -38,7 +38,9 @@ else:
     import start_home
     import start_tutorials
 
-__all__ = ["main"]
+    sys.path.pop()
+
+__all__ = ["LabSpecification", "enter", "main", "report"]
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 32, 4096, 8192, 16384, 1 << 18
@@ -74,7 +76,9 @@ class _EtcFile(TypedDict):
     mode: int
 
 
-class _Spec(TypedDict):
+class LabSpecification(TypedDict):
+    """What `firstlight_hub.spawner.models.LabSpec` describes, as JSON."""
+
     command: list[str]
     environment: dict[str, str]
     directory: str
@@ -97,28 +101,53 @@ def main() -> None:
     status = int(sys.argv[1])
     os.umask(0o022)
     try:
-        spec: _Spec = json.load(sys.stdin)
-        _begin("joining the lab's control groups")
-        for procs in spec["cgroup_procs"]:
-            Path(procs).write_text("0")
-        if spec["namespaces"]:
-            _enter_namespaces(user=spec["namespaces"] == "user")
-            _continue_in_child(status)  # the first process of the new PID namespace
-            _build_view(spec)
-            _continue_in_child(status)  # the lab
-        _drop_privileges(spec)
-        _begin("preparing the home")
-        environment = start_home.prepare(spec["environment"], spec["seeds"], spec["reset"])
+        spec: LabSpecification = json.load(sys.stdin)
+        environment = enter(spec, status)
         _begin(f"starting {spec['command'][0]}")
         # stdin was the specification; a lab has none.
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        os.chdir(spec["directory"])
         os.set_inheritable(status, False)
         os.execve(spec["command"][0], spec["command"], environment)  # noqa: S606
     except Exception as error:  # whatever it is, the hub has to know
-        os.write(status, json.dumps({"step": _step, "error": str(error)}).encode())
+        report(status, error)
         os._exit(125)
+
+
+def enter(spec: LabSpecification, status: int) -> dict[str, str]:
+    """Put this process, or a child of it, behind the lab's walls.
+
+    Parameters
+    ----------
+    spec
+        The lab.
+    status
+        The descriptor on which the hub waits for errors; processes that only watch close it.
+
+    Returns
+    -------
+    dict
+        The variables that the lab's program starts with. Nothing that a person can write has been
+        read before this process had their account and its limits.
+    """
+    _begin("joining the lab's control groups")
+    for procs in spec["cgroup_procs"]:
+        Path(procs).write_text("0")
+    if spec["namespaces"]:
+        _enter_namespaces(user=spec["namespaces"] == "user")
+        _continue_in_child(status)  # the first process of the new PID namespace
+        _build_view(spec)
+        _continue_in_child(status)  # the lab
+    _drop_privileges(spec)
+    _begin("preparing the home")
+    environment = start_home.prepare(spec["environment"], spec["seeds"], spec["reset"])
+    os.chdir(spec["directory"])
+    return environment
+
+
+def report(status: int, error: Exception) -> None:
+    """Tell the hub what failed, and in which step."""
+    os.write(status, json.dumps({"step": _step, "error": str(error)}).encode())
 
 
 def _begin(step: str) -> None:
@@ -168,7 +197,7 @@ def _wait_for(child: int) -> None:
 # --- what the lab sees of the file system
 
 
-def _build_view(spec: _Spec) -> None:
+def _build_view(spec: LabSpecification) -> None:
     """Hide directories, show parts of them again, and create the lab's own ``/etc``."""
     _begin("creating the lab's view of the file system")
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
@@ -267,7 +296,7 @@ def _mount(
 # --- the lab's account and limits
 
 
-def _drop_privileges(spec: _Spec) -> None:
+def _drop_privileges(spec: LabSpecification) -> None:
     _begin("limiting the lab")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if spec["processes"]:

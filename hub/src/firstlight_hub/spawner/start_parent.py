@@ -1,6 +1,7 @@
 """The hub's side of a lab's start: create the process and send it the specification.
 
-The process itself runs `firstlight_hub.spawner.start_child`. A fork server will replace this.
+The process is forked by `firstlight_hub.spawner.fork_server`, or runs
+`firstlight_hub.spawner.start_child`.
 """
 
 from __future__ import annotations
@@ -8,18 +9,35 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
+import socket
 import subprocess
 import sys
-from contextlib import suppress
+from abc import ABC, abstractmethod
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from firstlight_common.sockets import connect
 from firstlight_hub.spawner import processes
+from firstlight_hub.spawner.fork_server import Born, Request
 from firstlight_hub.spawner.models import LabSpec
 
-__all__ = ["LabProcess", "ProcessStartError", "child_command", "start_process"]
+__all__ = [
+    "ForkError",
+    "LabProcess",
+    "ProcessStartError",
+    "child_command",
+    "fork_process",
+    "start_process",
+]
 
 _CHILD = Path(__file__).with_name("start_child.py")
 _LOGGER = Path(__file__).with_name("log_writer.py")
+_ANSWER_SECONDS = 30
+"""A fork server that has just been started imports a lab's server first."""
+_BORN = TypeAdapter(Born)
 
 
 class ProcessStartError(Exception):
@@ -39,7 +57,11 @@ class ProcessStartError(Exception):
         self.problem = problem
 
 
-class LabProcess:
+class ForkError(Exception):
+    """The fork server cannot be used; a process can be started without it."""
+
+
+class LabProcess(ABC):
     """A process that is about to become a lab.
 
     Attributes
@@ -48,23 +70,21 @@ class LabProcess:
         Together they identify the process uniquely.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], logger: subprocess.Popen[bytes], status: int
-    ) -> None:
-        self._process = process
-        self._logger = logger
-        self._status = status
-        self.pid = process.pid
-        self.start_ticks = processes.start_ticks(process.pid)
+    def __init__(self, pid: int, start_ticks: int) -> None:
+        self.pid = pid
+        self.start_ticks = start_ticks
 
+    @abstractmethod
     def ended(self) -> int | None:
         """Return None while it runs, else its exit code; it is reaped then."""
-        return self._process.poll()
 
+    @abstractmethod
     def wait_for_log(self, seconds: float = 2) -> None:
         """Wait until the log has all output of a lab that has ended, but not for long."""
-        with suppress(subprocess.TimeoutExpired):
-            self._logger.wait(seconds)
+
+    @abstractmethod
+    def _converse(self, specification: bytes) -> bytes:
+        """Write the specification and return the child's answer, which is empty on success."""
 
     async def become(self, spec: LabSpec) -> None:
         """Send the specification; return when the process has become the lab's program.
@@ -79,14 +99,61 @@ class LabProcess:
             problem = json.loads(answer)
             raise ProcessStartError(problem["step"], problem["error"])
 
+
+class _Started(LabProcess):
+    """A child of the hub."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], logger: subprocess.Popen[bytes], status: int
+    ) -> None:
+        super().__init__(process.pid, processes.start_ticks(process.pid))
+        self._process = process
+        self._logger = logger
+        self._status = status
+
+    def ended(self) -> int | None:
+        return self._process.poll()
+
+    def wait_for_log(self, seconds: float = 2) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._logger.wait(seconds)
+
     def _converse(self, specification: bytes) -> bytes:
-        """Write the specification and return the child's answer, which is empty on success."""
         with suppress(BrokenPipeError):
             if self._process.stdin is not None:
                 self._process.stdin.write(specification)
                 self._process.stdin.close()
         with os.fdopen(self._status, "rb") as status:
             return status.read()
+
+
+class _Forked(LabProcess):
+    """A child of the fork server."""
+
+    def __init__(self, lab: Born, logger: Born, connection: socket.socket) -> None:
+        super().__init__(lab["pid"], lab["ticks"])
+        self._logger = logger
+        self._connection = connection
+
+    def ended(self) -> int | None:
+        return None if processes.is_alive(self.pid, self.start_ticks) else 1
+
+    def wait_for_log(self, seconds: float = 2) -> None:
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(self._logger["pid"])
+            try:
+                if processes.is_alive(self._logger["pid"], self._logger["ticks"]):
+                    select.select([descriptor], [], [], seconds)
+            finally:
+                os.close(descriptor)
+
+    def _converse(self, specification: bytes) -> bytes:
+        with self._connection as connection:
+            connection.settimeout(None)
+            with suppress(BrokenPipeError):
+                connection.sendall(specification)
+                connection.shutdown(socket.SHUT_WR)
+            return _read_all(connection)
 
 
 def child_command(status: int) -> list[str]:
@@ -121,7 +188,68 @@ def start_process(log_file: Path) -> LabProcess:
     finally:
         for descriptor in (output, to_log, from_child):
             os.close(descriptor)
-    return LabProcess(process, logger, status)
+    return _Started(process, logger, status)
+
+
+def fork_process(server: Path, log_file: Path) -> LabProcess:
+    """Have the fork server fork a process in its own session, which outlives the hub and it.
+
+    Parameters
+    ----------
+    server
+        The fork server's socket.
+    log_file
+        As for `start_process`.
+
+    Raises
+    ------
+    ForkError
+        If it does not answer.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        output, to_log = os.pipe()
+        stack.callback(os.close, output)
+        stack.callback(os.close, to_log)
+        logger, connection = _ask(server, {"kind": "log", "log": str(log_file)}, output)
+        connection.close()
+        lab, connection = _ask(server, {"kind": "lab", "log": str(log_file)}, to_log)
+        return _Forked(lab, logger, connection)
+
+
+def _ask(server: Path, request: Request, descriptor: int) -> tuple[Born, socket.socket]:
+    """Send a request; return the process that it got, and the connection to it."""
+    try:
+        connection = connect(server, seconds=_ANSWER_SECONDS)
+    except OSError as error:
+        raise ForkError(f"it is unavailable ({error})") from error
+    try:
+        socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], [descriptor])
+        answer = _read_line(connection)
+        return _BORN.validate_json(answer), connection
+    except (OSError, ValidationError) as error:
+        connection.close()
+        raise ForkError(str(error)) from error
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _read_line(connection: socket.socket) -> bytes:
+    """Read a line, or to the end."""
+    read = b""
+    while not read.endswith(b"\n") and (block := connection.recv(4096)):
+        read += block
+    return read
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    """Read to the end of what the other side writes."""
+    read = b""
+    with suppress(ConnectionResetError):
+        while block := connection.recv(4096):
+            read += block
+    return read
 
 
 def _logger_command(log_file: Path) -> list[str]:

@@ -1,0 +1,260 @@
+"""A process of the labs' environment that has imported a lab's server, and forks labs on request.
+
+Run as ``python -I fork_server.py SOCKET MODULE…`` with the labs' interpreter. A lab that is forked
+has everything imported, and shares that memory with all others. Like `start_child`, this uses only
+the standard library of its own accord and imports nothing of ours but that.
+
+The protocol: the client connects, and sends one line of JSON, a `Request`, together with one
+descriptor. It is answered by a line with the new process's id and the time of its start, `Born`;
+from then on the connection belongs to that process. A lab expects its specification next, up to the
+end of what the client writes, and answers as `start_child` does: with nothing if all went well.
+
+Notes
+-----
+Only processes of this account are answered (``SO_PEERCRED``, unix(7)), and the socket is in a
+directory of the platform's own.
+
+Before a fork there may be no second thread, no event loop and no context of ZeroMQ: a child would
+have them in an undefined state. `main` checks the first; tests check the others.
+
+Nothing here holds a secret: what is in this process's memory can be read by every lab.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import select
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn, TypedDict
+
+if TYPE_CHECKING:
+    from firstlight_hub.spawner import log_writer, start_child
+else:
+    sys.path.append(os.path.dirname(__file__))  # noqa: PTH120
+    import log_writer
+    import start_child
+
+    sys.path.pop()
+
+__all__ = ["Born", "ProtocolError", "Request", "main", "read_request"]
+
+_MOST = 4096
+"""Bytes of a request."""
+_PATIENCE = 30
+"""Seconds after which a client that says nothing is left."""
+_PR_SET_DUMPABLE, _PR_SET_NAME = 4, 15
+
+
+class Request(TypedDict):
+    """What to become: a lab, whose output the descriptor takes, or the logger that reads it."""
+
+    kind: Literal["lab", "log"]
+    log: str
+
+
+class Born(TypedDict):
+    """The process that a request got."""
+
+    pid: int
+    ticks: int
+
+
+class ProtocolError(ValueError):
+    """A request is not one."""
+
+
+def read_request(line: bytes, descriptors: Sequence[int]) -> Request:
+    """Return the request that a line is.
+
+    Raises
+    ------
+    ProtocolError
+        If it is not one, or has not exactly one descriptor.
+    """
+    if not line.endswith(b"\n"):
+        raise ProtocolError("a request is one short line")
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("this is not JSON") from error
+    if not isinstance(found, dict) or set(found) != {"kind", "log"}:
+        raise ProtocolError("a request has a kind and a log")
+    kind, log = found["kind"], found["log"]
+    if kind not in ("lab", "log") or not isinstance(log, str) or "\0" in log:
+        raise ProtocolError("the kind is lab or log, and the log is a path")
+    if len(descriptors) != 1:
+        raise ProtocolError("a request comes with one descriptor")
+    return {"kind": kind, "log": log}
+
+
+def main() -> None:
+    """Import the modules, then fork a process for each request."""
+    path, modules = sys.argv[1], sys.argv[2:]
+    listener = _listen(path)
+    for module in modules:
+        importlib.import_module(module)
+    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
+        sys.exit("A module has started a thread, so this process cannot be forked.")
+    gc.collect()
+    gc.freeze()  # a collection would write to pages that labs share
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        readable, _, _ = select.select([listener], [], [], 1)
+        _reap()
+        if readable:
+            connection, _ = listener.accept()
+            _serve(listener, connection)
+
+
+def _listen(path: str) -> socket.socket:
+    """Listen, in place of an earlier process; clients wait from now on."""
+    folder, name = os.path.split(path)
+    os.umask(0o077)
+    os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+    os.chdir(folder)  # an address has at most 107 bytes, see unix(7)
+    Path(f"{name}.new").unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{name}.new")
+    listener.listen(256)
+    Path(f"{name}.new").rename(name)
+    os.chdir("/")
+    return listener
+
+
+def _reap() -> None:
+    """Let go of children that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _serve(listener: socket.socket, connection: socket.socket) -> None:
+    """Fork; in the child, this does not return."""
+    with connection:
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        if struct.unpack("3i", credentials)[1] != os.geteuid():
+            return
+        try:
+            child = os.fork()
+        except OSError:
+            return  # the client sees the end of the connection, and starts its process itself
+        if child:
+            return
+        # What supervises this process must not end a lab with it.
+        os.setsid()
+        listener.close()
+        _become(connection)
+
+
+def _become(connection: socket.socket) -> NoReturn:
+    """Do what the client asks, in a process of its own."""
+    connection.settimeout(_PATIENCE)
+    line, descriptors, _, _ = socket.recv_fds(connection, _MOST, 2)
+    try:
+        request = read_request(line, descriptors)
+    except ProtocolError as error:
+        start_child.report(connection.fileno(), error)
+        os._exit(2)
+    (descriptor,) = descriptors
+    born: Born = {"pid": os.getpid(), "ticks": _start_ticks()}
+    connection.sendall(json.dumps(born).encode() + b"\n")
+    if request["kind"] == "log":
+        connection.close()
+        _log(descriptor, request["log"])
+    connection.settimeout(None)
+    status = _keep_only(connection.detach(), output=descriptor)
+    _lab(status)
+
+
+def _start_ticks() -> int:
+    return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def _log(pipe: int, path: str) -> NoReturn:
+    """Become a lab's logger."""
+    _name("lab-log")
+    null = os.open(os.devnull, os.O_RDWR)
+    for target, source in enumerate((pipe, null, null)):
+        os.dup2(source, target)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    sys.argv = [log_writer.__file__, path]
+    log_writer.main()
+    os._exit(0)
+
+
+def _keep_only(connection: int, *, output: int) -> int:
+    """Have the lab's output and the connection open, and nothing else; return the connection."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    for target, source in enumerate((null, output, output, connection)):
+        # None of the sources is among the targets: those are open in the fork server as well.
+        os.dup2(source, target)
+    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+    return 3
+
+
+def _lab(status: int) -> NoReturn:
+    """Become a lab."""
+    os.umask(0o022)
+    try:
+        with os.fdopen(os.dup(status), "rb") as connection:
+            spec: start_child.LabSpecification = json.load(connection)
+        module, *arguments = _without_python(spec["command"])
+        environment = start_child.enter(spec, status)
+        _renew(environment)
+        _name("jupyterhub-sing")
+    except Exception as error:  # whatever it is, the hub has to know
+        start_child.report(status, error)
+        os._exit(125)
+    os.close(status)
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.exit(0)
+
+
+def _without_python(command: list[str]) -> list[str]:
+    """Return a module and its arguments."""
+    if command[:3] != [sys.executable, "-I", "-m"]:
+        raise ValueError(f"only {sys.executable} -I -m can be forked")
+    return command[3:]
+
+
+def _renew(environment: dict[str, str]) -> None:
+    """Make this process what a new one would be: variables, time zone, random numbers, caches."""
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    random.seed()
+    tempfile.tempdir = None
+    tempfile._name_sequence = None  # type: ignore[attr-defined]
+    # A process that changed its account is closed even to itself (proc(5)); a new one is not.
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it
+    signal.set_wakeup_fd(-1)
+
+
+def _name(title: str) -> None:
+    """Set the name that ps(1) and top(1) show."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, title.encode(), 0, 0, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What a lab's server imports, for the process that labs are forked from.
+
+Notes
+-----
+`firstlight_hub.spawner.fork_server` imports this module. Nothing here may start a thread, an event
+loop or a context of ZeroMQ, read a person's files, or depend on variables that differ between labs.
+A test compares the list with what a lab imports.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__all__ = ["SERVER"]
+
+SERVER = (
+    "runpy",
+    "IPython",
+    "httpcore",
+    "jinja2.ext",
+    "jupyter_core.migrate",
+    "jupyter_server.kernelspecs.handlers",
+    "jupyter_server.nbconvert.handlers",
+    *(
+        f"jupyter_server.services.{name}.handlers"
+        for name in (
+            "api",
+            "config",
+            "contents",
+            "events",
+            "kernels",
+            "kernelspecs",
+            "nbconvert",
+            "security",
+        )
+    ),
+    "jupyter_server.services.shutdown",
+    "jupyter_server.view.handlers",
+    "jupyter_lsp.virtual_documents_shadow",
+    "tornado.platform.asyncio",
+    "jupyterhub.singleuser",
+    "jupyterlab.labapp",
+    "jupyterlab.handlers.announcements",
+    "jupyterlab.handlers.build_handler",
+    "jupyterlab.handlers.error_handler",
+    "jupyterlab.handlers.extension_manager_handler",
+    "jupyterlab.handlers.plugin_manager_handler",
+    "jupyterlab.extensions.pypi",
+    "jupyterlab.extensions.readonly",
+    "jupyter_lsp.handlers",
+    "jupyter_lsp.serverextension",
+    "jupyter_server_terminals.api_handlers",
+    "jupyter_server_terminals.handlers",
+    "notebook_shim.nbserver",
+    "panel.io.jupyter_server_extension",
+    "firstlight_lab.login",
+    "firstlight_lab.server",
+    "firstlight_lab.websockets",
+)
+"""Jupyter's server, the extensions that it loads, and ours."""
+
+for _module in SERVER:
+    import_module(_module)
