@@ -55,7 +55,6 @@ FORKS = Component(
     name="forks",
     command=(
         "{labs_python}",
-        "-I",
         str(_FORK_SERVER).replace("{", "{{").replace("}", "}}"),
         "{state_dir}/run/forks/socket",
         "firstlight_lab.preload",

@@ -1,8 +1,9 @@
 """A process of the labs' environment that has imported a lab's server, and forks labs on request.
 
-Run as ``python -I fork_server.py SOCKET MODULE…`` with the labs' interpreter. A lab that is forked
-has everything imported, and shares that memory with all others. Like `start_child`, this uses only
-the standard library of its own accord and imports nothing of ours but that.
+Run as ``python fork_server.py SOCKET MODULE`` with the labs' interpreter. A lab that is forked has
+everything imported that the module imports, and shares that memory with all others. Like
+`start_child`, this uses only the standard library of its own accord and imports nothing of ours but
+that. In each lab, behind its walls, it calls the module's function ``begin``.
 
 The protocol: the client connects, and sends one line of JSON, a `Request`, together with one
 descriptor. It is answered by a line with the new process's id and the time of its start, `Born`;
@@ -38,16 +39,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from firstlight_hub.spawner import log_writer, start_child
 else:
-    sys.path.append(os.path.dirname(__file__))  # noqa: PTH120
     import log_writer
     import start_child
 
-    sys.path.pop()
+    del sys.path[0]  # this file's directory: labs are not to import from it
 
 __all__ = ["Born", "ProtocolError", "Request", "main", "read_request"]
 
@@ -70,6 +70,13 @@ class Born(TypedDict):
 
     pid: int
     ticks: int
+
+
+class Preloaded(Protocol):
+    """The module that is imported before labs are forked."""
+
+    def begin(self) -> None:
+        """Prepare a lab."""
 
 
 class ProtocolError(ValueError):
@@ -101,11 +108,11 @@ def read_request(line: bytes, descriptors: Sequence[int]) -> Request:
 
 
 def main() -> None:
-    """Import the modules, then fork a process for each request."""
-    path, modules = sys.argv[1], sys.argv[2:]
+    """Import the module, then fork a process for each request."""
+    path, name = sys.argv[1:]
+    _need_clean_start()
     listener = _listen(path)
-    for module in modules:
-        importlib.import_module(module)
+    preloaded: Preloaded = importlib.import_module(name)
     if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
         sys.exit("A module has started a thread, so this process cannot be forked.")
     gc.collect()
@@ -117,7 +124,19 @@ def main() -> None:
         _reap()
         if readable:
             connection, _ = listener.accept()
-            _serve(listener, connection)
+            _serve(listener, connection, preloaded)
+
+
+def _need_clean_start() -> None:
+    """Start again if a variable of the operator's changes what Python does.
+
+    Notes
+    -----
+    Not with ``-I``: what a kernel starts by multiprocessing would have that option as well.
+    """
+    if any(variable.startswith("PYTHON") for variable in os.environ):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        os.execve(sys.executable, [sys.executable, *sys.argv], clean)  # noqa: S606
 
 
 def _listen(path: str) -> socket.socket:
@@ -144,7 +163,7 @@ def _reap() -> None:
         pass
 
 
-def _serve(listener: socket.socket, connection: socket.socket) -> None:
+def _serve(listener: socket.socket, connection: socket.socket, preloaded: Preloaded) -> None:
     """Fork; in the child, this does not return."""
     with connection:
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
@@ -159,10 +178,10 @@ def _serve(listener: socket.socket, connection: socket.socket) -> None:
         # What supervises this process must not end a lab with it.
         os.setsid()
         listener.close()
-        _become(connection)
+        _become(connection, preloaded)
 
 
-def _become(connection: socket.socket) -> NoReturn:
+def _become(connection: socket.socket, preloaded: Preloaded) -> NoReturn:
     """Do what the client asks, in a process of its own."""
     connection.settimeout(_PATIENCE)
     line, descriptors, _, _ = socket.recv_fds(connection, _MOST, 2)
@@ -179,7 +198,7 @@ def _become(connection: socket.socket) -> NoReturn:
         _log(descriptor, request["log"])
     connection.settimeout(None)
     status = _keep_only(connection.detach(), output=descriptor)
-    _lab(status)
+    _lab(status, preloaded)
 
 
 def _start_ticks() -> int:
@@ -208,7 +227,7 @@ def _keep_only(connection: int, *, output: int) -> int:
     return 3
 
 
-def _lab(status: int) -> NoReturn:
+def _lab(status: int, preloaded: Preloaded) -> NoReturn:
     """Become a lab."""
     os.umask(0o022)
     try:
@@ -222,6 +241,7 @@ def _lab(status: int) -> NoReturn:
         start_child.report(status, error)
         os._exit(125)
     os.close(status)
+    preloaded.begin()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     sys.exit(0)

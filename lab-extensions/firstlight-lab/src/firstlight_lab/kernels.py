@@ -8,7 +8,9 @@ kernels.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
 import uuid
 from collections import deque
 from contextlib import suppress
@@ -22,6 +24,8 @@ from jupyter_client.provisioning import LocalProvisioner
 from jupyter_core.paths import jupyter_runtime_dir
 from traitlets import default
 
+from firstlight_lab import kernel_python
+from firstlight_lab.kernel_forks import Start, of_lab
 from firstlight_lab.limits import Limits, read_limits, why_it_ended
 
 __all__ = ["ENDS", "KernelEnd", "LabKernelSpecs", "LabProvisioner", "Option"]
@@ -82,10 +86,32 @@ class LabProvisioner(LocalProvisioner):
         return launch
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Option) -> KernelConnectionInfo:
-        """Start the process."""
-        info = await super().launch_kernel(cmd, **kwargs)
+        """Start the process, or fork it if that makes no difference to the kernel."""
+        info = await self._fork(cmd, **kwargs) or await super().launch_kernel(cmd, **kwargs)
         _end_first(self.pid)
         return info
+
+    async def _fork(self, command: list[str], **kwargs: Option) -> KernelConnectionInfo | None:
+        """Fork the process; None if that is impossible, which the log explains."""
+        forks, environment = of_lab(), kwargs.get("env")
+        if forks is None or command[1:2] != [str(_LAUNCHER)] or not isinstance(environment, dict):
+            return None
+        directory = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
+        variables = {name: value for name, value in environment.items() if name != "JPY_PARENT_PID"}
+        try:
+            python = await asyncio.to_thread(kernel_python.ask, command[0], variables)
+            if reason := kernel_python.why_not(variables, directory, python):
+                self.log.info("A kernel is started instead of forked: %s", reason)
+                return None
+            start = Start(
+                command=command, environment=variables, directory=directory, python=python
+            )
+            self.process = forks.start(start)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self.log.warning("A kernel is started, because it cannot be forked: %s", error)
+            return None
+        self.pid = self.pgid = self.process.pid
+        return self.connection_info
 
     async def poll(self) -> int | None:
         """Return None while the kernel runs, else its status; remember why it ended."""

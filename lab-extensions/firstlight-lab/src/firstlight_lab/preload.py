@@ -1,4 +1,4 @@
-"""What a lab's server imports, for the process that labs are forked from.
+"""What a lab's server and its kernels import, for the process that labs are forked from.
 
 Notes
 -----
@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-__all__ = ["SERVER"]
+from firstlight_lab.kernel_forks import begin
+
+__all__ = ["KERNEL", "SERVER", "begin"]
 
 SERVER = (
     "runpy",
@@ -59,5 +61,24 @@ SERVER = (
 )
 """Jupyter's server, the extensions that it loads, and ours."""
 
-for _module in SERVER:
+
+KERNEL = (
+    "ipykernel.kernelapp",
+    "ipykernel.debugger",
+    "matplotlib_inline.backend_inline",
+    "numpy",
+    "numpy.random",
+    "pandas",
+    "matplotlib.pyplot",
+    "astropy.coordinates",
+    "astropy.table",
+    "astropy.units",
+    "astropy.io.fits",
+    "astropy.io.votable",
+    "pyvo",
+    "lsst.rsp",
+)
+"""IPython's kernel, and what most notebooks import first."""
+
+for _module in (*SERVER, *KERNEL):
     import_module(_module)

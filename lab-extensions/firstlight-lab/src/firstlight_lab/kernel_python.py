@@ -1,0 +1,173 @@
+"""Makes a forked process the Python that a kernel asks for, or says why that is impossible.
+
+A forked kernel must not differ from one that was started. So the kernel's own interpreter is asked
+what it would be: its search path, with everything that the person installed, and its directories.
+Where something of the person's would change what has been imported already, the kernel has to be
+started: `why_not` says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import random
+import runpy
+import signal
+import site
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+__all__ = ["Python", "ask", "become", "run", "why_not"]
+
+type Python = dict[str, list[str] | str]
+"""What an interpreter says about itself."""
+
+_ASK = """
+import json, site, sys, sysconfig
+names = ("executable", "_base_executable", "prefix", "exec_prefix", "base_prefix",
+         "base_exec_prefix", "path")
+found = {name: getattr(sys, name) for name in names}
+found["prefixes"] = site.PREFIXES
+found["user_base"], found["user_site"] = site.USER_BASE or "", site.USER_SITE or ""
+found["user_site_used"] = "yes" if site.ENABLE_USER_SITE else ""
+print(json.dumps(found))
+"""
+_CHANGES_IMPORTS = ("PYTHON", "MATPLOTLIBRC", "MPLCONFIGDIR", "XDG_CONFIG_HOME", "ASTROPY_")
+_SETTINGS = (".astropy/config/astropy.cfg", ".config/matplotlib/matplotlibrc")
+"""Files below the home that a library which has been imported would have read."""
+_INLINE = "module://matplotlib_inline.backend_inline"
+
+
+def ask(python: str, environment: Mapping[str, str]) -> Python:
+    """Return what an interpreter says about itself.
+
+    Raises
+    ------
+    OSError, ValueError, subprocess.SubprocessError
+        If it does not run.
+    """
+    done = subprocess.run(
+        [python, "-c", _ASK],
+        env=dict(environment),
+        capture_output=True,
+        check=True,
+        timeout=30,
+        cwd="/",
+    )
+    answer: Python = json.loads(done.stdout)
+    answer["path"] = list(answer["path"])[1:]  # without the current directory
+    return answer
+
+
+def why_not(environment: Mapping[str, str], directory: str, python: Python) -> str:
+    """Return why a kernel cannot be forked, or an empty string if it can.
+
+    Parameters
+    ----------
+    environment, directory
+        The kernel's.
+    python
+        What its interpreter says about itself.
+    """
+    for name in environment:
+        if name.startswith(_CHANGES_IMPORTS):
+            return f"the variable {name} is set"
+    home = environment.get("HOME", "/")
+    for path in (*(f"{home}/{name}" for name in _SETTINGS), f"{directory}/matplotlibrc"):
+        if os.path.lexists(path):
+            return f"there is {path}"
+    for folder in python["path"]:
+        if not folder.startswith((sys.prefix, sys.base_prefix, str(python["prefix"]))):
+            if reason := _why_not_with(Path(folder)):
+                return reason
+    return ""
+
+
+def _why_not_with(folder: Path) -> str:
+    """Return whether a directory of the person's changes what has been imported."""
+    imported = {name.partition(".")[0] for name in sys.modules}
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return ""
+    for entry in entries:
+        name = entry.name.partition(".")[0]
+        if name in imported and not entry.name.endswith((".dist-info", ".egg-info")):
+            return f"{entry} replaces a package that is imported already"
+        if name in ("sitecustomize", "usercustomize"):
+            return f"there is {entry}"
+        if entry.suffix == ".pth" and "import" in entry.read_text(errors="replace"):
+            return f"{entry} runs code"
+        if entry.suffix == ".dist-info" and (entry / "entry_points.txt").exists():
+            plugins = (entry / "entry_points.txt").read_text(errors="replace")
+            if any(f"[{group}" in plugins for group in ("astropy", "pandas", "matplotlib")):
+                return f"{entry.name} extends a package that is imported already"
+    return ""
+
+
+def become(command: list[str], environment: Mapping[str, str], python: Python) -> None:
+    """Make this process what a new one of the kernel's interpreter would be."""
+    os.environ.clear()
+    os.environ.update(environment)
+    for name in ("executable", "_base_executable", "prefix", "exec_prefix"):
+        setattr(sys, name, python[name])
+    sys.base_prefix, sys.base_exec_prefix = (
+        str(python["base_prefix"]),
+        str(python["base_exec_prefix"]),
+    )
+    sys.path[:] = [str(Path(command[1]).parent), *python["path"]]
+    sys.orig_argv = list(command)
+    site.PREFIXES[:] = list(python["prefixes"])
+    site.USER_BASE, site.USER_SITE = str(python["user_base"]), str(python["user_site"])
+    site.ENABLE_USER_SITE = bool(python["user_site_used"])
+    sysconfig._CONFIG_VARS = None  # type: ignore[attr-defined] # it is computed anew
+    importlib.invalidate_caches()
+    time.tzset()
+    tempfile.tempdir = None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    ctypes.CDLL(None).prctl(15, b"python", 0, 0, 0)
+    _renew_libraries(environment)
+
+
+def _renew_libraries(environment: Mapping[str, str]) -> None:
+    """Undo what libraries that are imported already have taken from this process."""
+    random.seed()
+    import numpy as np
+
+    np.random.seed()
+    import matplotlib as mpl
+
+    for name in ("get_configdir", "get_cachedir"):
+        function = getattr(mpl, name)
+        setattr(mpl, name, mpl._logged_cached(name, function.__wrapped__))  # type: ignore[attr-defined]
+    mpl.rcParams["backend"] = environment.get("MPLBACKEND") or _INLINE
+    import astropy.config.configuration
+
+    astropy.config.configuration._cfgobjs.clear()
+    import threadpoolctl
+
+    threads = environment.get("OPENBLAS_NUM_THREADS", "")
+    if threads.isdigit():
+        threadpoolctl.threadpool_limits(int(threads))
+
+
+def run(command: list[str]) -> NoReturn:
+    """Run a program in this process."""
+    program, *arguments = command[1:]
+    sys.argv = [program, *arguments]
+    code = 0
+    try:
+        runpy.run_path(program, run_name="__main__")
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    sys.exit(code)
