@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,19 +20,21 @@ from typing import Any
 import requests
 from tornado.httpclient import HTTPRequest
 
+from firstlight_hub.components.builtin import FORKS
 from firstlight_hub.settings.model import Labs, LabSize
+from firstlight_hub.spawner import fork_server as server_program
 from firstlight_hub.spawner import machine, processes
 from firstlight_hub.spawner.assembly import LabRequest, LabSite, assemble
 from firstlight_hub.spawner.choices import Choices
 from firstlight_hub.spawner.homes import ensure_home
 from firstlight_hub.spawner.models import LabInstallation
 from firstlight_hub.spawner.policy import Isolation
-from firstlight_hub.spawner.start_parent import LabProcess, start_process
+from firstlight_hub.spawner.start_parent import ForkError, LabProcess, fork_process, start_process
 from tests.lab_client import Kernel, close_kernel, connect_kernel
 from tests.platform_under_test import free_port, wait_for
 from tests.runtimes import runtime_of
 
-__all__ = ["PERSON", "TOKEN", "Lab", "fake_hub"]
+__all__ = ["PERSON", "TOKEN", "Lab", "fake_hub", "fork_server"]
 
 PERSON, TOKEN = "vera", "a-token-for-tests"
 ACCESS = f"access:servers!server={PERSON}/"
@@ -77,6 +80,31 @@ def fake_hub() -> Iterator[str]:
         server.server_close()
 
 
+def _forks(server: Path, log: Path) -> bool:
+    """Return whether a process can be forked; it ends, as nothing tells it what to become."""
+    try:
+        fork_process(server, log).give_up()
+    except ForkError:
+        return False
+    return True
+
+
+@contextmanager
+def fork_server(folder: Path, python: Path) -> Iterator[Path]:
+    """Run the process that labs are forked from, and yield its socket."""
+    path = folder / "forks" / "socket"
+    server = subprocess.Popen(
+        [python, server_program.__file__, path, "firstlight_lab.preload"],
+        env={"PATH": "/usr/bin:/bin", **FORKS.environment, "HOME": str(folder)},
+    )
+    try:
+        wait_for(lambda: _forks(path, folder / "trial.log"), what="the fork server's imports")
+        yield path
+    finally:
+        server.kill()
+        server.wait()
+
+
 @dataclass
 class Lab:
     """One person's lab, which can be stopped and started again."""
@@ -86,6 +114,7 @@ class Lab:
     hub: str
     installation: LabInstallation
     size: LabSize = field(default_factory=lambda: Labs().sizes[0])
+    forks: Path | None = None
     port: int = 0
     process: LabProcess | None = None
 
@@ -131,7 +160,8 @@ class Lab:
             choices=choices or Choices(),
         )
         isolation = Isolation(can.accounts, can.namespaces, frozenset())
-        self.process = start_process(self.state_dir / "lab.log")
+        log = self.state_dir / "lab.log"
+        self.process = fork_process(self.forks, log) if self.forks else start_process(log)
         asyncio.run(self.process.become(assemble(site, isolation, request)))
         wait_for(self.answers, seconds=120, what="the lab's server")
 

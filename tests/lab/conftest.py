@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from firstlight_hub.spawner import machine
-from tests.lab_under_test import Lab, fake_hub
+from tests.lab_under_test import Lab, fake_hub, fork_server
 from tests.simulated import in_lab, sample, simulation, tables
 
-__all__ = ["hub", "in_lab", "lab", "make_lab", "sample", "simulation", "tables"]
+__all__ = ["forks", "hub", "in_lab", "lab", "make_lab", "sample", "simulation", "tables"]
 
 
 @pytest.fixture(scope="session")
@@ -22,18 +22,30 @@ def hub() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory, labs_python: Path) -> Iterator[Path]:
+    """Yield the socket of a process that labs are forked from."""
+    with fork_server(tmp_path_factory.mktemp("forks"), labs_python) as path:
+        yield path
+
+
 @pytest.fixture
 def make_lab(
-    tmp_path_factory: pytest.TempPathFactory, labs_python: Path, repository: Path, hub: str
-) -> Iterator[Callable[[], Lab]]:
+    tmp_path_factory: pytest.TempPathFactory,
+    labs_python: Path,
+    repository: Path,
+    hub: str,
+    forks: Path,
+) -> Iterator[Callable[..., Lab]]:
     """Return a function that prepares a lab with an empty home; all end with the test."""
     labs: list[Lab] = []
 
-    def make(tutorials: Path | None = None) -> Lab:
+    def make(tutorials: Path | None = None, *, forked: bool = True) -> Lab:
         state = Path(tempfile.mkdtemp(prefix="fl-", dir=tmp_path_factory.getbasetemp()))
         state.chmod(0o711)
         installation = machine.inspect(labs_python, state / "run" / "lab-python")
-        labs.append(Lab(state, tutorials or repository / "tutorials", hub, installation))
+        shown = tutorials or repository / "tutorials"
+        labs.append(Lab(state, shown, hub, installation, forks=forks if forked else None))
         return labs[-1]
 
     yield make
@@ -42,7 +54,7 @@ def make_lab(
 
 
 @pytest.fixture
-def lab(make_lab: Callable[[], Lab]) -> Lab:
+def lab(make_lab: Callable[..., Lab]) -> Lab:
     """Return a running lab with a new home."""
     made = make_lab()
     made.start()

@@ -62,7 +62,11 @@ FORKS = Component(
     health="unix:{state_dir}/run/forks/socket",
     # Numerical libraries start a thread for each core otherwise, and a thread does not survive a
     # fork. Nothing of the operator's home may be read: all labs would have it.
-    environment={"OPENBLAS_NUM_THREADS": "1", "HOME": "{state_dir}/run/forks"},
+    environment={
+        "OPENBLAS_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "HOME": "{state_dir}/run/forks",
+    },
     settings=ForksSettings,
 )
 """A process that has imported a lab's server, from which labs are forked."""

@@ -15,8 +15,10 @@ Notes
 Only processes of this account are answered (``SO_PEERCRED``, unix(7)), and the socket is in a
 directory of the platform's own.
 
-Before a fork there may be no second thread, no event loop and no context of ZeroMQ: a child would
-have them in an undefined state. `main` checks the first; tests check the others.
+Before a fork there may be no second thread of Python's, no event loop and no context of ZeroMQ: a
+child would have them in an undefined state. `main` checks the first; tests check the others. The
+one idle thread that Apache Arrow starts when it is imported does no harm: its library starts anew
+after a fork.
 
 Nothing here holds a secret: what is in this process's memory can be read by every lab.
 """
@@ -36,12 +38,14 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, TypedDict
 
-if TYPE_CHECKING:
+if TYPE_CHECKING or __name__ != "__main__":
     from firstlight_hub.spawner import log_writer, start_child
 else:
     import log_writer
@@ -113,8 +117,9 @@ def main() -> None:
     _need_clean_start()
     listener = _listen(path)
     preloaded: Preloaded = importlib.import_module(name)
-    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
+    if threading.active_count() > 1:
         sys.exit("A module has started a thread, so this process cannot be forked.")
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     gc.collect()
     gc.freeze()  # a collection would write to pages that labs share
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -86,6 +86,10 @@ class LabProcess(ABC):
     def _converse(self, specification: bytes) -> bytes:
         """Write the specification and return the child's answer, which is empty on success."""
 
+    @abstractmethod
+    def give_up(self) -> None:
+        """Let it end, instead of sending a specification."""
+
     async def become(self, spec: LabSpec) -> None:
         """Send the specification; return when the process has become the lab's program.
 
@@ -118,6 +122,10 @@ class _Started(LabProcess):
         with suppress(subprocess.TimeoutExpired):
             self._logger.wait(seconds)
 
+    def give_up(self) -> None:
+        self._process.communicate()
+        os.close(self._status)
+
     def _converse(self, specification: bytes) -> bytes:
         with suppress(BrokenPipeError):
             if self._process.stdin is not None:
@@ -146,6 +154,9 @@ class _Forked(LabProcess):
                     select.select([descriptor], [], [], seconds)
             finally:
                 os.close(descriptor)
+
+    def give_up(self) -> None:
+        self._connection.close()
 
     def _converse(self, specification: bytes) -> bytes:
         with self._connection as connection:

@@ -17,7 +17,7 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from typing import NoReturn, TypedDict
+from typing import Literal, NoReturn, TypedDict
 
 from firstlight_lab import kernel_python
 
@@ -42,6 +42,7 @@ class Start(TypedDict):
         What the interpreter would say about itself, as `kernel_python.ask` returns it.
     """
 
+    kind: Literal["start"]
     command: list[str]
     environment: dict[str, str]
     directory: str
@@ -51,6 +52,7 @@ class Start(TypedDict):
 class Status(TypedDict):
     """The question how a kernel ended."""
 
+    kind: Literal["status"]
     pid: int
 
 
@@ -97,7 +99,7 @@ def _serve(connection: socket.socket) -> NoReturn:
 def _answer(
     connection: socket.socket, message: Start | Status, running: set[int], ended: dict[int, int]
 ) -> bytes:
-    if "pid" in message:
+    if message["kind"] == "status":
         _reap(running, ended)
         return json.dumps({"status": ended.pop(message["pid"], 0)}).encode()
     try:
@@ -170,7 +172,7 @@ class KernelForks:
     def status(self, pid: int) -> int:
         """Return how a kernel ended: its exit status, negative for a signal."""
         try:
-            return self._ask(Status(pid=pid))["status"]
+            return self._ask(Status(kind="status", pid=pid))["status"]
         except OSError:
             return -signal.SIGKILL
 

@@ -85,9 +85,9 @@ def why_not(environment: Mapping[str, str], directory: str, python: Python) -> s
         if os.path.lexists(path):
             return f"there is {path}"
     for folder in python["path"]:
-        if not folder.startswith((sys.prefix, sys.base_prefix, str(python["prefix"]))):
-            if reason := _why_not_with(Path(folder)):
-                return reason
+        of_platform = folder.startswith((sys.prefix, sys.base_prefix, str(python["prefix"])))
+        if not of_platform and (reason := _why_not_with(Path(folder))):
+            return reason
     return ""
 
 
@@ -128,7 +128,7 @@ def become(command: list[str], environment: Mapping[str, str], python: Python) -
     site.PREFIXES[:] = list(python["prefixes"])
     site.USER_BASE, site.USER_SITE = str(python["user_base"]), str(python["user_site"])
     site.ENABLE_USER_SITE = bool(python["user_site_used"])
-    sysconfig._CONFIG_VARS = None  # type: ignore[attr-defined] # it is computed anew
+    vars(sysconfig)["_CONFIG_VARS"] = None  # it is computed anew
     importlib.invalidate_caches()
     time.tzset()
     tempfile.tempdir = None
@@ -149,7 +149,7 @@ def _renew_libraries(environment: Mapping[str, str]) -> None:
 
     for name in ("get_configdir", "get_cachedir"):
         function = getattr(mpl, name)
-        setattr(mpl, name, mpl._logged_cached(name, function.__wrapped__))  # type: ignore[attr-defined]
+        setattr(mpl, name, mpl._logged_cached(name, function.__wrapped__))
     mpl.rcParams["backend"] = environment.get("MPLBACKEND") or _INLINE
     import astropy.config.configuration
 

@@ -25,7 +25,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from traitlets import default
 
 from firstlight_lab import kernel_python
-from firstlight_lab.kernel_forks import Start, of_lab
+from firstlight_lab.kernel_forks import ForkedKernel, Start, of_lab
 from firstlight_lab.limits import Limits, read_limits, why_it_ended
 
 __all__ = ["ENDS", "KernelEnd", "LabKernelSpecs", "LabProvisioner", "Option"]
@@ -64,6 +64,7 @@ class LabProvisioner(LocalProvisioner):
     to whatever chooses no provisioner of its own in its ``kernel.json``.
     """
 
+    process: subprocess.Popen[bytes] | ForkedKernel | None
     _before: Limits | None = None
 
     async def pre_launch(self, **kwargs: Option) -> dict[str, Option]:
@@ -94,7 +95,9 @@ class LabProvisioner(LocalProvisioner):
     async def _fork(self, command: list[str], **kwargs: Option) -> KernelConnectionInfo | None:
         """Fork the process; None if that is impossible, which the log explains."""
         forks, environment = of_lab(), kwargs.get("env")
-        if forks is None or command[1:2] != [str(_LAUNCHER)] or not isinstance(environment, dict):
+        if forks is None or not isinstance(environment, dict):
+            return None
+        if command[1:2] != [str(_LAUNCHER)]:
             return None
         directory = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
         variables = {name: value for name, value in environment.items() if name != "JPY_PARENT_PID"}
@@ -104,7 +107,11 @@ class LabProvisioner(LocalProvisioner):
                 self.log.info("A kernel is started instead of forked: %s", reason)
                 return None
             start = Start(
-                command=command, environment=variables, directory=directory, python=python
+                kind="start",
+                command=command,
+                environment=variables,
+                directory=directory,
+                python=python,
             )
             self.process = forks.start(start)
         except (OSError, ValueError, subprocess.SubprocessError) as error:

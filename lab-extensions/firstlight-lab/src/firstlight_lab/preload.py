@@ -9,6 +9,7 @@ A test compares the list with what a lab imports.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from firstlight_lab.kernel_forks import begin
@@ -64,7 +65,6 @@ SERVER = (
 
 KERNEL = (
     "ipykernel.kernelapp",
-    "ipykernel.debugger",
     "matplotlib_inline.backend_inline",
     "numpy",
     "numpy.random",
@@ -79,6 +79,11 @@ KERNEL = (
     "lsst.rsp",
 )
 """IPython's kernel, and what most notebooks import first."""
+
+# Without its debugger, as in `firstlight_lab.kernel_launcher`.
+sys.modules["debugpy"] = None  # type: ignore[assignment]
+import_module("ipykernel.debugger")
+del sys.modules["debugpy"]
 
 for _module in (*SERVER, *KERNEL):
     import_module(_module)
