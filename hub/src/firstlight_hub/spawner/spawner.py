@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ from firstlight_hub.spawner.assembly import (
     repositories,
     variables_of,
 )
-from firstlight_hub.spawner.choices import choices_of, without_reset
+from firstlight_hub.spawner.choices import choices_of, remembered
 from firstlight_hub.spawner.ends import EndWatch, oom_kills
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
@@ -223,6 +223,8 @@ class LabSpawner(Spawner):
         self.failure_log = ""
         self._last_ends.pop(self.user.name, None)
         size = self._size()
+        choices = choices_of(self.user_options, datetime.now(UTC))
+        self._remember(self.user_options)
         isolation = await self._isolation()
         self._step(10, "Preparing your home")
         if leftover := await asyncio.to_thread(LabRecord.read, self._record_file):
@@ -249,10 +251,8 @@ class LabSpawner(Spawner):
             inherited=dict(os.environ),
             cgroups=folders,
             runtime=runtime,
-            choices=choices_of(self.user_options, datetime.now(UTC)),
+            choices=choices,
         )
-        self.user_options = without_reset(self.user_options)
-        self.orm_spawner.user_options = self.user_options
         site = await asyncio.to_thread(self._site)
         for _ in range(_PORT_ATTEMPTS):
             self._step(50, "Starting JupyterLab")
@@ -298,7 +298,13 @@ class LabSpawner(Spawner):
         try:
             return choose_size(self.labs, self.user_options)
         except UnknownSizeError as error:
+            self._remember({})
             raise LabStartError(str(error), reason="size") from error
+
+    def _remember(self, options: Mapping[str, JsonValue]) -> None:
+        """Keep the options for the next start."""
+        self.user_options = remembered(options)
+        self.orm_spawner.user_options = self.user_options
 
     async def _isolation(self) -> Isolation:
         isolation = decide_isolation(
