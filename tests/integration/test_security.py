@@ -168,7 +168,7 @@ def test_an_address_starts_no_lab_and_chooses_nothing(
     page = mira.get(f"{platform.url}{path}", params=options, timeout=30)
 
     assert 'id="spawn_form"' in page.text
-    assert "That did not work" not in page.text
+    assert "spawn-error-msg" not in page.text
     assert not platform.hub("GET", "/users/mira-member").json()["servers"]
 
 
@@ -180,21 +180,6 @@ def test_the_hub_does_not_read_a_large_body_of_a_stranger(platform: Platform) ->
             b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 90000000\r\n\r\n"
         )
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
-
-
-def test_what_a_client_sends_with_a_start_is_not_kept(platform: Platform) -> None:
-    stop_lab(platform, "mira-member")
-    for size in ("small", "nothing"):
-        body = {"size": size, "note": "x" * 1000}
-        platform.hub("POST", "/users/mira-member/server", json=body)
-
-        def kept() -> object:
-            # Only servers are shown to others; the form shows what is remembered.
-            servers = platform.hub("GET", "/users/mira-member?include_stopped_servers").json()
-            return [one["user_options"] for one in servers["servers"].values()]
-
-        wait_for(lambda: "note" not in str(kept()), what="the options to be dropped")
-        stop_lab(platform, "mira-member")
 
 
 def test_a_token_has_only_the_scopes_it_was_made_with(

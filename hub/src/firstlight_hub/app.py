@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub.app import JupyterHub
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.httputil import HTTPServerRequest
 from tornado.web import Application
 from traitlets import Callable as CallableTrait
 from traitlets import Instance, List, default
@@ -17,6 +17,9 @@ from traitlets import Instance, List, default
 from firstlight_common.origins import Origins
 from firstlight_hub.protocols import Hub, Route
 from firstlight_hub.secure import ORIGINS, StaticFilesHandler, secured
+
+if TYPE_CHECKING:
+    from tornado.web import _HandlerDelegate
 
 __all__ = ["FirstLightHub", "StartHook"]
 
@@ -68,7 +71,10 @@ class FirstLightHub(JupyterHub):
 
     def init_tornado_application(self) -> None:
         """Make the application one that bounds requests."""
-        self.tornado_application = _BoundedApplication(self.handlers, **self.tornado_settings)
+        self.tornado_application = _BoundedApplication(
+            self.handlers,  # type: ignore[arg-type]
+            **self.tornado_settings,
+        )
 
     async def start(self) -> None:
         """Start the hub, then run the hooks in the background."""
@@ -97,7 +103,7 @@ class _BoundedApplication(Application):
         self,
         request: HTTPServerRequest,
         **arguments: Any,
-    ) -> HTTPMessageDelegate | None:
+    ) -> _HandlerDelegate:
         """Return what handles a request, and bound its body."""
         if isinstance(request.connection, HTTP1Connection):
             request.connection.set_max_body_size(_MOST_BYTES)
