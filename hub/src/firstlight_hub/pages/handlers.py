@@ -150,7 +150,8 @@ class HealthHandler(BaseHandler):
             raise HTTPError(500)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        await self.finish("ok\n")
+        # JupyterHub's `finish` returns nothing that could be awaited.
+        self.write("ok\n")
 
 
 class StaticHandler(StaticFileHandler):
