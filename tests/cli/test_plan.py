@@ -10,6 +10,7 @@ from firstlight_cli.doctor import examine
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import State
 from firstlight_cli.plan import has_switch, unused_configuration, write_plan
+from firstlight_cli.status import ask_status
 from tests.runtimes import runtime_of
 
 
@@ -54,3 +55,13 @@ def test_a_privileged_port_is_not_said_to_be_listened_on(
         write_plan(State(tmp_path), port=80, config=None, demo=False, bind=None)
     assert refused.value.message == reason
     assert "Stop what listens" not in refused.value.fix
+
+
+def test_after_a_crash_the_hint_has_the_options_of_the_last_run(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.run.mkdir()
+    before = runtime_of(state_dir=tmp_path, demo=True, port=8017)
+    state.runtime.write_text(before.model_dump_json())
+    with pytest.raises(OperatorError) as refused:
+        ask_status(state)
+    assert f"up --port 8017 --demo --state-dir {tmp_path}`" in refused.value.fix

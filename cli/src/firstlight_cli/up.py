@@ -217,6 +217,7 @@ def _stop_everything(state: State, keeper: Keeper, console: Console) -> None:
     _ignore_stops()
     began = time.monotonic()
     click.echo()
+    console.note("stopping")
     keeper.stop()
     labs = stop_labs(state)
     stopped = f"stopped{f', and {labs} lab' + 's' * (labs > 1) if labs else ''}"
