@@ -246,6 +246,9 @@ failed=
 for pid in $pids; do wait "$pid" || failed=yes; done
 [ -z "$failed" ]
 
+# uv makes its lock files writable for everybody, and labs see them.
+find .venvs -maxdepth 2 -name .lock -exec chmod go-w {} +
+
 # --- all is there: switch to it
 switch() { # LINK TARGET; what an older version had there is put aside
   if [ ! -L "$1" ] && [ -e "$1" ]; then mv "$1" ".venvs/replaced-$$-${1##*/}"; fi

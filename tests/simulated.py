@@ -68,5 +68,5 @@ def sample(labs_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_sample(labs_python: Path, out: Path) -> str:
     command = [labs_python, "-m", "firstlight_sampledata", "--quick", "--out", out]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=True)
     return done.stderr

@@ -14,9 +14,6 @@ import { parseArgs } from "node:util";
 import { ConfigurableProxy } from "configurable-http-proxy";
 import { defaultLogger } from "configurable-http-proxy/lib/log.js";
 
-// How long a client may take to read what is left when the lab has closed its websocket.
-const LAST_WORDS = 10 * 1000;
-
 const { values: given } = parseArgs({
   options: {
     ip: { type: "string" },
@@ -31,6 +28,8 @@ const { values: given } = parseArgs({
     version: { type: "boolean", default: false },
     // Ours: labs ping their websockets every 30 s, so one that is alive is never quiet for so long.
     "websocket-timeout": { type: "string", default: "120000" },
+    // How long a client may take to read what is left when the lab has closed its websocket.
+    "last-words": { type: "string", default: "10000" },
   },
 });
 
@@ -57,6 +56,7 @@ const proxy = new ConfigurableProxy({
 // A client that is gone is no error of ours; without a listener this would be thrown.
 proxy.proxy.on("error", (error) => log.debug("A client's connection failed: %s", error.message));
 
+const lastWords = Number(given["last-words"]);
 proxy.proxy.on("proxyReqWs", (request, _, client) => {
   const giveUp = () => {
     request.destroy();
@@ -65,7 +65,12 @@ proxy.proxy.on("proxyReqWs", (request, _, client) => {
   client.once("close", giveUp);
   if (client.destroyed) giveUp();
   request.once("upgrade", (_, lab) =>
-    lab.once("close", () => setTimeout(() => client.destroy(), LAST_WORDS).unref())
+    lab.once("close", () => {
+      // A timer would keep a client that has left, and all the output that it did not read.
+      if (client.destroyed) return;
+      const timer = setTimeout(() => client.destroy(), lastWords).unref();
+      client.once("close", () => clearTimeout(timer));
+    })
   );
 });
 

@@ -54,3 +54,9 @@ def test_a_state_directory_that_cannot_be_made_is_said_in_a_sentence(tmp_path: P
     (tmp_path / "file").write_text("")
     with pytest.raises(OperatorError, match="cannot be created"):
         State(tmp_path / "file" / "var").make()
+
+
+def test_a_state_directory_that_is_there_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "homes").write_text("")
+    with pytest.raises(OperatorError, match=r"cannot be used: File exists \(.*homes\)"):
+        State(tmp_path).make()

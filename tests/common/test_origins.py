@@ -27,6 +27,7 @@ def test_labs_have_scheme_and_port_of_the_site(origins: Origins, labs: str, patt
     ("origins", "host", "is_lab"),
     [
         (HERE, "vera.localhost:8000", True),
+        (HERE, "vera.localhost.:8000", True),
         (HERE, "localhost:8000", False),
         (HERE, "127.0.0.1:8000", False),
         (SITE, "VERA.labs.example.net", True),

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +75,17 @@ async def main():
 asyncio.run(main())
 """
 
+#: Makes the proxy say, at a signal, what it holds after a garbage collection.
+SCALES = """
+import fs from "node:fs";
+process.on("SIGUSR2", () => {
+  for (let i = 0; i < 3; i++) gc();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  fs.writeFileSync("new", JSON.stringify({ heapUsed, arrayBuffers }));
+  fs.renameSync("new", "memory.json");
+});
+"""
+
 UPGRADE = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -99,6 +112,15 @@ class Proxy:
         )
         return int(line.split()[1]) / 1024
 
+    def weigh(self) -> tuple[int, int]:
+        """Return the bytes of objects and of buffers that a garbage collection leaves."""
+        answer = self.log.parent / "memory.json"
+        answer.unlink(missing_ok=True)
+        os.kill(self.pid, signal.SIGUSR2)
+        wait_for(answer.exists, what="the proxy's memory")
+        told = json.loads(answer.read_text())
+        return int(told["heapUsed"]), int(told["arrayBuffers"])
+
     def ask(self, path: str) -> socket.socket:
         client = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         upgrade = "" if path in {"/download", "/never"} else UPGRADE
@@ -120,10 +142,21 @@ def impatient(tmp_path: Path) -> Iterator[Proxy]:
         yield made
 
 
+@pytest.fixture
+def weighed(tmp_path: Path) -> Iterator[Proxy]:
+    """Run a proxy whose memory can be weighed, and which waits long for clients to read."""
+    (tmp_path / "scales.mjs").write_text(SCALES)
+    flags = ["--expose-gc", "--import", str(tmp_path / "scales.mjs")]
+    with running(tmp_path, ping=0, quiet=600, node=flags, more=["--last-words", "600000"]) as made:
+        yield made
+
+
 @contextmanager
-def running(tmp_path: Path, *, ping: float, quiet: float) -> Iterator[Proxy]:
+def running(
+    tmp_path: Path, *, ping: float, quiet: float, node: Sequence[str] = (), more: Sequence[str] = ()
+) -> Iterator[Proxy]:
     port, api, lab = free_port(), free_port(), free_port()
-    command = ["node", str(PROXY), "--ip", "127.0.0.1", "--port", str(port)]
+    command = ["node", *node, str(PROXY), "--ip", "127.0.0.1", "--port", str(port), *more]
     command += ["--api-port", str(api), "--default-target", f"http://127.0.0.1:{lab}"]
     milliseconds = str(round(1000 * quiet))
     command += ["--timeout", milliseconds, "--websocket-timeout", milliseconds]
@@ -132,7 +165,7 @@ def running(tmp_path: Path, *, ping: float, quiet: float) -> Iterator[Proxy]:
         log = stack.enter_context((tmp_path / "proxy.log").open("wb"))
         processes = []
         for program in ([sys.executable, "-c", LAB, str(lab), str(ping)], command):
-            process = subprocess.Popen(program, stdout=log, stderr=log)
+            process = subprocess.Popen(program, stdout=log, stderr=log, cwd=tmp_path)
             stack.callback(process.wait, 20)
             stack.callback(process.kill)
             processes.append(process)
@@ -177,6 +210,25 @@ def test_clients_that_leave_during_output_leave_nothing_open(
         leave(client)  # type: ignore[operator]
     comes_back(proxy, before)
     assert proxy.megabytes < memory + 80 + CLIENTS * 0.1
+
+
+def test_what_vanished_clients_did_not_read_is_freed_in_every_round(weighed: Proxy) -> None:
+    """The process keeps freed memory for the next round: a plateau, whatever the number of rounds."""
+    before, objects, resident = weighed.open, [], []
+    for _ in range(4):
+        clients = [weighed.ask("/flood") for _ in range(CLIENTS)]
+        held = wait_for(
+            lambda: (size := weighed.weigh()[1]) > CLIENTS * 50_000 and size,
+            what="output that nobody reads",
+        )
+        for client in clients:
+            reset(client)
+        comes_back(weighed, before)
+        wait_for(lambda at_most=held / 20: weighed.weigh()[1] < at_most, what="freed output")
+        objects.append(weighed.weigh()[0])
+        resident.append(weighed.megabytes)
+    assert objects[3] < 1.2 * objects[0], objects
+    assert resident[3] < 1.5 * max(resident[:2]), resident
 
 
 @pytest.mark.parametrize("path", ["/flood", "/download", "/echo", "/never"])

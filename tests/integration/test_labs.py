@@ -79,6 +79,25 @@ def test_the_butler_reads_in_a_lab_and_cannot_write(kernel: Kernel) -> None:
     assert said.split() == [str(patches * bands), "True", "refused"]
 
 
+def test_the_butler_copies_the_files_of_images_into_a_home(kernel: Kernel) -> None:
+    said = kernel.run(
+        "from lsst.daf.butler import Butler\n"
+        "import os, zipfile; from pathlib import Path\n"
+        "butler = Butler('dp01', collections='2.2i/runs/DP0.1')\n"
+        "refs = butler.query_datasets('deepCoadd')[:2]\n"
+        "print(butler.stored(refs[0]), set(butler.stored_many(refs).values()))\n"
+        "sources = sorted(butler.getURI(ref).read() for ref in refs)\n"
+        "copies = butler.retrieveArtifacts(refs, str(Path.home() / 'copies') + '/')\n"
+        "print(sorted(copy.read() for copy in copies) == sources)\n"
+        "packed = butler.retrieve_artifacts_zip(refs, str(Path.home() / 'packed') + '/')\n"
+        "with zipfile.ZipFile(packed.ospath) as file:\n"
+        "    names = [name for name in file.namelist() if name.endswith('.fits')]\n"
+        "    print(sorted(map(file.read, names)) == sources, os.environ['CPU_LIMIT'])\n"
+    )
+
+    assert said.split() == ["True", "{True}", "True", "True", "1"]
+
+
 def test_the_images_themselves_are_not_a_labs_to_change(kernel: Kernel) -> None:
     said = kernel.run(
         "import json, os; from pathlib import Path\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 import requests
 
-from tests.lab_client import is_ready, kernel_in_lab, start_lab
+from tests.lab_client import is_ready, kernel_in_lab, start_lab, stop_lab
 from tests.platform_under_test import Platform, choose_person, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -155,6 +156,30 @@ def test_next_cannot_leave_the_site(
                 host = urlsplit(hop.headers.get("Location", platform.url)).netloc
                 lab = urlsplit(platform.lab("mira-member")).netloc
                 assert host in {"", f"localhost:{platform.port}", lab}, hop.headers
+
+
+@pytest.mark.parametrize("path", ["/nb/hub/spawn", "/nb/hub/spawn/mira-member"])
+def test_an_address_starts_no_lab_and_chooses_nothing(
+    platform: Platform, mira: requests.Session, path: str
+) -> None:
+    """A lab's page can lead its visitor's browser to any address."""
+    stop_lab(platform, "mira-member")
+    options = {"reset_user_env": "true", "size": "small", "opt-debug": "1"}
+    page = mira.get(f"{platform.url}{path}", params=options, timeout=30)
+
+    assert 'id="spawn_form"' in page.text
+    assert "spawn-error-msg" not in page.text
+    assert not platform.hub("GET", "/users/mira-member").json()["servers"]
+
+
+def test_the_hub_does_not_read_a_large_body_of_a_stranger(platform: Platform) -> None:
+    port = urlsplit(platform.component("hub")["url"]).port
+    with socket.create_connection(("127.0.0.1", port or 0), timeout=30) as connection:
+        connection.sendall(
+            b"POST /nb/hub/login HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 90000000\r\n\r\n"
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_token_has_only_the_scopes_it_was_made_with(

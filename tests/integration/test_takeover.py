@@ -118,7 +118,7 @@ def test_a_start_that_fails_leaves_the_labs_that_it_took_over(
         site.config = None
     assert "Labs are still running." in site.output
     asked = site.cli("status", check=False)
-    assert "1 lab of it still running" in asked.stderr
+    assert "1 lab of it is still running" in asked.stderr
     site.start()
     remembers(kernel)
 

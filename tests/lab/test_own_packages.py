@@ -82,6 +82,17 @@ def test_what_pip_installs_in_a_notebook_is_there_now_and_at_the_next_start(
         assert kernel.run("import hello_sky; hello_sky.main()") == "hello sky\n"
 
 
+def test_the_first_package_of_a_home_can_be_imported_by_the_kernel_that_installed_it(
+    lab: Lab, wheels: Path
+) -> None:
+    with lab.kernel() as kernel:
+        kernel.run("!rm -rf ~/.local/lib")
+    with lab.kernel() as kernel:
+        put_wheels(kernel, wheels)
+        kernel.run("%pip install --no-index --find-links ~/wheels hello_sky", seconds=120)
+        assert kernel.run("import hello_sky; hello_sky.main()") == "hello sky\n"
+
+
 def test_every_pip_is_the_labs_own(lab: Lab, wheels: Path) -> None:
     with lab.kernel() as kernel:
         put_wheels(kernel, wheels)

@@ -124,6 +124,25 @@ def test_the_large_spirals_have_their_arms(truth: Columns, objects: Columns) -> 
         assert np.abs(2.5 * np.log10(ratio)).max() < 0.15, band
 
 
+def test_the_central_galaxy_is_no_brighter_than_documented(
+    truth: Columns, objects: Columns
+) -> None:
+    """Without a deblender its neighbours' light is its own: docs/decisions/0010 says how much."""
+    cluster = np.flatnonzero(np.abs(truth["redshift"] - 0.34) < 0.02)
+    central = cluster[[truth["flux_i"][cluster].argmax()]]
+    found, distance = nearest(truth, objects, central)
+    excess = {
+        band: 2.5
+        * np.log10(objects[f"cModelFlux_{band}"][found[0]] / truth[f"flux_{band}"][central])
+        for band in BANDS
+    }
+
+    assert distance[0] < 0.5
+    limits = {"u": 1.07, "g": 0.76, "r": 0.56, "i": 0.52, "z": 0.5, "y": 0.48}
+    for band, limit in limits.items():
+        assert -TOLERANCE < excess[band] < limit, band
+
+
 def test_a_galaxy_beside_a_bright_star_is_an_object(truth: Columns, objects: Columns) -> None:
     """The star's light in a wide area must not hide what stands out in a narrow one."""
     x, y = plane(truth["ra"], truth["dec"])

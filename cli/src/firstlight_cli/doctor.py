@@ -19,7 +19,13 @@ from firstlight_cli.components import find_node
 from firstlight_cli.disk import free_bytes
 from firstlight_cli.errors import OperatorError
 from firstlight_cli.paths import PYTHON, Installation, State
-from firstlight_cli.plan import ask_hub_settings, describe, origins_of, read_runtime
+from firstlight_cli.plan import (
+    ask_hub_settings,
+    describe,
+    origins_of,
+    read_runtime,
+    unused_configuration,
+)
 from firstlight_cli.ports import is_free
 from firstlight_cli.status import ask_isolation, ask_status
 from firstlight_common.commands import firstlight, make
@@ -208,6 +214,8 @@ def _configuration(state: State, named: Path | None) -> Finding:
     if done.returncode:
         fix = f"Fix it until this prints OK: {firstlight('config', 'check', *named_file)}"
         return _fail("configuration", (done.stderr or done.stdout).strip(), fix)
+    if unused := unused_configuration(config):
+        return _warn("configuration", unused.message.rstrip("."), unused.fix)
     return _ok("configuration", str(config or "no platform.yaml: defaults"))
 
 

@@ -120,8 +120,10 @@ class State:
                 private.mkdir(exist_ok=True)
                 private.chmod(0o700)
         except OSError as error:
+            cannot = "used" if self.root.is_dir() else "created"
             raise OperatorError(
-                f"The state directory {self.root} cannot be created: {error.strerror}.",
+                f"The state directory {self.root} cannot be {cannot}: {error.strerror} "
+                f"({error.filename}).",
                 "Name another with --state-dir, or give this user permission to write there.",
             ) from error
 

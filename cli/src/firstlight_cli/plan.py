@@ -28,6 +28,7 @@ __all__ = [
     "origins_of",
     "read_runtime",
     "settings_for",
+    "unused_configuration",
     "write_plan",
 ]
 
@@ -271,6 +272,16 @@ def _public_url(configured: str | None, address: str, port: int) -> str:
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
+def unused_configuration(config: Path | None) -> OperatorError | None:
+    """Return the error for a ``platform.yaml`` in the current directory that no option names."""
+    if config is not None or not Path("platform.yaml").is_file():
+        return None
+    return OperatorError(
+        "The platform.yaml in this directory is not used.",
+        "Start with --config platform.yaml (with make: CONFIG=platform.yaml).",
+    )
+
+
 def _require_port(port: int, address: str) -> None:
     if not (reason := why_taken(port, address)):
         return
@@ -279,7 +290,5 @@ def _require_port(port: int, address: str) -> None:
             reason, "Set network.bind (or --bind) to an address of this machine, such as 127.0.0.1."
         )
     other = next((n for n in range(port + 1, min(port + 100, 65536)) if is_free(n)), 8080)
-    raise OperatorError(
-        reason,
-        f"Stop what listens there, or choose another: --port {other} (with make: PORT={other}).",
-    )
+    choose = "Stop what listens there, or choose" if reason.endswith("is taken.") else "Choose"
+    raise OperatorError(reason, f"{choose} another: --port {other} (with make: PORT={other}).")

@@ -21,7 +21,7 @@ from firstlight_cli.plan import read_runtime
 from firstlight_cli.supervise import Process, Supervisor
 from firstlight_cli.version import VERSION
 from firstlight_common.commands import firstlight
-from firstlight_common.runtime import RuntimeComponent
+from firstlight_common.runtime import Runtime, RuntimeComponent
 
 __all__ = ["ComponentStatus", "Guarantee", "Status", "ask_isolation", "ask_status", "show_status"]
 
@@ -75,7 +75,7 @@ def ask_status(state: State) -> Status:
     if runtime is None or processes is None:
         raise OperatorError(
             f"No platform runs from {state.root}.{_labs_go_on(state)}",
-            f"Start it with `{firstlight('up', state_dir=state.root)}`, or name its --state-dir.",
+            f"Start it with `{_up_as_before(runtime, state)}`, or name its --state-dir.",
         )
     components = list(runtime.running())
     with ThreadPoolExecutor(len(components)) as pool:
@@ -98,10 +98,21 @@ def ask_status(state: State) -> Status:
     )
 
 
+def _up_as_before(runtime: Runtime | None, state: State) -> str:
+    """Return the command that starts the platform with the options of its last run."""
+    options: list[str] = []
+    if runtime is not None:
+        options += ["--port", str(runtime.port)]
+        options += ["--config", str(runtime.config)] if runtime.config else []
+        options += ["--demo"] if runtime.demo else []
+    return firstlight("up", *options, state_dir=state.root)
+
+
 def _labs_go_on(state: State) -> str:
     """Return a sentence about labs that outlived the platform; empty if there are none."""
     labs = len(live_labs(state))
-    return f" {_count_of(labs, 'lab', 'labs')} of it still running." if labs else ""
+    verb = "is" if labs == 1 else "are"
+    return f" {_count_of(labs, 'lab', 'labs')} of it {verb} still running." if labs else ""
 
 
 def _status(

@@ -24,7 +24,7 @@ from firstlight_cli.leftovers import end_components, stop_leftovers
 from firstlight_cli.lock import holder, own
 from firstlight_cli.logs import tail
 from firstlight_cli.paths import State, write_private
-from firstlight_cli.plan import Plan, has_switch, write_plan
+from firstlight_cli.plan import Plan, has_switch, unused_configuration, write_plan
 from firstlight_cli.ports import hold, other_loopback
 from firstlight_cli.prepare import prepare
 from firstlight_cli.reload import ConfigWatch
@@ -175,6 +175,8 @@ def _greet(plan: Plan, console: Console, taken_over: int) -> None:
     runtime = plan.runtime
     listens = f"{runtime.bind}:{runtime.port}"
     console.greet(runtime.public_url, link, listens=listens, demo=runtime.demo)
+    if unused := unused_configuration(runtime.config):
+        console.note(f"{unused.message} {unused.fix}")
     if taken_over:
         what = "lab of an earlier run goes" if taken_over == 1 else "labs of an earlier run go"
         console.note(f"{taken_over} {what} on; Ctrl-C stops all labs")
@@ -215,6 +217,7 @@ def _stop_everything(state: State, keeper: Keeper, console: Console) -> None:
     _ignore_stops()
     began = time.monotonic()
     click.echo()
+    console.note("stopping")
     keeper.stop()
     labs = stop_labs(state)
     stopped = f"stopped{f', and {labs} lab' + 's' * (labs > 1) if labs else ''}"

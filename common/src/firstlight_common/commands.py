@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["firstlight", "make"]
+__all__ = ["firstlight", "firstlight_anywhere", "make"]
 
 _DEFAULT_STATE_DIR = "var"
 
@@ -29,24 +29,29 @@ def firstlight(*words: str, state_dir: Path | None = None) -> str:
     return f"{_program()} {shlex.join((*words, *options))}"
 
 
+def firstlight_anywhere(*words: str, state_dir: Path) -> str:
+    """Return the same as `firstlight`, for a page: its reader may be in any directory."""
+    return f"{_program(anywhere=True)} {shlex.join((*words, '--state-dir', str(state_dir)))}"
+
+
 def make(target: str) -> str:
     """Return a command line that makes a target of the checkout from the current directory."""
     root = _root()
     return f"make {target}" if root == Path.cwd() else f"make -C {_quoted(root)} {target}"
 
 
-def _program() -> str:
+def _program(*, anywhere: bool = False) -> str:
     """Return the shortest spelling of this installation's command."""
     own = Path(sys.prefix) / "bin" / "firstlight"
     found = shutil.which("firstlight")
-    if found and Path(found).resolve() == own.resolve():
+    if found and not anywhere and Path(found).resolve() == own.resolve():
         return "firstlight"
     # Environments are replaced when they are upgraded; the link to the current one stays.
     linked = _root() / ".venv" / "bin" / "firstlight"
     if linked.exists() and linked.resolve() == own.resolve():
         own = linked
     if own.exists():
-        return _quoted(own)
+        return shlex.quote(str(own)) if anywhere else _quoted(own)
     return f"{_quoted(Path(sys.executable))} -m firstlight_cli"
 
 

@@ -110,7 +110,8 @@ def reachable(bind: str) -> str:
 
 
 def _name(host: str) -> str:
-    return urlsplit(f"//{host}").hostname or ""
+    # A name with a dot at its end means the same host.
+    return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
 
 
 def host_cookies(header: str) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub.app import JupyterHub
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application
 from traitlets import Callable as CallableTrait
 from traitlets import Instance, List, default
 
@@ -14,7 +18,13 @@ from firstlight_common.origins import Origins
 from firstlight_hub.protocols import Hub, Route
 from firstlight_hub.secure import ORIGINS, StaticFilesHandler, secured
 
+if TYPE_CHECKING:
+    from tornado.web import _HandlerDelegate
+
 __all__ = ["FirstLightHub", "StartHook"]
+
+_MOST_BYTES = 1024**2
+"""Largest request body; the forms and the interface need far less."""
 
 type StartHook = Callable[[Hub], Awaitable[None]]
 """A function that is awaited once the hub has started."""
@@ -59,6 +69,13 @@ class FirstLightHub(JupyterHub):
         self.tornado_settings[ORIGINS] = self.origins
         super().init_tornado_settings()
 
+    def init_tornado_application(self) -> None:
+        """Make the application one that bounds requests."""
+        self.tornado_application = _BoundedApplication(
+            self.handlers,  # type: ignore[arg-type]
+            **self.tornado_settings,
+        )
+
     async def start(self) -> None:
         """Start the hub, then run the hooks in the background."""
         await super().start()
@@ -71,3 +88,23 @@ class FirstLightHub(JupyterHub):
             await hook(self)
         except Exception:
             self.log.exception("A start hook failed: %r", hook)
+
+
+class _BoundedApplication(Application):
+    """An application whose requests have small bodies.
+
+    Notes
+    -----
+    tornado keeps a body in memory before it asks who sent it, up to 100 MB by default, and
+    JupyterHub has no setting for that. This is called when a request's headers have arrived.
+    """
+
+    def find_handler(
+        self,
+        request: HTTPServerRequest,
+        **arguments: Any,
+    ) -> _HandlerDelegate:
+        """Return what handles a request, and bound its body."""
+        if isinstance(request.connection, HTTP1Connection):
+            request.connection.set_max_body_size(_MOST_BYTES)
+        return super().find_handler(request, **arguments)

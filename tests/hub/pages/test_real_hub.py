@@ -244,6 +244,20 @@ def test_a_hub_that_cannot_render_its_pages_is_not_healthy(hub: str, folder: Pat
     wait_for(lambda: status("/firstlight/health") == 200, what="the check to succeed")
 
 
+def test_the_health_check_leaves_nothing_in_the_log_but_its_line(hub: str, folder: Path) -> None:
+    log = folder / "log"
+    before = len(log.read_bytes())
+    assert requests.get(f"{hub}/firstlight/health", timeout=10).text == "ok\n"
+    # The next request is logged after whatever the check left.
+    assert requests.get(f"{hub}/firstlight/me", timeout=10).ok
+
+    def since() -> str:
+        return log.read_bytes()[before:].decode()
+
+    wait_for(lambda: "/firstlight/me" in since(), what="the next request in the log")
+    assert "Traceback" not in since()
+
+
 def test_the_health_check_leaves_the_keys_of_open_pages_alone(hub: str) -> None:
     assert "_xsrf" in requests.get(f"{hub}/login", timeout=10).cookies
     assert not requests.get(f"{hub}/firstlight/health", timeout=10).cookies

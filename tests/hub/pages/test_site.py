@@ -28,6 +28,11 @@ def test_templates_know_the_site(tmp_path: Path) -> None:
     assert variables.pop("token_scopes") == (
         "access:services!service=butler access:services!service=tap"
     )
+    commands = variables.pop("commands")
+    for name, rest in (("link", " --user NAME"), ("doctor", "")):
+        program, words = commands[name].split(" ", 1)
+        assert Path(program).is_absolute()
+        assert words == f"{name}{rest} --state-dir {tmp_path}"
     assert variables == {
         "site": "Andes",
         "contact": "help@andes.example",

@@ -68,6 +68,13 @@ def render(template: str, **values: Any) -> BeautifulSoup:
         ),
         "server_version": "6",
         "token_expires_in_options_html": "",
+        "oauth_client": SimpleNamespace(
+            identifier="jupyterhub-user-rosa",
+            description="Server at /nb/user/rosa/",
+            redirect_uri="http://rosa.localhost/nb/user/rosa/oauth_callback",
+        ),
+        "allowed_scopes": ["access:servers!server=rosa/"],
+        "scope_descriptions": [{"scope": None, "description": "Identify the owner", "filter": ""}],
         **values,
     }
     html = environment.get_template(template).render(**namespace)
@@ -107,7 +114,8 @@ def test_no_page_loads_anything_from_elsewhere(template: str) -> None:
 
 
 def test_pages_of_jupyterhub_that_we_left_alone_fit_in() -> None:
-    page = render("oauth.html", oauth_client=SimpleNamespace(description="x", redirect_uri="/"))
+    people = {"owner": SimpleNamespace(name="rosa"), "spawner": SimpleNamespace(name="")}
+    page = render("accept-share.html", **people)
     main = page.find("main")
 
     assert main is not None
@@ -251,6 +259,30 @@ def test_an_internal_error_shows_nothing_of_its_inside() -> None:
     )
 
     assert "Traceback" not in page.text
+
+
+def test_who_opens_the_lab_of_another_is_asked_in_plain_words() -> None:
+    page = render("oauth.html", firstlight=SITE, xsrf="k")
+    form = page.select_one("main form[method=post]")
+
+    assert page.h1 is not None
+    assert page.h1.text == "Open the lab of rosa?"
+    assert "JupyterHub" not in page.select("main")[0].text
+    assert page.select_one("header #logout")
+    assert form is not None
+    sent = {str(field["name"]): field["value"] for field in form.select("input[type=hidden]")}
+    assert sent == {"_xsrf": "k", "scopes": "access:servers!server=rosa/"}
+    assert form.select_one("button[type=submit]")
+
+
+def test_who_goes_on_to_another_application_sees_what_it_is_told() -> None:
+    client = SimpleNamespace(identifier="service-x", description="The x", redirect_uri="https://x/")
+    scopes = [{"scope": "list:users", "description": "List users.", "filter": "group a"}]
+    page = render("oauth.html", oauth_client=client, scope_descriptions=scopes)
+
+    words = " ".join(page.select("main")[0].text.split())
+    assert "The x asks who you are." in words
+    assert "List users. Applies to group a." in words
 
 
 def test_scopes_are_not_explained_to_people() -> None:

@@ -83,6 +83,11 @@ def test_a_syntax_error_has_a_place(text: str) -> None:
     assert "not valid YAML" in problem.message
 
 
+def test_a_second_document_is_named_as_such() -> None:
+    problem = only("site: {name: a}\n---\nsite: {name: b}\n")
+    assert (problem.line, problem.message) == (2, "A second document begins here.")
+
+
 @pytest.mark.parametrize("text", ["- site", "hello", "3"])
 def test_the_top_level_must_be_a_mapping(text: str) -> None:
     assert "must be a mapping" in only(text).message

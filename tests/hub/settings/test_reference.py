@@ -65,7 +65,7 @@ def test_check_prints_the_problems_and_fails(
 
 def test_check_says_ok(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
-    assert capsys.readouterr().out == "OK\n"
+    assert capsys.readouterr().out == "OK: no file was named; these are the defaults\n"
 
 
 def test_the_schema_has_a_description_and_default_for_everything() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import JsonValue
 
-from firstlight_hub.spawner.choices import Choices, choices_of, without_reset
+from firstlight_hub.spawner.choices import Choices, choices_of, remembered
 
 NOON = datetime(2026, 11, 27, 12, 0, 1, tzinfo=UTC)
 NAME = ".user_env.20261127T120001Z"
@@ -38,7 +38,12 @@ def test_a_reset_is_named_by_the_time_in_utc() -> None:
 
 
 def test_a_reset_is_not_repeated_by_the_next_start() -> None:
-    options: dict[str, JsonValue] = {"size": ["small"], "reset_user_env": ["true"], "debug": "1"}
+    options: dict[str, JsonValue] = {
+        "size": ["small"],
+        "reset_user_env": ["true"],
+        "debug": "1",
+        "x": "y",
+    }
 
-    assert without_reset(options) == {"size": ["small"], "debug": "1"}
-    assert without_reset(None) == {}
+    assert remembered(options) == {"size": ["small"], "debug": "1"}
+    assert remembered(None) == {}

@@ -30,6 +30,39 @@ needs_namespaces = pytest.mark.skipif(
 )
 
 
+NO_KEYS = 77
+_KEYCTL = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+numbers = {"x86_64": (248, 249, 250), "aarch64": (217, 218, 219)}
+add_key, request_key, keyctl = numbers[os.uname().machine]
+session = ctypes.c_int(-3)
+"""
+WITH_A_KEY = (
+    _KEYCTL
+    + """
+import asyncio, pickle, sys, time
+from pathlib import Path
+from firstlight_hub.spawner.start_parent import start_process
+if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"ticket", b"secret", 6, session) < 0:
+    sys.exit(77)
+lab = start_process(Path(sys.argv[1]))
+asyncio.run(lab.become(pickle.load(sys.stdin.buffer)))
+while (code := lab.ended()) is None:
+    time.sleep(0.01)
+lab.wait_for_log(30)
+sys.exit(code)
+"""
+)
+READ_KEY = (
+    _KEYCTL
+    + """
+found = libc.syscall(request_key, b"user", b"ticket", None, 0)
+print("found nothing" if found < 0 else "found a key")
+"""
+)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     folder = tmp_path / "homes" / "vera"
@@ -224,6 +257,23 @@ def test_a_lab_has_a_directory_for_its_sockets_alone(spec: LabSpec, tmp_path: Pa
     _, said = run(lab, tmp_path / "log", "ls -A /run; stat -c '%a %u' /run/jupyter")
 
     assert said.split() == ["jupyter", "700", str(OWNER[0])]
+
+
+@needs_namespaces
+def test_a_lab_has_no_key_of_whoever_started_the_platform(spec: LabSpec, tmp_path: Path) -> None:
+    # In a process of its own: a session keyring cannot be left again.
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_KEY, tmp_path / "log"],
+        input=pickle.dumps(replace(spec, command=("/usr/bin/python3", "-c", READ_KEY))),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    if done.returncode == NO_KEYS:
+        pytest.skip("this kernel has no keys, or a container denies them")
+
+    assert done.returncode == 0, done.stderr
+    assert "found nothing" in (tmp_path / "log").read_text()
 
 
 @needs_namespaces
@@ -526,3 +576,11 @@ def test_directories_closed_to_others_are_found(tmp_path: Path) -> None:
 
     assert closed in machine.closed_directories((closed / "in",))
     assert Path(sys.prefix).anchor not in map(str, machine.closed_directories((closed,)))
+
+
+def test_nobody_else_may_write_to_the_labs_environment(labs_python: Path) -> None:
+    root = labs_python.parent.parent.resolve()
+    command = ["find", root, "!", "-type", "l", "-perm", "-o+w"]
+    found = subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
+
+    assert not found

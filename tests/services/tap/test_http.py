@@ -161,6 +161,16 @@ async def test_async_says_what_there_is_instead(tap: Tap) -> None:
         assert "sync" in words
 
 
+@pytest.mark.parametrize("path", ["", "nonsense", "sync", "tables"])
+async def test_browsers_show_errors_instead_of_saving_them(tap: Tap, path: str) -> None:
+    accept = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    answer = await fetch(f"{tap.url}/api/tap/{path}".rstrip("/"), headers=accept)
+
+    assert answer.code >= 400
+    assert answer.headers["Content-Type"] == "text/xml; charset=utf-8"
+    assert b'name="QUERY_STATUS" value="ERROR"' in answer.body
+
+
 async def test_other_addresses_and_methods_are_votables_too(tap: Tap) -> None:
     for path in ("", "upload", "tables/nope.nope", "%00"):
         answer = await tap.get(path)
@@ -273,7 +283,8 @@ async def test_csv_that_was_cut_says_so_twice(
         assert header == "tract"
         assert len(lines) - len(cut) == int(maxrec)
         assert bool(cut) == (status == "OVERFLOW")
-        assert all(line.startswith("# OVERFLOW: ") for line in cut)
+        sentence = "# OVERFLOW: there are more rows than are in this file"
+        assert all(line == sentence for line in cut)
 
 
 async def test_readers_of_csv_skip_the_comment(tap: Tap) -> None:

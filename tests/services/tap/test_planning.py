@@ -19,6 +19,7 @@ from firstlight_services.tap.query.size import (
     MOST_DISTINCT,
     MOST_LEVELS,
     MOST_TABLES,
+    MOST_TEXT,
 )
 from firstlight_services.tap.service import plan
 from firstlight_services.tap.stopping import Stop, StoppedError, checkpoint
@@ -74,6 +75,18 @@ def _list(count: int, one: Callable[[int], str], by: str = ", ") -> str:
 
 def _nested(count: int, before: str, inner: str, after: str) -> str:
     return before * count + inner + after * count
+
+
+LONG = f"'{'x' * 1000}'"
+
+
+def _doubled(value: str, levels: int, table: str = "object") -> str:
+    """Return a query whose text doubles with each level."""
+    return (
+        "SELECT s || s AS s FROM (" * levels
+        + f"SELECT {value} AS s FROM {table}"
+        + ("".join(f") AS q{n}" for n in range(levels)))
+    )
 
 
 SHAPES: dict[str, tuple[int, Callable[[int], str]]] = {
@@ -152,6 +165,15 @@ def test_twice_the_query_takes_twice_the_steps(shape: str, catalog: Catalog) -> 
     ("query", "code"),
     [
         (f"SELECT {'f.*, ' * 1000}1 FROM forced_photometry f", "too_many_columns"),
+        (f"SELECT '{'x' * (MOST_TEXT + 1)}' FROM object", "too_much_text"),
+        (f"SELECT {LONG}, {LONG}, {LONG}, {LONG}, {LONG} FROM object", "too_much_text"),
+        (f"SELECT MAX({LONG} || {LONG} || {LONG} || {LONG} || {LONG}) FROM object", "too_much_text"),
+        (f"SELECT 1 FROM object WHERE {'||'.join([LONG] * 5)} = 'x'", "too_much_text"),
+        (f"SELECT 1 FROM object ORDER BY {'||'.join([LONG] * 5)}", "too_much_text"),
+        (f"SELECT 1 FROM object a JOIN object b ON {'||'.join([LONG] * 5)} = 'x'", "too_much_text"),
+        (f"SELECT (SELECT {LONG} || {LONG} AS s) || {LONG} || {LONG} || {LONG}", "too_much_text"),
+        (_doubled("'x'", 12), "too_much_text"),
+        (_doubled("description", 8, "tap_schema.columns"), "too_much_text"),
         (f"SELECT {'ra, ' * MOST_COLUMNS}ra FROM object", "too_many_columns"),
         (f"SELECT {'q.*, ' * 40}1 FROM (SELECT * FROM object) AS q", "too_many_columns"),
         (f"SELECT 1 FROM object WHERE EXISTS (SELECT {'f.*, ' * 9}1 FROM forced_photometry f)", "too_many_columns"),

@@ -106,3 +106,15 @@ def test_a_replaced_file_is_read_once_its_readers_are_done(state: Path, tmp_path
     reading.close()
     assert run(engine, count) == [0]
     engine.close()
+
+
+def test_wide_rows_come_in_small_batches_and_complete(engine: DuckDBEngine) -> None:
+    cursor = engine.cursor()
+    cursor.start("SELECT range, repeat('x', 4000) FROM range(20000)", 1)
+    batches = []
+    while (batch := cursor.next()) is not None:
+        batches.append(batch)
+    cursor.close()
+
+    assert max(batch.nbytes for batch in batches) <= 17 * 1024**2
+    assert [n for batch in batches for n in batch.column(0).to_pylist()] == list(range(20000))

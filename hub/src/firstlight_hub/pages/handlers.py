@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from firstlight_common.assets import STATIC
+from firstlight_hub.pages import start
 from firstlight_hub.pages.site import disk_is_full
 from firstlight_hub.protocols import HubUser, Route
 
@@ -44,6 +45,7 @@ def template_paths() -> list[str]:
 def handlers(state_dir: Path) -> list[Route]:
     """Return the routes for ``c.PeopleAuthenticator.page_handlers``."""
     return [
+        *start.handlers(),
         (r"/firstlight/state", StateHandler, {"state_dir": state_dir}),
         (r"/firstlight/me", MeHandler),
         (r"/firstlight/health", HealthHandler),
@@ -148,7 +150,8 @@ class HealthHandler(BaseHandler):
             raise HTTPError(500)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        await self.finish("ok\n")
+        # JupyterHub's `finish` returns nothing that could be awaited.
+        self.write("ok\n")
 
 
 class StaticHandler(StaticFileHandler):

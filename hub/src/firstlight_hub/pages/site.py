@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from firstlight_common.commands import firstlight_anywhere
+
 if TYPE_CHECKING:
     from firstlight_common.runtime import Runtime
     from firstlight_hub.settings import Settings
@@ -42,6 +44,10 @@ def template_vars(
         "disk_is_full": partial(disk_is_full, runtime.state_dir),
         "origins": runtime.origins,
         "isolation": list(isolation),
+        "commands": {
+            "link": firstlight_anywhere("link", "--user", "NAME", state_dir=runtime.state_dir),
+            "doctor": firstlight_anywhere("doctor", state_dir=runtime.state_dir),
+        },
     }
 
 

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     if options.command == "check":
-        sys.stdout.write("OK\n")
+        named = options.config or options.file
+        sys.stdout.write("OK\n" if named else "OK: no file was named; these are the defaults\n")
     elif options.format == "json":
         sys.stdout.write(json.dumps(settings.model_dump(mode="json"), indent=2) + "\n")
     else:

@@ -184,6 +184,8 @@ def _syntax(error: yaml.YAMLError) -> YamlError:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     place = Place(mark.line + 1, mark.column + 1) if mark else Place()
+    if "another document" in what:
+        return YamlError(place, "A second document begins here.", "Remove the line `---`.")
     hint = "Check the indentation (spaces, no tabs), colons and quotes of this line."
     if mark and mark.line:
         hint = "Check the indentation (spaces, no tabs), colons and quotes here and one line up."

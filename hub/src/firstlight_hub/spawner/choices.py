@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-__all__ = ["DEBUG", "RESET", "Choices", "choices_of", "without_reset"]
+__all__ = ["DEBUG", "RESET", "SIZE", "Choices", "choices_of", "remembered"]
 
-RESET, DEBUG = "reset_user_env", "debug"
-"""The names of the options, as in Nublado's menu."""
+SIZE, RESET, DEBUG = "size", "reset_user_env", "debug"
+"""The names of the options; the last two are as in Nublado's menu."""
 
 _YES = ("true", "1", "on", "yes")
 
@@ -46,9 +46,12 @@ def choices_of(options: Mapping[str, JsonValue] | None, now: datetime) -> Choice
     return Choices(name if _chosen(options, RESET) else "", _chosen(options, DEBUG))
 
 
-def without_reset(options: Mapping[str, JsonValue] | None) -> dict[str, JsonValue]:
-    """Return the options to remember for the next start: a reset happens once."""
-    return {name: value for name, value in (options or {}).items() if name != RESET}
+def remembered(options: Mapping[str, JsonValue] | None) -> dict[str, JsonValue]:
+    """Return the options to remember for the next start: a reset happens once.
+
+    Anything else that a client has sent is dropped; it would stay in the hub's database.
+    """
+    return {name: value for name, value in (options or {}).items() if name in (SIZE, DEBUG)}
 
 
 def _chosen(options: Mapping[str, JsonValue] | None, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -18,6 +18,7 @@ from firstlight_common.logtext import last_lines
 from firstlight_common.runtime import Runtime
 from firstlight_hub.settings.model import Labs, LabSize
 from firstlight_hub.settings.model import Spawner as SpawnerSettings
+from firstlight_hub.spawner.choices import remembered
 from firstlight_hub.spawner.errors import LabStartError
 from firstlight_hub.spawner.form import options_form
 from firstlight_hub.spawner.policy import UnknownSizeError, choose_size, wanted_size
@@ -196,7 +197,13 @@ class Lab(Spawner):
         try:
             return choose_size(self.labs, self.user_options)
         except UnknownSizeError as error:
+            self.remember({})
             raise LabStartError(str(error), reason="size") from error
+
+    def remember(self, options: Mapping[str, JsonValue]) -> None:
+        """Keep the options for the next start."""
+        self.user_options = remembered(options)
+        self.orm_spawner.user_options = self.user_options
 
     async def update_record(self, record: LabRecord) -> None:
         """Keep a changed record."""

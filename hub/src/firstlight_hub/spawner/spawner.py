@@ -26,7 +26,7 @@ from firstlight_hub.spawner.assembly import (
     repositories,
     variables_of,
 )
-from firstlight_hub.spawner.choices import choices_of, without_reset
+from firstlight_hub.spawner.choices import choices_of
 from firstlight_hub.spawner.ends import EndWatch, oom_kills
 from firstlight_hub.spawner.environment import nublado_files
 from firstlight_hub.spawner.errors import LabStartError
@@ -120,6 +120,8 @@ class LabSpawner(Lab):
     async def launch(self) -> tuple[str, int]:
         """Start the lab, and return its address when it answers."""
         size = self.chosen_size()
+        choices = choices_of(self.user_options, datetime.now(UTC))
+        self.remember(self.user_options)
         isolation = await self._isolation()
         self.steps.add(10, "Preparing your home")
         if leftover := await asyncio.to_thread(LabRecord.read, self.record_file):
@@ -148,10 +150,8 @@ class LabSpawner(Lab):
             inherited=dict(os.environ),
             cgroups=folders,
             runtime=runtime,
-            choices=choices_of(self.user_options, datetime.now(UTC)),
+            choices=choices,
         )
-        self.user_options = without_reset(self.user_options)
-        self.orm_spawner.user_options = self.user_options
         site = await asyncio.to_thread(self._site)
         for _ in range(_PORT_ATTEMPTS):
             self.steps.add(50, "Starting JupyterLab")

@@ -53,6 +53,7 @@ _KEPT = {
     os.ST_RELATIME: 1 << 21,
 }
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
+_KEYCTL, _JOIN_SESSION_KEYRING = {"x86_64": 250, "aarch64": 219}, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _step = "reading the specification"
 
@@ -133,6 +134,8 @@ def enter(spec: LabSpecification, status: int) -> dict[str, str]:
     _begin("joining the lab's control groups")
     for procs in spec["cgroup_procs"]:
         Path(procs).write_text("0")
+    _begin("giving the lab keys of its own")
+    _leave_session_keyring()
     if spec["namespaces"]:
         _enter_namespaces(user=spec["namespaces"] == "user")
         _continue_in_child(status)  # the first process of the new PID namespace
@@ -154,6 +157,23 @@ def _begin(step: str) -> None:
     """Record what is being done, for the message if it fails."""
     global _step
     _step = step
+
+
+def _leave_session_keyring() -> None:
+    """Give this process a new session keyring (keyrings(7)).
+
+    Notes
+    -----
+    A lab would inherit that of whoever started the platform, and could use all keys in it, such as
+    Kerberos tickets, whatever its account. Where the kernel has no keys, or a container denies
+    them, a lab has none either. It is called with the hub's account, because an account has room
+    for a limited number of keys, which its labs could use up.
+    """
+    number = _KEYCTL.get(os.uname().machine)
+    if number is not None and _libc.syscall(number, _JOIN_SESSION_KEYRING, None) < 0:
+        problem = ctypes.get_errno()
+        if problem not in (errno.ENOSYS, errno.EPERM):
+            raise OSError(problem, os.strerror(problem))
 
 
 # --- namespaces

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import site
 import subprocess
 import uuid
 from collections import deque
@@ -81,6 +82,7 @@ class LabProvisioner(LocalProvisioner):
                 "Set JUPYTER_RUNTIME_DIR to a directory with a shorter path."
             )
         Path(manager.connection_file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_place_for_packages()
         self._before = read_limits()
         launch = await super().pre_launch(**kwargs)
         launch["cmd"] = _without_ports(launch["cmd"])
@@ -162,6 +164,15 @@ class LabKernelSpecs(KernelSpecManager):
         spec = super().get_kernel_spec(kernel_name)
         spec.metadata.pop("debugger", None)
         return spec
+
+
+def _make_place_for_packages() -> None:
+    """Let a kernel import what the home's first ``%pip install`` brings while it runs.
+
+    Python looks in the directory for a person's own packages only if it was there at the start.
+    """
+    with suppress(OSError):
+        Path(site.getusersitepackages()).mkdir(parents=True, exist_ok=True)
 
 
 def _end_first(pid: int) -> None:

@@ -48,7 +48,7 @@ class TapHandler(ServiceHandler[QueryService]):
         """Write an error as a VOTable."""
         if error.kind is Kind.NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self._methods()))
-        self.set_header("Content-Type", "application/x-votable+xml")
+        self.set_header("Content-Type", _error_type(self.request.headers.get("Accept", "")))
         self.write(error_votable(_words(error, reference)))
 
     def write_xml(self, document: bytes) -> None:
@@ -245,6 +245,17 @@ class TapNotFoundHandler(TapHandler):
         """Write an error as a VOTable, and into the status line, which is all that pyvo shows."""
         self.set_status(status, f"{error.message} {error.hint}".rstrip("."))
         super().render_error(error, status, reference)
+
+
+def _error_type(accept: str) -> str:
+    """Return the media type of an error; DALI 1.1, section 4.2 has two for VOTables.
+
+    Notes
+    -----
+    A browser saves a VOTable under its own type as a file, and a file that comes with an error
+    status is "This site can't be reached" in Chromium. It shows ``text/xml``.
+    """
+    return "text/xml; charset=utf-8" if "text/html" in accept else "application/x-votable+xml"
 
 
 def _words(error: ServiceError, reference: str) -> str:

@@ -47,7 +47,7 @@ class DelimitedWriter:
         """Return the comment of a result that was truncated; otherwise nothing follows the rows."""
         if not overflow:
             return b""
-        return self._comment("OVERFLOW: there are more rows; only the first ones are in this file")
+        return self._comment("OVERFLOW: there are more rows than are in this file")
 
     def broken(self, message: str) -> bytes:
         """Return the comment of a result that failed midway."""

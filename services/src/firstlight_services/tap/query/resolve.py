@@ -16,6 +16,7 @@ from firstlight_services.tap.query.identity import Identities
 from firstlight_services.tap.query.scope import Scope, Visible, find_table
 from firstlight_services.tap.query.size import QuerySize
 from firstlight_services.tap.query.typing import as_value, compare
+from firstlight_services.tap.query.width import TextWidths
 
 __all__ = ["resolve"]
 
@@ -50,6 +51,7 @@ class _Resolver:
         self._numbers = count(1)
         self._size = QuerySize()
         self._identities = Identities()
+        self._widths = TextWidths()
 
     def query(self, query: ast.Select, outer: Scope | None) -> tree.Query:
         with self._size.query():
@@ -83,6 +85,7 @@ class _Resolver:
             top=query.top,
             offset=query.offset,
         )
+        self._check_text(resolved)
         check_grouping(resolved, scope, self._identities)
         if resolved.distinct and any(not isinstance(one.by, int) for one in resolved.order_by):
             raise QueryError(
@@ -91,6 +94,13 @@ class _Resolver:
                 hint="Select the column as well, or remove it from ORDER BY.",
             )
         return resolved
+
+    def _check_text(self, query: tree.Query) -> None:
+        """Refuse rows, conditions and keys with more text of the query's own than is allowed."""
+        self._size.text(sum(self._widths.of(output.value) for output in query.outputs))
+        others = [one for one in (query.where, query.having) if one is not None]
+        others += [one.by for one in query.order_by if not isinstance(one.by, int)]
+        self._size.text(self._widths.concatenated([*others, *query.group_by]))
 
     # --- FROM
 
@@ -111,7 +121,9 @@ class _Resolver:
                 (f"c{number}", output.field) for number, output in enumerate(query.outputs, 1)
             )
             scope.add(Visible(identifier, source.alias, columns))
-            return tree.QuerySource(identifier, query)
+            found = tree.QuerySource(identifier, query)
+            self._widths.remember(found)
+            return found
         return self._join(source, scope, expressions)
 
     def _join(self, join: ast.Join, scope: Scope, expressions: Expressions) -> tree.JoinSource:
@@ -122,6 +134,7 @@ class _Resolver:
         if join.condition is not None:
             condition = expressions.condition(join.condition)
             refuse_aggregates(condition, "ON", self._text)
+            self._size.text(self._widths.concatenated([condition]))
         elif join.using:
             condition = self._using(join, scope, before)
         if join.kind == "CROSS" and condition is not None:

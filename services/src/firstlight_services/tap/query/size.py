@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from firstlight_services.tap.errors import QueryError
 
-__all__ = ["MOST_COLUMNS", "MOST_DISTINCT", "MOST_LEVELS", "MOST_TABLES", "QuerySize"]
+__all__ = ["MOST_COLUMNS", "MOST_DISTINCT", "MOST_LEVELS", "MOST_TABLES", "MOST_TEXT", "QuerySize"]
 
 MOST_COLUMNS = 5_000
 """Columns in all SELECT lists together, those that ``*`` stands for included.
@@ -27,6 +27,14 @@ MOST_LEVELS = 16
 
 MOST_DISTINCT = 32
 """Aggregates with DISTINCT. DuckDB makes a join for each: 200 take it 3 s to plan, 400 take 22."""
+
+
+MOST_TEXT = 4_000
+"""Characters of text that a query's rows have besides what is in the tables; see `TextWidths`.
+
+A batch of rows, which has up to 16,384, is in memory several times while it is written: three
+queries for a string of 100 kB took 4 GB.
+"""
 
 
 class QuerySize:
@@ -106,4 +114,20 @@ class QuerySize:
                 "too_many_distinct",
                 f"The query has more than {MOST_DISTINCT} aggregates with DISTINCT.",
                 hint="Split it into several queries.",
+            )
+
+    def text(self, width: int) -> None:
+        """Check how much text the rows of one SELECT have, in characters.
+
+        Raises
+        ------
+        QueryError
+            ``too_much_text``.
+        """
+        if width > MOST_TEXT:
+            raise QueryError(
+                "too_much_text",
+                f"Each row would have more than {MOST_TEXT} characters of text that the query "
+                "makes itself.",
+                hint="Use shorter strings, or concatenate them after the query.",
             )

@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 _CELLS = 400_000
 _VECTOR = 2048
+_BYTES = 16 * 1024**2
+"""How much of a batch is returned at once: writing it makes several copies, and blocks others."""
 
 _File = tuple[int, int]
 """What tells a file from one that replaced it."""
@@ -226,6 +228,7 @@ class DuckDBCursor:
         self._connection = connection
         self._on_close = on_close
         self._reader: pa.RecordBatchReader | None = None
+        self._batch: pa.RecordBatch | None = None
         self._closed = False
 
     def start(self, statement: str, columns: int) -> None:
@@ -246,12 +249,17 @@ class DuckDBCursor:
         """
         if self._reader is None:
             return None
-        try:
-            return self._reader.read_next_batch()
-        except StopIteration:
-            return None
-        except (duckdb.Error, OSError, pa.ArrowException) as error:
-            raise explained(error) from error
+        batch = self._batch
+        if batch is None:
+            try:
+                batch = self._reader.read_next_batch()
+            except StopIteration:
+                return None
+            except (duckdb.Error, OSError, pa.ArrowException) as error:
+                raise explained(error) from error
+        rows = max(1, batch.num_rows * _BYTES // max(1, batch.nbytes))
+        self._batch = batch.slice(rows) if rows < batch.num_rows else None
+        return batch.slice(0, rows)
 
     def interrupt(self) -> None:
         """Stop what is running; may be called from any thread."""
@@ -261,7 +269,7 @@ class DuckDBCursor:
         """End the query; may be called twice."""
         if not self._closed:
             self._closed = True
-            self._reader = None
+            self._reader = self._batch = None
             # Not after closing: an interrupt of all queries must not meet a closed connection.
             self._on_close(self)
             self._connection.close()
