@@ -247,7 +247,7 @@ for pid in $pids; do wait "$pid" || failed=yes; done
 [ -z "$failed" ]
 
 # uv makes its lock files writable for everybody, and labs see them.
-find .venvs -maxdepth 2 -name .lock -exec chmod go-w {} +
+for lock in .venvs/*/.lock; do [ ! -e "$lock" ] || chmod go-w "$lock"; done
 
 # --- all is there: switch to it
 switch() { # LINK TARGET; what an older version had there is put aside

@@ -22,7 +22,7 @@ from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import wait
 from tests.lab_client import start_lab
-from tests.platform_under_test import Platform
+from tests.platform_under_test import Platform, wait_for
 
 __all__ = ["HostileLab", "hostile_lab"]
 
@@ -127,9 +127,13 @@ class HostileLab:
 
     def open(self, browser: Chrome, query: str) -> None:
         """Open the page."""
-        self.lead_to(self.target)  # the hub corrects its routes every few minutes
-        browser.get(f"{self.platform.lab(self.owner)}/trap?{query}")
-        assert browser.find_elements(By.ID, "go")
+
+        def opened() -> bool:
+            self.lead_to(self.target)  # the hub corrects its routes every few seconds
+            browser.get(f"{self.platform.lab(self.owner)}/trap?{query}")
+            return bool(browser.find_elements(By.ID, "go"))
+
+        wait_for(opened, what="the hostile lab's page")
 
     def lure(self, browser: Chrome, victim: str) -> dict[str, Any]:
         """Let a victim press the button; return what was gained by each attempt, empty if nothing."""

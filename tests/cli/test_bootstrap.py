@@ -25,6 +25,7 @@ from tests.platform_under_test import wait_for
 REPOSITORY = Path(__file__).resolve().parents[2]
 MACHINE = (
     "cat",
+    "chmod",
     "cksum",
     "cut",
     "date",
