@@ -190,6 +190,8 @@ def _become(connection: socket.socket, preloaded: Preloaded) -> NoReturn:
     """Do what the client asks, in a process of its own."""
     connection.settimeout(_PATIENCE)
     line, descriptors, _, _ = socket.recv_fds(connection, _MOST, 2)
+    if not line:  # it only wanted to know whether somebody listens
+        os._exit(0)
     try:
         request = read_request(line, descriptors)
     except ProtocolError as error:

@@ -38,7 +38,8 @@ class Lab(Spawner):
 
     Notes
     -----
-    A subclass says how a lab starts (`launch`), and what it leaves (`clean_up`, `remove_leftover`).
+    A subclass says how a lab starts (`launch`), whether it runs (`poll`), how it ends (`stop`), and
+    what it leaves (`clean_up`, `remove_leftover`).
     """
 
     labs = Instance(Labs, args=(), config=True, help="The sizes that are offered.")
@@ -71,6 +72,14 @@ class Lab(Spawner):
 
     async def launch(self) -> tuple[str, int]:
         """Start the lab, and return its address when it answers."""
+        raise NotImplementedError
+
+    async def poll(self) -> int | None:
+        """Return None while the lab runs, else its exit code."""
+        raise NotImplementedError
+
+    async def stop(self, now: bool = False) -> None:
+        """End the lab; `now` leaves it no time."""
         raise NotImplementedError
 
     async def clean_up(self) -> None:
