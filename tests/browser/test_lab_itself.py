@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,14 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from firstlight_hub.spawner import machine
-from tests.browser.conftest import resize, run_all_cells, start_browser, wait, wait_for_kernel
+from tests.browser.conftest import (
+    notebook,
+    resize,
+    run_all_cells,
+    start_browser,
+    wait,
+    wait_for_kernel,
+)
 from tests.lab_under_test import OWNER, TOKEN, Lab, fake_hub
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
@@ -33,27 +39,6 @@ WIDGETS = {
         ".jp-OutputArea .bk-Figure, .jp-OutputArea [class*='bk-']",
     ),
 }
-
-
-def notebook(cells: list[str], kernel: str = "lsst") -> str:
-    return json.dumps(
-        {
-            "cells": [
-                {
-                    "cell_type": "code",
-                    "id": f"cell-{number}",
-                    "metadata": {},
-                    "outputs": [],
-                    "execution_count": None,
-                    "source": source,
-                }
-                for number, source in enumerate(cells)
-            ],
-            "metadata": {"kernelspec": {"name": kernel, "display_name": "x", "language": "python"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-    )
 
 
 def put(lab: Lab, name: str, text: str) -> None:
