@@ -42,7 +42,7 @@ def render(template: str, **values: Any) -> BeautifulSoup:
     """Render as JupyterHub does: our folder first, its own also under ``templates/``."""
     upstream = FileSystemLoader(UPSTREAM)
     loader = ChoiceLoader(
-        [FileSystemLoader(OURS), PrefixLoader({"templates": upstream}, "/"), upstream]
+        [FileSystemLoader(template_paths()), PrefixLoader({"templates": upstream}, "/"), upstream]
     )
     environment = Environment(loader=loader, autoescape=True)
     user = SimpleNamespace(
