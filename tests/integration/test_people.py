@@ -113,8 +113,8 @@ def test_a_limit_on_one_persons_requests_is_theirs_alone(
     before = len(log.read_text())
     left = {"login": limited, "teams": []}
     fault = {"path": "/user*", "status": status, "kind": kind, "login": limited}
-    # It stays limited for three retries, a minute; only that long can the other's check take here.
-    platform.control_github(fail={**fault, "retry_after": 20}, set_person=left)
+    # It stays limited for three retries, 90 seconds: time enough for the check of the other.
+    platform.control_github(fail={**fault, "retry_after": 30}, set_person=left)
     wait_for(
         lambda: f"GitHub did not confirm {limited}" in log.read_text()[before:],
         what="a check that GitHub refused",
