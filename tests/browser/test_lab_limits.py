@@ -179,7 +179,7 @@ def full_lab(platform: Platform) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("card", "what"),
     [
-        (".jp-LauncherCard[data-category='Notebook']", "A new kernel cannot start"),
+        (".jp-LauncherCard[data-category='Console']", "A new kernel cannot start"),
         (".jp-LauncherCard[title*='terminal' i]", "A new terminal cannot start"),
     ],
     ids=["kernel", "terminal"],
