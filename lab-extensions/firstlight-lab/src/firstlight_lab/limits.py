@@ -92,10 +92,14 @@ def cannot_start(what: str, limits: Limits) -> str:
     ----------
     what
         The beginning of the sentence: what could not be done.
+
+    Notes
+    -----
+    JupyterLab shows it in a dialog that breaks no lines: each of the two fits in.
     """
     most = "" if limits.processes is None else f" ({limits.processes} processes and threads)"
     return (
-        f"{what}: this lab has as many processes as it may have{most}. "
+        f"{what}: this lab has as many processes as it may have{most}.\n"
         "Shut down kernels and terminals that you do not need, and try again."
     )
 
