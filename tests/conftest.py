@@ -80,6 +80,30 @@ def platform(shared_platform: Platform) -> Platform:
     return shared_platform
 
 
+@pytest.fixture
+def one_at_a_time(platform: Platform, tmp_path: Path) -> Iterator[Platform]:
+    """Start a site on which one lab starts at a time."""
+    config = tmp_path / "platform.yaml"
+    config.write_text(
+        "spawner: {concurrent_starts: 1}\n"
+        "services: {tap: {enabled: false}, butler: {enabled: false}}\n"
+    )
+    site = Platform(tmp_path / "var", config, demo=True).take_data_of(platform)
+    site.start()
+    try:
+        yield site
+    finally:
+        site.stop()
+
+
+@pytest.fixture
+def limits(platform: Platform) -> None:
+    """Skip where this machine limits neither memory nor processes."""
+    enforced = {item["name"]: item["enforced"] for item in platform.status()["isolation"]}
+    if not enforced["Memory limit"] or not enforced["Process limit"]:
+        pytest.skip("this machine does not let us limit labs")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one worker if what they need is dear to start."""
     for item in items:

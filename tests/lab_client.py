@@ -20,6 +20,7 @@ from tests.platform_under_test import Platform, wait_for
 __all__ = [
     "Kernel",
     "KernelAddress",
+    "api_of",
     "close_kernel",
     "connect_kernel",
     "is_ready",
@@ -63,6 +64,12 @@ def tokens_of_lab(platform: Platform, name: str) -> list[str]:
     tokens = platform.hub("GET", f"/users/{name}/tokens").json()["api_tokens"]
     notes = [str(token["note"]) for token in tokens]
     return [note for note in notes if note.startswith(("Server at", "Your lab"))]
+
+
+def api_of(platform: Platform, name: str) -> tuple[str, dict[str, str]]:
+    """Return the address of somebody's lab, and the header of a token of theirs."""
+    made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 600}).json()
+    return platform.lab(name), {"Authorization": f"token {made['token']}"}
 
 
 class Kernel:

@@ -22,7 +22,7 @@ import requests
 
 from tests.waiting import wait_for
 
-__all__ = ["PLATFORM_PYTHON", "Platform", "free_port", "wait_for"]
+__all__ = ["PLATFORM_PYTHON", "Platform", "follow_link", "form_of", "free_port", "wait_for"]
 
 _getaddrinfo = socket.getaddrinfo
 
@@ -283,3 +283,24 @@ def choose_person(
     target = urljoin(page.url, action[1].replace("&amp;", "&") if action else "")
     fields = {key: value.replace("&amp;", "&") for key, value in fields.items()}
     return session.post(target, data=fields, timeout=30)
+
+
+def follow_link(url: str) -> requests.Session:
+    """Log in with a one-time link, as a browser does."""
+    session = requests.Session()
+    fields, action = form_of(session.get(url, timeout=30))
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+    target = urljoin(url, action)
+    answer = session.post(
+        target, data=fields, timeout=30, headers={"Origin": origin, "Referer": url}
+    )
+    assert answer.status_code == 200, answer.text[:500]
+    return session
+
+
+def form_of(page: requests.Response) -> tuple[dict[str, str], str]:
+    """Return what a page's form sends, and where to."""
+    fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page.text))
+    action = re.search(r'<form[^>]*action="([^"]*)"', page.text)
+    assert action, page.text
+    return fields, action[1]

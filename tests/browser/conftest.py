@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -126,6 +127,28 @@ def log_in(browser: webdriver.Chrome, platform: Platform, person: str) -> None:
     wait(browser).until(lambda b: "/nb/" in b.current_url and "oauth_login" not in b.current_url)
 
 
+def notebook(cells: list[str], kernel: str = "lsst") -> str:
+    """Return a notebook with cells of code, as a file contains it."""
+    return json.dumps(
+        {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell-{number}",
+                    "metadata": {},
+                    "outputs": [],
+                    "execution_count": None,
+                    "source": source,
+                }
+                for number, source in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"name": kernel, "display_name": "x", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+    )
+
+
 def wait_for_kernel(browser: webdriver.Chrome) -> None:
     """Wait until the notebook's kernel is idle: Run All before there is a kernel asks which one."""
     status = ".jp-StatusBar-Widget, #jp-main-statusbar"
@@ -175,16 +198,19 @@ def resize(browser: webdriver.Chrome, width: int, height: int) -> None:
     )
 
 
-def broken_rules(browser: webdriver.Chrome, without: list[str]) -> list[dict[str, Any]]:
+def broken_rules(
+    browser: webdriver.Chrome, without: list[str], *, within: str = "html"
+) -> list[dict[str, Any]]:
     """Return what axe-core finds: WCAG 2.1, levels A and AA."""
     browser.execute_script(AXE.read_text())
     found: dict[str, Any] = browser.execute_async_script(
         """
-        const [without, done] = arguments;
+        const [within, without, done] = arguments;
         const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
         // Stylesheets that it loads beforehand, for one experimental rule, are refused by our policy.
-        axe.run({exclude: without}, {runOnly: rules, preload: false}).then(done);
+        axe.run({include: [within], exclude: without}, {runOnly: rules, preload: false}).then(done);
         """,
+        within,
         without,
     )
     return [

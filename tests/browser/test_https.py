@@ -76,6 +76,13 @@ def log_in(browser: Chrome, site: Platform, name: str, *options: str) -> None:
     wait(browser).until(lambda b: "/hub/link" not in b.current_url)
 
 
+def open_lab(browser: Chrome, site: Platform, name: str) -> None:
+    """Start somebody's lab, and open it."""
+    start_lab(site, name)
+    browser.get(f"{site.lab(name)}/lab")
+    wait(browser, 60).until(lambda b: b.current_url.startswith(f"{site.lab(name)}/lab"))
+
+
 def greeting(browser: Chrome, site: Platform) -> str:
     browser.get(f"{site.url}/nb/hub/home")
     return browser.find_element(By.TAG_NAME, "h1").text
@@ -104,7 +111,6 @@ def cookies_of(browser: Chrome, site: Platform) -> dict[str, str]:
 def test_all_cookies_are_for_one_host_alone(site: Platform, new_browser: NewBrowser) -> None:
     browser = new_browser()
     log_in(browser, site, "mira")
-    start_lab(site, "mira")
     browser.get(f"{site.url}/portal/app")
     wait(browser).until(lambda b: b.current_url.endswith("/portal/app"))
     ours = {cookie["name"]: cookie for cookie in browser.get_cookies()}
@@ -114,8 +120,7 @@ def test_all_cookies_are_for_one_host_alone(site: Platform, new_browser: NewBrow
     assert any(name.startswith("__Host-firstlight-portal") for name in ours)
     assert all(name.startswith("__Host-") for name in ours)
 
-    browser.get(f"{site.lab('mira')}/lab")
-    wait(browser, 60).until(lambda b: b.current_url.startswith(f"{site.lab('mira')}/lab"))
+    open_lab(browser, site, "mira")
     lab = {cookie["name"]: cookie for cookie in browser.get_cookies()}
     # A lab gets none of the hub's cookies, and its own are for its host alone too.
     assert not set(ours) & set(lab)
@@ -133,9 +138,7 @@ def test_a_labs_page_gains_nothing_from_its_visitor(
 ) -> None:
     browser = new_browser()
     log_in(browser, site, victim, *options)
-    start_lab(site, victim)
-    browser.get(f"{site.lab(victim)}/lab")
-    wait(browser, 60).until(lambda b: b.current_url.startswith(f"{site.lab(victim)}/lab"))
+    open_lab(browser, site, victim)
 
     gained = trap.lure(browser, victim)
 
@@ -187,9 +190,7 @@ class TestCookiesThatALabSetsForTheHub:
         now = {cookie["name"]: cookie["value"] for cookie in browser.get_cookies()}
         for name in ("jupyterhub-session-id", "_xsrf", "jupyterhub-hub-login"):
             assert now[f"__Host-{name}"] != tossed[name], name
-        start_lab(site, "mira")
-        browser.get(f"{site.lab('mira')}/lab")
-        wait(browser, 60).until(lambda b: b.current_url.startswith(f"{site.lab('mira')}/lab"))
+        open_lab(browser, site, "mira")
 
     def test_make_nobody_another_while_logged_in(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,17 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import element_to_be_clickable
 
 from firstlight_hub.spawner import machine
-from tests.browser.conftest import resize, run_all_cells, start_browser, wait, wait_for_kernel
+from tests.browser.conftest import (
+    notebook,
+    resize,
+    run_all_cells,
+    start_browser,
+    wait,
+    wait_for_kernel,
+)
 from tests.lab_under_test import OWNER, TOKEN, Lab, fake_hub
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
@@ -35,25 +42,7 @@ WIDGETS = {
 }
 
 
-def notebook(cells: list[str], kernel: str = "lsst") -> str:
-    return json.dumps(
-        {
-            "cells": [
-                {
-                    "cell_type": "code",
-                    "id": f"cell-{number}",
-                    "metadata": {},
-                    "outputs": [],
-                    "execution_count": None,
-                    "source": source,
-                }
-                for number, source in enumerate(cells)
-            ],
-            "metadata": {"kernelspec": {"name": kernel, "display_name": "x", "language": "python"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-    )
+LONG = "02-the-name-of-a-tutorial-with-which-a-note-is-too-long-for-a-notification"
 
 
 def put(lab: Lab, name: str, text: str) -> None:
@@ -69,14 +58,16 @@ def lab(
     state, tutorials = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("tutorials")
     for folder in (state, tutorials):
         folder.chmod(0o755)
-    (tutorials / "01-first.ipynb").write_text(notebook(["1"]))
+    for name in ("01-first", LONG):
+        (tutorials / f"{name}.ipynb").write_text(notebook(["1"]))
     installation = machine.inspect(labs_python, state / "run" / "lab-python")
     with fake_hub() as hub:
         made = Lab(state, tutorials, hub, installation)
         made.start()
         put(made, "widgets.ipynb", notebook([source for source, _ in WIDGETS.values()]))
-        put(made, "tutorials/01-first.ipynb", notebook(["2"]))
-        (tutorials / "01-first.ipynb").write_text(notebook(["1", "new"]))
+        for name in ("01-first", LONG):
+            put(made, f"tutorials/{name}.ipynb", notebook(["2"]))
+            (tutorials / f"{name}.ipynb").write_text(notebook(["1", "new"]))
         made.stop()
         made.start()
         yield made
@@ -158,6 +149,18 @@ def test_a_person_is_told_of_a_new_version_once(lab: Lab, offline: Chrome) -> No
         lambda b: any(
             "tutorials/01-first.new-version.ipynb" in (one.get_attribute("textContent") or "")
             for one in b.find_elements(By.CSS_SELECTOR, note)
+        )
+    )
+
+
+def test_a_long_note_can_be_read_to_its_end(lab: Lab, offline: Chrome) -> None:
+    open_lab(offline, lab, "")
+    button = "//*[contains(@class, 'Toastify__toast')]//button[contains(., 'Read all')]"
+    wait(offline, 60).until(element_to_be_clickable((By.XPATH, button))).click()
+    wait(offline).until(
+        lambda b: (
+            f"tutorials/{LONG}.new-version.ipynb."
+            in b.find_element(By.CSS_SELECTOR, ".jp-Dialog-content").text
         )
     )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from selenium.webdriver import Chrome
@@ -16,20 +15,6 @@ from tests.platform_under_test import Platform
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(300)]
 
 PERSON, OTHERS = "mira-member", ("theo-teammate", "ada-admin")
-
-
-@pytest.fixture
-def one_at_a_time(platform: Platform, tmp_path: Path) -> Iterator[Platform]:
-    """Start a site on which one lab starts at a time."""
-    config = tmp_path / "platform.yaml"
-    config.write_text(
-        "spawner: {concurrent_starts: 1}\n"
-        "services: {tap: {enabled: false}, butler: {enabled: false}}\n"
-    )
-    site = Platform(tmp_path / "var", config, demo=True).take_data_of(platform)
-    site.start()
-    yield site
-    site.stop()
 
 
 def test_the_queue_is_shown_and_the_lab_opens_in_its_turn(

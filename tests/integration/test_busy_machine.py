@@ -15,11 +15,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-import requests
 
 from firstlight_common import groups
 from tests.lab_client import is_ready, kernel_in_lab
-from tests.platform_under_test import Platform, wait_for
+from tests.platform_under_test import Platform, follow_link, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -30,15 +29,9 @@ needs_weights = pytest.mark.skipif(
 CORES = os.cpu_count() or 1
 
 
-def log_in_by_link(site: Platform, name: str) -> requests.Session:
-    """Log somebody in with a one-time link, which also makes their account."""
-    link = site.hub("POST", "/firstlight/links", json={"user": name}).json()["url"]
-    session = requests.Session()
-    page = session.get(link, timeout=30).text
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
-    fields["next"] = "/nb/hub/home"
-    assert session.post(link.partition("?")[0], data=fields, timeout=30).status_code == 200
-    return session
+def make_person(site: Platform, name: str) -> None:
+    """Make an account, as the first login with a one-time link does."""
+    follow_link(site.hub("POST", "/firstlight/links", json={"user": name}).json()["url"])
 
 
 def request_lab(site: Platform, name: str) -> None:
@@ -66,26 +59,11 @@ def told(site: Platform, name: str) -> Iterator[list[str]]:
     answer.close()
 
 
-@pytest.fixture
-def one_at_a_time(platform: Platform, tmp_path: Path) -> Iterator[Platform]:
-    config = tmp_path / "platform.yaml"
-    config.write_text(
-        "spawner: {concurrent_starts: 1}\n"
-        "services: {tap: {enabled: false}, butler: {enabled: false}}\n"
-    )
-    site = Platform(tmp_path / "var", config, demo=True).take_data_of(platform)
-    site.start()
-    try:
-        yield site
-    finally:
-        site.stop()
-
-
 def test_starts_at_once_wait_for_their_turn_and_are_told_so(one_at_a_time: Platform) -> None:
     site = one_at_a_time
     names = [f"person{number}" for number in range(6)]
     for name in names:
-        log_in_by_link(site, name)
+        make_person(site, name)
     for name in names:
         request_lab(site, name)
     with told(site, names[-1]) as messages:
@@ -186,7 +164,7 @@ def busy_processes(number: int) -> Iterator[None]:
 def test_starts_take_at_most_twice_as_long_beside_busy_processes(platform: Platform) -> None:
     names = [f"starter{number}" for number in range(5)]
     for name in names:
-        log_in_by_link(platform, name)
+        make_person(platform, name)
     seconds_of_starts(platform, names)  # new homes, cold files
     alone = seconds_of_starts(platform, names)
     with busy_processes(2 * CORES):

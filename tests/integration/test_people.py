@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,55 @@ def test_who_is_taken_off_the_list_in_the_file_is_out(platform: Platform, tmp_pa
         wait_for(lambda: "Restart the platform to apply site" in site.output, what="the advice")
     finally:
         site.stop()
+
+
+@pytest.fixture
+def github_works_again(platform: Platform) -> Iterator[None]:
+    yield
+    platform.control_github(clear=True)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, "secondary"), (429, "")])
+def test_a_limit_on_one_persons_requests_is_theirs_alone(
+    platform: Platform, github_works_again: None, status: int, kind: str
+) -> None:
+    """The site's `outage_grace` is an hour: whoever left the team would keep access for so long."""
+    limited, other, team = "theo-teammate", "mira-member", "first-light:dp0"
+    tokens = {}
+    for person in (limited, other):
+        platform.login(person)
+        made = platform.hub("POST", f"/users/{person}/tokens", json={"expires_in": 600})
+        tokens[person] = made.json()["token"]
+
+    def has_access(person: str) -> bool:
+        return platform.hub("GET", "/user", tokens[person]).ok
+
+    def groups() -> list[str]:
+        return sorted(platform.hub("GET", f"/users/{other}").json()["groups"])
+
+    wait_for(lambda: groups() == [team], what="the groups of an earlier test to go")
+    log = platform.state_dir / "logs" / "hub.log"
+    before = len(log.read_text())
+    left = {"login": limited, "teams": []}
+    fault = {"path": "/user*", "status": status, "kind": kind, "login": limited}
+    # It stays limited for three retries, 90 seconds: time enough for the check of the other.
+    platform.control_github(fail={**fault, "retry_after": 30}, set_person=left)
+    wait_for(
+        lambda: f"GitHub did not confirm {limited}" in log.read_text()[before:],
+        what="a check that GitHub refused",
+    )
+    platform.control_github(set_person={"login": other, "teams": [team, "first-light:new"]})
+    wait_for(lambda: groups() == [team, "first-light:new"], what="the other person's check")
+    assert has_access(limited)
+
+    platform.control_github(clear=True)
+    platform.control_github(set_person=left)
+    wait_for(lambda: not has_access(limited), what="the check that GitHub answers again")
+    assert has_access(other)
+    said = log.read_text()[before:]
+    assert f"No longer allowed: {limited}" in said
+    assert f"GitHub did not confirm {other}" not in said
+    assert f"still limits the requests of {limited}" not in said
 
 
 def test_log_out_is_from_everything_also_after_the_browser_was_closed(platform: Platform) -> None:

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.lab_client import is_ready, kernel_in_lab, start_lab, stop_lab
-from tests.platform_under_test import Platform, choose_person, wait_for
+from tests.platform_under_test import Platform, choose_person, follow_link, form_of, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -233,26 +233,6 @@ def test_the_start_up_link_makes_one_administrator_and_works_once(platform: Plat
     page = second.get(url[0], timeout=30)
     assert page.status_code == 403
     assert "Traceback" not in page.text
-
-
-def follow_link(url: str) -> requests.Session:
-    session = requests.Session()
-    fields, action = form_of(session.get(url, timeout=30))
-    origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-    target = urljoin(url, action)
-    answer = session.post(
-        target, data=fields, timeout=30, headers={"Origin": origin, "Referer": url}
-    )
-    assert answer.status_code == 200, answer.text[:500]
-    return session
-
-
-def form_of(page: requests.Response) -> tuple[dict[str, str], str]:
-    """Return what a page's form sends, and where to."""
-    fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page.text))
-    action = re.search(r'<form[^>]*action="([^"]*)"', page.text)
-    assert action, page.text
-    return fields, action[1]
 
 
 def test_secrets_are_not_in_logs_process_lists_or_databases(

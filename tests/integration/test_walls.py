@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.lab_client import Kernel, is_ready, kernel_in_lab
+from tests.lab_client import Kernel, api_of, is_ready, kernel_in_lab
 from tests.platform_under_test import Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -52,19 +52,6 @@ def victim(platform: Platform) -> Iterator[Kernel]:
 def attacker(platform: Platform) -> Iterator[Kernel]:
     with kernel_in_lab(platform, ATTACKER) as running:
         yield running
-
-
-@pytest.fixture
-def limits(platform: Platform) -> None:
-    """Skip where this machine limits neither memory nor processes."""
-    enforced = {item["name"]: item["enforced"] for item in platform.status()["isolation"]}
-    if not enforced["Memory limit"] or not enforced["Process limit"]:
-        pytest.skip("this machine does not let us limit labs")
-
-
-def api_of(platform: Platform, person: str) -> tuple[str, dict[str, str]]:
-    made = platform.hub("POST", f"/users/{person}/tokens", json={"expires_in": 600}).json()
-    return platform.lab(person), {"Authorization": f"token {made['token']}"}
 
 
 def log_of_hub(platform: Platform) -> str:

@@ -56,7 +56,15 @@ def test_a_kernel_without_threads_names_the_process_limit() -> None:
     said = why_it_ended(BEFORE, replace(BEFORE, refusals=5), 1)
 
     assert said is not None
-    assert "(512 processes and threads)" in said
+    assert "too many processes and threads (512)" in said
+
+
+def test_the_reason_fits_in_a_notification_with_the_notebooks_name() -> None:
+    large = replace(BEFORE, memory=1023 * 1024**3 + 2**29, processes=2**22)
+    for after, status in ((replace(large, oom_kills=2), -9), (replace(large, refusals=5), 1)):
+        said = why_it_ended(large, after, status)
+        assert said is not None
+        assert len(said) <= 140 - 22
 
 
 def test_the_sentence_names_no_limit_that_is_unknown() -> None:

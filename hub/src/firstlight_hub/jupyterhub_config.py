@@ -15,7 +15,7 @@ from firstlight_hub.configure import configure
 from firstlight_hub.logs import keep_secrets_out
 from firstlight_hub.settings.extra import run_extra_files
 from firstlight_hub.settings.runtime import load_settings_of, read_secrets
-from firstlight_hub.spawner import StartQueue, guarantees, inspect, probe
+from firstlight_hub.spawner import Shortages, StartQueue, guarantees, inspect, probe
 
 if not isinstance(JupyterHub.instance(), FirstLightHub):
     # Plain JupyterHub would not check people again while they are logged in.
@@ -39,6 +39,10 @@ c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
     c.LabSpawner.machine,
     user_namespaces=_settings.spawner.user_namespaces,
 )
+
+# Administrators see which labs ran out of memory, also those of an earlier hub.
+c.LabSpawner.shortages = Shortages.load(_state / "hub" / "out-of-memory.json")
+c.JupyterHub.template_vars["firstlight"]["shortages"] = c.LabSpawner.shortages.recent
 
 # The escape hatch: files in jupyterhub_config.d/ next to platform.yaml are applied last.
 if _runtime.config is not None:

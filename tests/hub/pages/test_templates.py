@@ -14,6 +14,8 @@ from bs4 import BeautifulSoup
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 
 from firstlight_hub.pages import template_paths
+from firstlight_hub.spawner.kernel_log import KilledProcess
+from firstlight_hub.spawner.shortages import Shortage
 from tests.runtimes import runtime_of
 
 UPSTREAM = Path(sys.prefix) / "share" / "jupyterhub" / "templates"
@@ -40,7 +42,7 @@ def render(template: str, **values: Any) -> BeautifulSoup:
     """Render as JupyterHub does: our folder first, its own also under ``templates/``."""
     upstream = FileSystemLoader(UPSTREAM)
     loader = ChoiceLoader(
-        [FileSystemLoader(OURS), PrefixLoader({"templates": upstream}, "/"), upstream]
+        [FileSystemLoader(template_paths()), PrefixLoader({"templates": upstream}, "/"), upstream]
     )
     environment = Environment(loader=loader, autoescape=True)
     user = SimpleNamespace(
@@ -321,6 +323,19 @@ def test_administrators_see_what_is_enforced() -> None:
 
     assert words == {"Memory limit": "enforced", "Network": "not enforced"}
     assert page.find(id="react-admin-hook")
+
+
+def test_administrators_see_which_labs_ran_out_of_memory() -> None:
+    process = KilledProcess("<b>java</b>", 7, 1745 * 1024**2)
+    shortage = Shortage("vera", datetime(2026, 1, 1, tzinfo=UTC), 2 * 1024**3, 1, (process,))
+    page = render("admin.html", firstlight={**SITE, "shortages": lambda: (shortage,)})
+    (row,) = page.select("#firstlight-shortages li")
+
+    assert "vera" in row.text
+    assert "The system ended <b>java</b> (process 7, 1.7 GiB)." in row.text
+    assert "01 January 2026, 00:00 UTC" in row.text
+    none = render("admin.html", firstlight={**SITE, "shortages": lambda: ()})
+    assert "None in the last seven days." in none.select("#firstlight-shortages")[0].text
 
 
 def test_only_administrators_see_the_way_to_the_admin_page() -> None:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.testing import bind_unused_port
 
-from firstlight_services.tap.component import COMPONENT
-from firstlight_services.web.testing import FakeHub, running_component, write_run
-from tests.services.tap.conftest import SCOPES, dp01
+from tests.services.tap.process import TapProcess, tap_process
 
 LABS = Path(__file__).parents[3] / ".venv-labs" / "bin" / "python"
 
@@ -90,41 +85,17 @@ print(json.dumps(said))
 """
 
 
-@dataclass
-class Running:
-    """A service process."""
-
-    url: str
-
-
 @pytest.fixture
-async def running(state: Path, tmp_path: Path) -> AsyncIterator[Running]:
-    socket, port = bind_unused_port()
-    socket.close()
-    url = f"http://127.0.0.1:{port}"
-    (tmp_path / "data").symlink_to(state / "data")
-    write_run(
-        tmp_path, [running_component(COMPONENT, port)], datasets=[dp01(state)], public_url=url
-    )
-    async with FakeHub().running() as hub:
-        hub.add_token("vera-token", "vera", scopes=SCOPES)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "firstlight_services.tap", "--state-dir", str(tmp_path),
-            env={**os.environ, "JUPYTERHUB_API_URL": hub.api_url},
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stderr is not None
-        while b"listens" not in await process.stderr.readline():
-            assert process.returncode is None
-        yield Running(url)
-        process.terminate()
-        log = await process.stderr.read()
-        assert await process.wait() == 0
-        assert b"Traceback" not in log
+async def running(state: Path, tmp_path: Path) -> AsyncIterator[TapProcess]:
+    async with tap_process(state, tmp_path, "vera") as started:
+        yield started
+        started.process.terminate()
+        assert await started.process.wait() == 0
+        log = await started.log
         assert b"mag_j" not in log.replace(b"no column mag_j", b"").replace(b"  SELECT mag_j", b"")
 
 
-async def test_pyvo_and_lsst_rsp_are_served(running: Running) -> None:
+async def test_pyvo_and_lsst_rsp_are_served(running: TapProcess) -> None:
     process = await asyncio.create_subprocess_exec(
         str(LABS), "-c", SCRIPT,
         env={

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,9 @@ from urllib.parse import urlencode
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-from tornado.testing import bind_unused_port
 
-from firstlight_services.tap.component import COMPONENT
 from firstlight_services.tap.query.size import MOST_DISTINCT
-from firstlight_services.web.testing import FakeHub, running_component, write_run
-from tests.services.tap.conftest import SCOPES, dp01
+from tests.services.tap.process import TapProcess, tap_process
 
 pytestmark = pytest.mark.integration
 
@@ -44,18 +39,19 @@ HOSTILE = {
 
 @dataclass
 class Service:
-    """A service process."""
+    """A service process, and how to ask it."""
 
-    url: str
-    process: asyncio.subprocess.Process
+    running: TapProcess
 
     async def get(self, path: str, token: str = "vera-token") -> HTTPResponse:
-        return await self._send(HTTPRequest(f"{self.url}/api/tap/{path}", headers=_headers(token)))
+        return await self._send(
+            HTTPRequest(f"{self.running.url}/api/tap/{path}", headers=_headers(token))
+        )
 
     async def query(self, adql: str, token: str) -> HTTPResponse:
         return await self._send(
             HTTPRequest(
-                f"{self.url}/api/tap/sync",
+                f"{self.running.url}/api/tap/sync",
                 method="POST",
                 headers=_headers(token),
                 body=urlencode({"LANG": "ADQL", "QUERY": adql}),
@@ -77,32 +73,8 @@ def _headers(token: str) -> dict[str, str]:
 
 @pytest.fixture
 async def service(state: Path, tmp_path: Path) -> AsyncIterator[Service]:
-    socket, port = bind_unused_port()
-    socket.close()
-    url = f"http://127.0.0.1:{port}"
-    (tmp_path / "data").symlink_to(state / "data")
-    write_run(
-        tmp_path, [running_component(COMPONENT, port)], datasets=[dp01(state)], public_url=url
-    )
-    async with FakeHub().running() as hub:
-        for name in ("vera", "mallory"):
-            hub.add_token(f"{name}-token", name, scopes=SCOPES)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "firstlight_services.tap", "--state-dir", str(tmp_path),
-            env={**os.environ, "JUPYTERHUB_API_URL": hub.api_url},
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stderr is not None
-        while b"listens" not in await process.stderr.readline():
-            assert process.returncode is None
-        reading = asyncio.create_task(process.stderr.read())
-        try:
-            yield Service(url, process)
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            assert b"Traceback" not in await reading
+    async with tap_process(state, tmp_path, "vera", "mallory") as running:
+        yield Service(running)
 
 
 async def attack(service: Service, adql: str) -> list[asyncio.Task[HTTPResponse]]:
@@ -151,9 +123,9 @@ async def test_hostile_queries_do_not_keep_the_service_from_stopping(service: Se
         tasks += await attack(service, HOSTILE[name])
     # All of them have arrived once a later request is answered.
     assert (await service.get("availability")).code == 200
-    service.process.terminate()
+    service.running.process.terminate()
     async with asyncio.timeout(PATIENCE):
-        assert await service.process.wait() == 0
+        assert await service.running.process.wait() == 0
     await leave(tasks)
 
 

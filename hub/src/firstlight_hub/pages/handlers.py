@@ -16,7 +16,7 @@ from jupyterhub.utils import utcnow
 from sqlalchemy.orm import Session
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
-from firstlight_common.assets import STATIC
+from firstlight_common.assets import STATIC, TEMPLATES
 from firstlight_hub.pages import start
 from firstlight_hub.pages.site import disk_is_full
 from firstlight_hub.protocols import HubUser, Route
@@ -39,7 +39,7 @@ type State = dict[str, int | bool | str]
 
 def template_paths() -> list[str]:
     """Return the directories for ``c.JupyterHub.template_paths``."""
-    return [str(_HERE / "templates")]
+    return [str(_HERE / "templates"), str(TEMPLATES)]
 
 
 def handlers(state_dir: Path) -> list[Route]:

@@ -37,6 +37,7 @@ from firstlight_hub.spawner.homes import (
     remove_runtime,
     write_private_files,
 )
+from firstlight_hub.spawner.kernel_log import killed_processes
 from firstlight_hub.spawner.lab import Lab
 from firstlight_hub.spawner.listeners import PortTakenError, find_listener, is_taken
 from firstlight_hub.spawner.machine import closed_directories, resolver_directories
@@ -47,6 +48,7 @@ from firstlight_hub.spawner.policy import (
     decide_isolation,
 )
 from firstlight_hub.spawner.record import LabRecord
+from firstlight_hub.spawner.shortages import Shortage, Shortages
 from firstlight_hub.spawner.start_parent import (
     ForkError,
     LabProcess,
@@ -82,6 +84,9 @@ class LabSpawner(Lab):
     installation = Instance(LabInstallation, config=True, help="The labs' environment.")
     forks = Unicode(config=True, help="The fork server's socket; empty if there is none.")
     machine = Instance(Capabilities, config=True, help="What this machine can enforce.")
+    shortages = Instance(
+        Shortages, args=(), config=True, help="Labs that ran out of memory, for administrators."
+    )
     tutorials_dir = Unicode(config=True, help="The directory that each new home gets a copy of.")
 
     def __init__(self, **kwargs: Any) -> None:
@@ -355,26 +360,44 @@ class LabSpawner(Lab):
             asyncio.get_running_loop().create_task(self.poll_and_notify())
 
     async def _note_memory(self, *, ended_by_kill: bool) -> None:
-        """Tell the log and the person when the kernel ended processes that needed too much."""
+        """Tell administrators and the person when the kernel ended processes for want of memory."""
         record = self.record
         if record is None or not record.place.cgroup:
             return
         kills = await asyncio.to_thread(oom_kills, record.place.cgroup)
         if kills <= record.oom_kills:
             return
-        limit = memory_in_words(record.memory)
-        self.log.warning(
-            "The lab of %s (%s) ran out of memory: the system ended %d of its processes",
-            self.user.name,
-            limit,
-            kills - record.oom_kills,
-        )
+        # A hub that was killed knows the record as it was when the lab started.
+        kept = await asyncio.to_thread(LabRecord.read, self.record_file)
+        same = kept is not None and kept.place.start_ticks == record.place.start_ticks
+        told = kept.oom_kills if kept and same else record.oom_kills
+        if kills > told:
+            group = Path(record.place.cgroup[0])
+            killed = await asyncio.to_thread(killed_processes, group, kills - told)
+            await self._note_shortage(
+                Shortage(
+                    user=self.user.name,
+                    time=datetime.now(UTC),
+                    limit=record.memory,
+                    count=kills - told,
+                    processes=killed,
+                    lab_ended=ended_by_kill,
+                )
+            )
         await self.update_record(replace(record, oom_kills=kills))
         if ended_by_kill:
+            limit = memory_in_words(record.memory)
             self.note_end(
                 f"Your lab ran out of memory ({limit}), and the system ended it. Work on less data "
                 "at a time, or choose a larger lab."
             )
+
+    async def _note_shortage(self, shortage: Shortage) -> None:
+        self.log.warning("The lab of %s ran out of memory: %s", shortage.user, shortage.message)
+        try:
+            await self.shortages.add(shortage)
+        except OSError as error:
+            self.log.warning("The list of labs that ran out of memory was not saved: %s", error)
 
     async def _wait_for_end(self, record: LabRecord, seconds: float) -> None:
         """Wait until a lab has ended, but no longer than some seconds."""
@@ -403,6 +426,7 @@ class LabSpawner(Lab):
             self._watch.close()
             self._watch = None
         if record is not None:
+            await self._note_memory(ended_by_kill=False)
             await self._end(record)
             await self.forget(record)
             self.clear_state()

@@ -66,15 +66,22 @@ def why_it_ended(before: Limits, after: Limits, status: int) -> str | None:
         The lab's limits when the kernel started and when it had ended.
     status
         The kernel's exit status; minus the number of the signal that ended it.
+
+    Notes
+    -----
+    JupyterLab cuts a notification after 140 characters, and 22 of them are for the notebook's name.
     """
     if status == _KILLED and after.oom_kills > before.oom_kills:
         return (
-            f"The lab ran out of memory{_of(after.memory)}, so the system ended this kernel, and "
-            "its variables are lost. Work on less data at a time, shut down kernels that you do "
-            "not need, or start a larger lab (File → Hub Control Panel)."
+            f"The lab ran out of memory{_of(after.memory)}: this kernel was ended. "
+            "Use less data, shut down kernels or start a larger lab."
         )
     if after.refusals > before.refusals:
-        return cannot_start("The kernel ended because it could not start a thread", after)
+        most = "" if after.processes is None else f" ({after.processes})"
+        return (
+            f"The lab has too many processes and threads{most}: this kernel ended. "
+            "Shut down other kernels and terminals."
+        )
     return None
 
 
@@ -85,16 +92,20 @@ def cannot_start(what: str, limits: Limits) -> str:
     ----------
     what
         The beginning of the sentence: what could not be done.
+
+    Notes
+    -----
+    JupyterLab shows it in a dialog that breaks no lines: each of the two fits in.
     """
     most = "" if limits.processes is None else f" ({limits.processes} processes and threads)"
     return (
-        f"{what}: this lab has as many processes as it may have{most}. "
+        f"{what}: this lab has as many processes as it may have{most}.\n"
         "Shut down kernels and terminals that you do not need, and try again."
     )
 
 
 def _of(memory: int | None) -> str:
-    return "" if memory is None else f" ({memory / 1024**3:.3g} GiB)"
+    return "" if memory is None else f" ({round(memory / 1024**3, 2):g} GiB)"
 
 
 def _number(path: Path) -> int | None:

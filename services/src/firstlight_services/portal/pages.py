@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tornado.web import StaticFileHandler
 
 from firstlight_common import paths
+from firstlight_common.assets import TEMPLATES
 from firstlight_services.portal.component import COMPONENT
 from firstlight_services.web import Kind, Person, ServiceError, ServiceHandler
 from firstlight_services.web.context import SiteSettings
@@ -29,7 +30,7 @@ __all__ = [
 HERE = Path(__file__).parent
 
 _templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
+    loader=FileSystemLoader([HERE / "templates", TEMPLATES]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -7,6 +7,9 @@
 (() => {
   const ID = "firstlight-reasons";
 
+  // JupyterLab cuts a notification after 140 characters: so a long name is cut before it.
+  const short = (name) => (name.length > 20 ? `${name.slice(0, 19)}…` : name);
+
   // JupyterLab's own modules, set when it initializes this container.
   let modules;
   const use = async (name) => (await Object.values(modules[name])[0].get())();
@@ -34,7 +37,7 @@
           for (const end of (await ends()).filter((one) => one.kernel === kernel)) {
             if (!shown.has(end.time)) {
               shown.add(end.time);
-              Notification.error(`${name}: ${end.message}`, { autoClose: false });
+              Notification.error(`${short(name)}: ${end.message}`, { autoClose: false });
             }
           }
         };

@@ -113,8 +113,14 @@
   };
 
   const notes = async () => {
-    const { Notification } = await use("@jupyterlab/apputils");
+    const { Dialog, Notification, showDialog } = await use("@jupyterlab/apputils");
     const { PageConfig } = await use("@jupyterlab/coreutils");
+    // JupyterLab cuts a notification after 140 characters; a button shows the whole note.
+    const show = (note) => {
+      const body = { title: "About your lab's start", body: note, buttons: [Dialog.okButton()] };
+      const actions = note.length > 140 ? [{ label: "Read all", callback: () => showDialog(body) }] : [];
+      Notification.warning(note, { autoClose: false, actions });
+    };
     return {
       id: `${ID}:notes`,
       autoStart: true,
@@ -122,7 +128,7 @@
         // `firstlight_hub.spawner.start_home` writes them.
         const told = JSON.parse(PageConfig.getOption("firstlightNotes") || "[]");
         app.restored.then(() => {
-          for (const note of told.filter(isNew)) Notification.warning(note, { autoClose: false });
+          told.filter(isNew).forEach(show);
         });
       },
     };
