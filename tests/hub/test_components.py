@@ -34,6 +34,7 @@ def test_the_platform_is_made_of_what_is_installed() -> None:
     assert [one.name for one in discover()] == [
         "proxy",
         "hub",
+        "forks",
         "butler",
         "demo-github",
         "error-pages",
@@ -63,11 +64,16 @@ def test_components_that_do_not_fit_together_are_refused(
 @pytest.mark.parametrize(
     ("yaml", "demo", "running"),
     [
-        ("", False, {"proxy", "hub", "butler", "error-pages", "portal", "tap"}),
-        ("", True, {"proxy", "hub", "butler", "demo-github", "error-pages", "portal", "tap"}),
+        ("", False, {"proxy", "hub", "forks", "butler", "error-pages", "portal", "tap"}),
+        (
+            "",
+            True,
+            {"proxy", "hub", "forks", "butler", "demo-github", "error-pages", "portal", "tap"},
+        ),
         # The portal also serves the front page, so it always runs.
         (
-            "services: {tap: {enabled: false}, butler: {enabled: false}, portal: {enabled: false}}",
+            "services: {tap: {enabled: false}, butler: {enabled: false}, portal: {enabled: false}, "
+            "forks: {enabled: false}}",
             False,
             {"proxy", "hub", "error-pages", "portal"},
         ),
