@@ -45,13 +45,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, TypedDict
 
-if TYPE_CHECKING or __name__ != "__main__":
+if TYPE_CHECKING:
     from firstlight_hub.spawner import log_writer, start_child
-else:
+elif __name__ == "__main__":
     import log_writer
     import start_child
 
     del sys.path[0]  # this file's directory: labs are not to import from it
+else:
+    from firstlight_hub.spawner import log_writer, start_child
 
 __all__ = ["Born", "ProtocolError", "Request", "main", "read_request"]
 
