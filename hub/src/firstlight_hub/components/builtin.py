@@ -63,6 +63,7 @@ FORKS = Component(
     # Numerical libraries start a thread for each core otherwise, and a thread does not survive a
     # fork. Nothing of the operator's home may be read: all labs would have it.
     environment={
+        "LANG": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
         "HOME": "{state_dir}/run/forks",

@@ -29,11 +29,13 @@ import ctypes
 import gc
 import importlib
 import json
+import locale
 import os
 import random
 import runpy
 import select
 import signal
+import site
 import socket
 import struct
 import sys
@@ -42,6 +44,7 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, TypedDict
 
@@ -267,8 +270,11 @@ def _renew(environment: dict[str, str]) -> None:
     """Make this process what a new one would be: variables, time zone, random numbers, caches."""
     os.environ.clear()
     os.environ.update(environment)
+    with suppress(locale.Error):  # Python ignores an unknown one, too
+        locale.setlocale(locale.LC_CTYPE, "")
     time.tzset()
     random.seed()
+    site.USER_BASE = site.USER_SITE = None
     tempfile.tempdir = None
     tempfile._name_sequence = None  # type: ignore[attr-defined]
     # A process that changed its account is closed even to itself (proc(5)); a new one is not.

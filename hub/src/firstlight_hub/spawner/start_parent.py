@@ -37,6 +37,8 @@ _CHILD = Path(__file__).with_name("start_child.py")
 _LOGGER = Path(__file__).with_name("log_writer.py")
 _ANSWER_SECONDS = 30
 """A fork server that has just been started imports a lab's server first."""
+_UNKNOWN = 1
+"""How a process ended that is nobody's child here."""
 _BORN = TypeAdapter(Born)
 
 
@@ -142,9 +144,20 @@ class _Forked(LabProcess):
         super().__init__(lab["pid"], lab["ticks"])
         self._logger = logger
         self._connection = connection
+        self._descriptor = os.pidfd_open(self.pid)
 
     def ended(self) -> int | None:
-        return None if processes.is_alive(self.pid, self.start_ticks) else 1
+        if self._descriptor >= 0 and select.select([self._descriptor], [], [], 0)[0]:
+            self._close()
+        return None if self._descriptor >= 0 else _UNKNOWN
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        self._close()
 
     def wait_for_log(self, seconds: float = 2) -> None:
         with suppress(ProcessLookupError):
@@ -225,7 +238,11 @@ def fork_process(server: Path, log_file: Path) -> LabProcess:
         logger, connection = _ask(server, {"kind": "log", "log": str(log_file)}, output)
         connection.close()
         lab, connection = _ask(server, {"kind": "lab", "log": str(log_file)}, to_log)
-        return _Forked(lab, logger, connection)
+        try:
+            return _Forked(lab, logger, connection)
+        except ProcessLookupError as error:
+            connection.close()
+            raise ForkError("its process ended at once") from error
 
 
 def _ask(server: Path, request: Request, descriptor: int) -> tuple[Born, socket.socket]:

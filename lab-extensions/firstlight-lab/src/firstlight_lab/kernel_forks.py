@@ -82,6 +82,7 @@ def of_lab() -> KernelForks | None:
 
 def _serve(connection: socket.socket) -> NoReturn:
     """Answer until the other end is closed."""
+    kernel_python.set_name("kernel-forks")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they are for the server, and the end of it is ours
     running: set[int] = set()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import json
+import locale
 import os
 import random
 import runpy
@@ -22,10 +23,13 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-__all__ = ["Python", "ask", "become", "run", "why_not"]
+from firstlight_lab.env import lab_environment
+
+__all__ = ["Python", "ask", "become", "run", "set_name", "why_not"]
 
 type Python = dict[str, list[str] | str]
 """What an interpreter says about itself."""
@@ -40,9 +44,10 @@ found["user_base"], found["user_site"] = site.USER_BASE or "", site.USER_SITE or
 found["user_site_used"] = "yes" if site.ENABLE_USER_SITE else ""
 print(json.dumps(found))
 """
-_CHANGES_IMPORTS = ("PYTHON", "MATPLOTLIBRC", "MPLCONFIGDIR", "XDG_CONFIG_HOME", "ASTROPY_")
-_SETTINGS = (".astropy/config/astropy.cfg", ".config/matplotlib/matplotlibrc")
+_CHANGES_IMPORTS = ("PYTHON", "MATPLOTLIBRC", "MPLCONFIGDIR", "XDG_CONFIG_HOME")
+_SETTINGS = (".config/matplotlib/matplotlibrc",)
 """Files below the home that a library which has been imported would have read."""
+_PR_SET_NAME = 15
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -80,12 +85,15 @@ def why_not(environment: Mapping[str, str], directory: str, python: Python) -> s
     for name in environment:
         if name.startswith(_CHANGES_IMPORTS):
             return f"the variable {name} is set"
+    for name, value in lab_environment().items():
+        if environment.get(name) != value and name.startswith("ASTROPY"):
+            return f"the variable {name} is another"
     home = environment.get("HOME", "/")
     for path in (*(f"{home}/{name}" for name in _SETTINGS), f"{directory}/matplotlibrc"):
         if os.path.lexists(path):
             return f"there is {path}"
-    for folder in python["path"]:
-        of_platform = folder.startswith((sys.prefix, sys.base_prefix, str(python["prefix"])))
+    for folder in set(python["path"]) - set(sys.path):
+        of_platform = folder.startswith(str(python["prefix"]))
         if not of_platform and (reason := _why_not_with(Path(folder))):
             return reason
     return ""
@@ -119,6 +127,9 @@ def become(command: list[str], environment: Mapping[str, str], python: Python) -
     os.environ.update(environment)
     for name in ("executable", "_base_executable", "prefix", "exec_prefix"):
         setattr(sys, name, python[name])
+    # The labs' interpreter finds headers and libraries before it forgets where it comes from, see
+    # `firstlight_hub.spawner.interpreter`.
+    importlib.reload(sysconfig)
     sys.base_prefix, sys.base_exec_prefix = (
         str(python["base_prefix"]),
         str(python["base_exec_prefix"]),
@@ -128,15 +139,21 @@ def become(command: list[str], environment: Mapping[str, str], python: Python) -
     site.PREFIXES[:] = list(python["prefixes"])
     site.USER_BASE, site.USER_SITE = str(python["user_base"]), str(python["user_site"])
     site.ENABLE_USER_SITE = bool(python["user_site_used"])
-    vars(sysconfig)["_CONFIG_VARS"] = None  # it is computed anew
     importlib.invalidate_caches()
+    with suppress(locale.Error):  # Python ignores an unknown one, too
+        locale.setlocale(locale.LC_CTYPE, "")
     time.tzset()
     tempfile.tempdir = None
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    ctypes.CDLL(None).prctl(15, b"python", 0, 0, 0)
+    set_name(Path(str(python["executable"])).name)
     _renew_libraries(environment)
+
+
+def set_name(name: str) -> None:
+    """Set the name that ps(1) and top(1) show for this process."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def _renew_libraries(environment: Mapping[str, str]) -> None:

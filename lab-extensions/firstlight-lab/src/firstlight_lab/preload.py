@@ -9,9 +9,11 @@ A test compares the list with what a lab imports.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
+from firstlight_lab.env import lab_environment
 from firstlight_lab.kernel_forks import begin
 
 __all__ = ["KERNEL", "SERVER", "begin"]
@@ -79,6 +81,8 @@ KERNEL = (
     "lsst.rsp",
 )
 """IPython's kernel, and what most notebooks import first."""
+
+os.environ.update(lab_environment())
 
 # Without its debugger, as in `firstlight_lab.kernel_launcher`.
 sys.modules["debugpy"] = None  # type: ignore[assignment]
