@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstlight_common import paths
 from firstlight_common.runtime import client_id
 from firstlight_hub import pages
 from firstlight_hub.auth import configure_authenticator, start_rechecks
-from firstlight_hub.components.builtin import HUB, PROXY
+from firstlight_hub.components.builtin import FORKS, HUB, PROXY
+from firstlight_hub.components.settings import ForksSettings
 from firstlight_hub.origins import LabHosts, routes
 from firstlight_hub.spawner.configure import configure_spawner
+from firstlight_hub.spawner.fork_client import renew_forks
 from firstlight_hub.spawner.leftovers import end_leftovers
 
 if TYPE_CHECKING:
@@ -56,6 +59,11 @@ def configure(c: Config, settings: Settings, runtime: Runtime, secrets: Mapping[
         start_rechecks,
         partial(end_leftovers, state_dir=runtime.state_dir),
     ]
+    if runtime.has(FORKS.name):
+        server = Path(runtime.component(FORKS.name).health.removeprefix("unix:"))
+        own = settings.services.model_dump().get(FORKS.name, {})
+        age = ForksSettings.model_validate(own).renew
+        c.FirstLightHub.start_hooks.append(partial(renew_forks, server=server, age=age))
     configure_spawner(c, settings, runtime, scopes=_access(runtime))
 
 

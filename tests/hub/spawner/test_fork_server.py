@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from firstlight_common.sockets import connect
 from firstlight_hub.spawner import fork_server, processes
+from firstlight_hub.spawner.fork_client import server_pid
 from firstlight_hub.spawner.fork_server import ProtocolError, read_request
 from firstlight_hub.spawner.models import LabSpec
 from firstlight_hub.spawner.start_parent import ForkError, ProcessStartError, fork_process
@@ -185,6 +186,29 @@ def test_another_account_is_not_served_even_if_it_reaches_the_socket(path: Path)
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def stack_of(pid: int) -> str:
+    """Return where a process has its stack."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return next(line.split()[0] for line in lines if line.endswith("[stack]"))
+
+
+def test_a_new_generation_has_new_addresses_and_labs_of_the_old_one_go_on(
+    server: subprocess.Popen[bytes], path: Path, tmp_path: Path
+) -> None:
+    old = fork_process(path, tmp_path / "old.log")
+    asyncio.run(old.become(specification()))
+    before = stack_of(server.pid)
+    os.kill(server_pid(path), signal.SIGHUP)
+    lab = fork_process(path, tmp_path / "new.log")
+    asyncio.run(lab.become(specification()))
+    assert stack_of(server.pid) != before
+    assert server_pid(path) == server.pid
+    assert old.ended() is None
+    for one in (old, lab):
+        os.kill(one.pid, signal.SIGKILL)
+        wait_for(lambda one=one: one.ended() is not None, what="its end")
 
 
 def test_without_a_server_it_says_so(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from firstlight_common.section import Section
+from firstlight_common.units import Duration
 
 __all__ = ["ForksSettings"]
 
@@ -16,4 +19,9 @@ class ForksSettings(Section):
         default=True,
         description="Whether labs are forked. Without it, each lab imports its server itself, "
         "which takes some seconds.",
+    )
+    renew: Duration = Field(
+        default=timedelta(days=1),
+        description="How often the process is replaced. All labs that one process forks have the "
+        "same layout of memory, so that what somebody learns of one helps against the others.",
     )

@@ -21,6 +21,9 @@ one idle thread that Apache Arrow starts when it is imported does no harm: its l
 after a fork.
 
 Nothing here holds a secret: what is in this process's memory can be read by every lab.
+
+All labs that one process forks have the same address layout and the same seed of hashes. At SIGHUP
+it becomes a new process, for the labs that are still to come; the hub sends it daily.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ __all__ = ["Born", "ProtocolError", "Request", "main", "read_request"]
 
 _MOST = 4096
 """Bytes of a request."""
+_LISTENER = "FIRSTLIGHT_LISTENER"
 _PATIENCE = 30
 """Seconds after which a client that says nothing is left."""
 _PR_SET_DUMPABLE, _PR_SET_NAME = 4, 15
@@ -120,7 +124,7 @@ def main() -> None:
     """Import the module, then fork a process for each request."""
     path, name = sys.argv[1:]
     _need_clean_start()
-    listener = _listen(path)
+    listener = _inherited() or _listen(path)
     preloaded: Preloaded = importlib.import_module(name)
     if threading.active_count() > 1:
         sys.exit("A module has started a thread, so this process cannot be forked.")
@@ -129,6 +133,7 @@ def main() -> None:
     gc.freeze()  # a collection would write to pages that labs share
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, lambda *_: _renew_generation(listener))
     while True:
         readable, _, _ = select.select([listener], [], [], 1)
         _reap()
@@ -146,7 +151,7 @@ def _need_clean_start() -> None:
     """
     if any(variable.startswith("PYTHON") for variable in os.environ):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        os.execve(sys.executable, [sys.executable, *sys.argv], clean)  # noqa: S606
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean)  # noqa: S606
 
 
 def _listen(path: str) -> socket.socket:
@@ -161,6 +166,23 @@ def _listen(path: str) -> socket.socket:
     listener.listen(256)
     Path(f"{name}.new").rename(name)
     os.chdir("/")
+    return listener
+
+
+def _renew_generation(listener: socket.socket) -> NoReturn:
+    """Become a new process: with other addresses and hashes, and the same socket; clients wait."""
+    os.set_inheritable(listener.fileno(), True)
+    variables = {**os.environ, _LISTENER: str(listener.fileno())}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], variables)  # noqa: S606
+
+
+def _inherited() -> socket.socket | None:
+    """Return the socket of the process that this one was, if it was one."""
+    descriptor = os.environ.pop(_LISTENER, "")
+    if not descriptor:
+        return None
+    listener = socket.socket(fileno=int(descriptor))
+    listener.set_inheritable(False)
     return listener
 
 
@@ -279,7 +301,7 @@ def _renew(environment: dict[str, str]) -> None:
     tempfile._name_sequence = None  # type: ignore[attr-defined]
     # A process that changed its account is closed even to itself (proc(5)); a new one is not.
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it
