@@ -21,7 +21,7 @@ from firstlight_services.tap.query import resolve
 from firstlight_services.tap.query.outline import Outline, outline, rectangle
 from firstlight_services.tap.query.size import MOST_VERTICES
 from firstlight_services.tap.service import plan
-from tests.services.tap.conftest import ask
+from tests.services.tap.conftest import ask, comb
 
 EDGE = 1e-9
 CENTERS = ((62.0, -37.0), (0.0, 0.0), (359.9, 0.1), (180.0, 89.5), (20.0, -89.5), (62.0, 90.0))
@@ -103,7 +103,7 @@ def check(
 
 
 QUICKLY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -481,14 +481,6 @@ def test_a_shape_is_not_a_value(query: str, catalog: Catalog) -> None:
     with pytest.raises(QueryError, match="only allowed in") as raised:
         resolve(parse(query), catalog, query)
     assert raised.value.code == "not_supported"
-
-
-def comb(count: int) -> str:
-    """A polygon with that many vertices, half of which are notches."""
-    angles = np.arange(count) / count * 2 * math.pi
-    radii = np.where(np.arange(count) % 2, 0.2, 0.3)
-    flat = [(r * math.cos(a), r * math.sin(a)) for r, a in zip(radii, angles, strict=True)]
-    return written(tangent((62.0, -37.0), flat))
 
 
 def test_the_most_vertices_are_answered(catalog: Catalog, engine: Engine) -> None:

@@ -37,7 +37,10 @@ MOST_DISTINCT = 32
 """Aggregates with DISTINCT. DuckDB makes a join for each: 200 take it 3 s to plan, 400 take 22."""
 
 MOST_VERTICES = 200
-"""Vertices of all polygons and boxes together; for 200, which are not convex, DuckDB needs 1 s."""
+"""Vertices of all polygons and boxes together.
+
+DuckDB needs a second or two for a polygon of 200 that is not convex, a fifth of that if it is.
+"""
 
 MOST_TEXT = 4_000
 """Characters of text that a query's rows have besides what is in the tables; see `TextWidths`.
