@@ -58,8 +58,8 @@ _MOST_NODES = 100_000
 """What DuckDB may have to plan: it needs a second or two for so many values.
 
 DuckDB expands NULLIF to CASE, its argument twice, so that a ladder of them doubles with each level;
-and a distance has its coordinates four times, so distances of distances grow as well. A condition on
-a subquery's column is moved into the subquery, where the whole expression takes the column's place.
+and a distance has its coordinates four times, so distances of distances grow as well. It moves a
+condition on a subquery's column into the subquery, the whole expression in the column's place.
 """
 
 _MOST_TIMES = 2**8
