@@ -247,6 +247,15 @@ def ask(query: str, catalog: Catalog, engine: Engine) -> list[tuple[Any, ...]]:
     return rows_of(engine, planned.statement, len(planned.fields))
 
 
+def comb(count: int) -> str:
+    """Return the coordinates of a polygon around (62, -37), every other vertex of it a notch."""
+    angles = np.arange(count) / count * 2 * np.pi
+    radii = np.where(np.arange(count) % 2, 0.2, 0.3)
+    dec = -37 + radii * np.sin(angles)
+    ra = 62 + radii * np.cos(angles) / np.cos(np.radians(dec))
+    return ", ".join(f"{x}, {y}" for x, y in zip(ra.tolist(), dec.tolist(), strict=True))
+
+
 def status_of(body: bytes) -> tuple[str, str]:
     """Return QUERY_STATUS of a VOTable, and its words."""
     from astropy.io import votable

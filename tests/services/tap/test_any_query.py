@@ -33,6 +33,8 @@ TRUTH_SHAPES = """
 N = N; N < N; N >= N; N <> N; N BETWEEN N AND N; N NOT BETWEEN N AND N; N IN (N, N); N NOT IN (N, N); T = T
 (B AND B); (B OR B); NOT (B); T LIKE T; T NOT ILIKE T; (N) IS NULL; (T) IS NOT NULL; (B) IS NULL
 CONTAINS(POINT(o.ra, o.dec), CIRCLE(N, N, N)) = 1; DISTANCE(POINT(o.ra, o.dec), POINT(62, -37)) < N
+CONTAINS(POINT(N, N), POLYGON(61, -38, 63, -38, 62, -36)) = 1; CONTAINS(POINT(o.ra, o.dec), BOX(0, 90, 1, 2)) = N
+CONTAINS(POINT(o.ra, N), POLYGON(61, -38, 63, -38, 63, -36, 62, -37, 61, -36)) = 1
 EXISTS (SELECT 1 FROM truth_match WHERE match_objectId = o.objectId AND N > 1); N IN (SELECT tract FROM object)
 """
 AGGREGATES = "COUNT(*); COUNT(DISTINCT N); SUM(N); AVG(N); MIN(N); MAX(T); SUM(DISTINCT N) / COUNT(*); LOG10(AVG(N))"

@@ -129,5 +129,5 @@ async def test_pyvo_and_lsst_rsp_are_served(running: TapProcess) -> None:
     assert "cannot be uploaded" in said["upload"]
     assert said["others"] == [[5, 2], [5, 2]]
     assert said["available"] is True
-    assert said["features"][0] == 5
+    assert said["features"][0] == 7
     assert "401" in said["anonymous"] or "Log in" in said["anonymous"]

@@ -23,6 +23,9 @@ from tests.services.tap.conftest import Tap, ask, dp01, engine_of
 OBJECT = "dp01_dc2_catalogs.object"
 HERE = "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', {}, {}, {})) = 1"
 
+INSIDE = "CONTAINS(POINT('ICRS', ra, dec), {}) = 1"
+AROUND = "POLYGON(58, -41, 66, -41, 66, -33, 64, -33, 64, -39, 60, -39, 60, -33, 58, -33)"
+
 
 def noted(query: str, catalog: Catalog) -> str:
     """Return the INFO of a query, or an empty string."""
@@ -44,6 +47,12 @@ def where(condition: str) -> str:
         where("CONTAINS(CIRCLE(180, 0, 1), POINT(ra, dec)) = 1 AND mag_i < 20"),
         where("DISTANCE(POINT(ra, dec), POINT(180, 0)) < 0.1"),
         where("DISTANCE(180, 0, ra, dec) <= 0.1"),
+        where(INSIDE.format("POLYGON('ICRS', 56, -36, 57, -36, 57, -37, 56, -37)")),
+        where(INSIDE.format("POLYGON(62, 30, 63, 30, 62.5, 31, 62.5, 30.5)") + " AND mag_i < 20"),
+        where(INSIDE.format("BOX('ICRS', 180, 20, 100, 100)")),
+        where("INTERSECTS(BOX(180, 0, 1, 1), POINT(ra, dec)) = 1"),
+        # Around the field at (62, -37), from which the notch is as wide as two degrees.
+        where(INSIDE.format(AROUND)),
         where("dec BETWEEN 10 AND 20"),
         where("ra BETWEEN 100 AND 110 AND dec BETWEEN -50 AND -30"),
         where("ra > 100 AND ra < 110 AND dec < 0 AND dec > -60"),
@@ -67,6 +76,14 @@ def test_a_search_outside_is_told_where_the_data_are(query: str, catalog: Catalo
         where(HERE.format(62, -37, 0.01)),
         where(HERE.format(62, -36, 1)),
         where(HERE.format(180, 20, 180)),
+        where(INSIDE.format("POLYGON(61.9, -37.1, 62.1, -37.1, 62, -36.9)")),
+        where(INSIDE.format("POLYGON(50, -50, 70, -50, 70, -20, 50, -20)")),
+        where(INSIDE.format("POLYGON(62.2, -37, 70, -37, 70, -36)")),
+        where(INSIDE.format("BOX(62, -36, 0.5, 2)")),
+        where(INSIDE.format("BOX(200, 90, 3, 3)")),
+        where(INSIDE.format("BOX(180, 0, 1, 1)") + " OR ra > 0"),
+        where("CONTAINS(POINT(ra, dec), BOX(180, 0, 1, 1)) = 0"),
+        where("CONTAINS(POINT(dec, ra), BOX(180, 0, 1, 1)) = 1"),
         where(HERE.format(180, 0, 1) + " OR ra > 0"),
         where(f"NOT {HERE.format(180, 0, 1)}"),
         where("DISTANCE(POINT(ra, dec), POINT(180, 0)) > 0.1"),
@@ -84,6 +101,33 @@ def test_any_other_query_is_told_nothing(query: str, catalog: Catalog) -> None:
     assert noted(query, catalog) == ""
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_polygon_that_touches_the_data_is_told_nothing(side: int, catalog: Catalog) -> None:
+    cells = coverage_of(catalog).cells
+    field = [one for one in cells if separation(one.ra, one.dec, 62, -37) < 2]
+    edge = side * max(side * (one.dec + side * one.radius) for one in field)
+    for away, said in ((-0.001, False), (0.001, True)):
+        # Its southern or northern vertex is nearest to the cells.
+        near = edge + side * away
+        far = near + side
+        cell = next(one for one in field if abs(one.dec + side * one.radius - edge) < 1e-9)
+        polygon = f"POLYGON({cell.ra}, {near}, {cell.ra - 0.001}, {far}, {cell.ra + 0.001}, {far})"
+        assert bool(noted(where(INSIDE.format(polygon)), catalog)) is said
+
+
+def coverage_of(catalog: Catalog) -> Coverage:
+    coverage = table(catalog).coverage
+    assert coverage is not None
+    return coverage
+
+
+def test_the_area_nearest_to_a_polygon_is_named(catalog: Catalog) -> None:
+    near_field = noted(where(INSIDE.format("BOX(62, -30, 0.5, 0.5)")), catalog)
+    near_pole = noted(where(INSIDE.format("POLYGON(0, 80, 120, 80, 121, 79, 0, 79)")), catalog)
+    assert re.search(r"right ascension 6[12]\.\d+, declination -3[67]", near_field)
+    assert re.search(r"declination (89|90)\.\d+", near_pole)
+
+
 def table(catalog: Catalog, name: str = OBJECT) -> Table:
     found = catalog.table(name)
     assert found is not None
@@ -91,8 +135,7 @@ def table(catalog: Catalog, name: str = OBJECT) -> Table:
 
 
 def test_the_coverage_is_of_the_data(catalog: Catalog, objects: dict[str, list[float]]) -> None:
-    coverage = table(catalog).coverage
-    assert coverage is not None
+    coverage = coverage_of(catalog)
     for ra, dec in zip(objects["ra"], objects["dec"], strict=True):
         spot = Cap(float(ra), float(dec), 0)
         assert any(cell.meets(spot) for cell in coverage.cells)

@@ -28,6 +28,13 @@ QUERIES = {
     "cone_outside": "SELECT objectId FROM object WHERE CONTAINS(POINT(ra, dec), CIRCLE(62, -37, 1)) = 0",
     "cone_of_columns": """SELECT o.objectId, t.id FROM object o JOIN truth_match t
         ON CONTAINS(POINT(o.ra, o.dec), CIRCLE(t.ra, t.dec, 0.0003)) = 1""",
+    "polygon": """SELECT objectId FROM object
+        WHERE CONTAINS(POINT('ICRS', ra, dec), POLYGON('ICRS', 62.1, -37.1, 61.9, -37.1, 62, -36.9)) = 1""",
+    "polygon_across_zero": """SELECT objectId FROM object WHERE CONTAINS(POINT(ra + 0, dec),
+        POLYGON(359, -1, 1, -1, 1, 1, 359, 1)) = 1 OR CONTAINS(POINT(ra, dec), BOX(0, 0, 0.5, 1)) = 1""",
+    "polygon_concave": """SELECT objectId FROM object
+        WHERE INTERSECTS(POINT(ra, dec), POLYGON(61, -38, 63, -38, 62, -37.5, 62, -36)) = 1""",
+    "polygon_outside": "SELECT objectId FROM object WHERE CONTAINS(POINT(ra, dec), BOX(62, 90, 1, 2)) = 0",
     "distance": """SELECT objectId, DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', 62, -37)) AS d
         FROM object WHERE DISTANCE(ra, dec, 62.0, -37.0) < 0.1 ORDER BY d""",
     "flags": "SELECT objectId FROM position WHERE detect_isPrimary = 1 AND NOT merge_peak_i",

@@ -13,8 +13,10 @@ from firstlight_services.tap.models import Catalog, Type
 from firstlight_services.tap.query import lower, resolve, tree
 from tests.services.tap.test_any_query import _Maker
 
-REMOVED = (tree.Point, tree.Circle, tree.Within, tree.Distance)
+REMOVED = (tree.Point, tree.Circle, tree.Polygon, tree.Within, tree.Distance)
 CONE = "CONTAINS(POINT(ra, dec), CIRCLE(62, -37, 0.1)) = 1"
+POLYGON = "CONTAINS(POINT(ra, dec), POLYGON(61, -38, 63, -38, 62, -36)) = 1"
+NOTCHED = "CONTAINS(POINT(ra, dec), POLYGON(61, -38, 63, -38, 63, -36, 62, -37, 61, -36)) = 1"
 
 
 def lowered(query: str, catalog: Catalog) -> tree.Query:
@@ -116,8 +118,20 @@ def test_a_cone_in_a_filter_has_its_box_before_it(catalog: Catalog) -> None:
     assert [type(one) for one in found.operands] == [tree.Between, tree.Between, tree.Comparison]
 
 
-@pytest.mark.parametrize("condition", [f"NOT {CONE}", f"({CONE}) IS NULL"])
-def test_a_cone_of_which_more_than_the_truth_counts_has_no_box(
+@pytest.mark.parametrize(("condition", "operator"), [(POLYGON, "AND"), (NOTCHED, "OR")])
+def test_a_polygon_in_a_filter_has_its_ranges_before_it(
+    condition: str, operator: str, catalog: Catalog
+) -> None:
+    found = where(condition, catalog)
+    assert isinstance(found, tree.Logical)
+    *ranges, exact = found.operands
+    assert [type(one) for one in ranges] == [tree.Between, tree.Between]
+    assert isinstance(exact, tree.Logical)
+    assert exact.operator == operator
+
+
+@pytest.mark.parametrize("condition", [f"NOT {CONE}", f"({CONE}) IS NULL", f"NOT {POLYGON}"])
+def test_a_shape_of_which_more_than_the_truth_counts_has_no_ranges(
     condition: str, catalog: Catalog
 ) -> None:
     found = where(condition, catalog)

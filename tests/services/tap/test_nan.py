@@ -249,6 +249,12 @@ def _order(one: float, other: float) -> int:
         "NOT CONTAINS(POINT(SQRT(-ra), dec), CIRCLE(62, -37, 1)) = 1",
         "NOT CONTAINS(POINT(1e308 * 10 * ra, dec), CIRCLE(62, -37, 1)) = 1",
         "NOT CONTAINS(POINT(ra, dec), CIRCLE(62, -37, SQRT(-ra))) = 1",
+        "CONTAINS(POINT(SQRT(-ra), dec), BOX(62, -37, 1, 1)) = 1",
+        "NOT CONTAINS(POINT(ra, SQRT(dec)), BOX(62, -37, 1, 1)) = 1",
+        "NOT CONTAINS(POINT(1e308 * 10 * ra, dec), POLYGON(0, 0, 1, 0, 1, 1)) = 1",
+        "CONTAINS(POINT(SQRT(-ra), dec), POLYGON(0, 0, 2, 0, 2, 2, 1, 1, 0, 2)) = 1",
+        "NOT CONTAINS(POINT(ra, SQRT(dec)), POLYGON(0, 0, 2, 0, 2, 2, 1, 1, 0, 2)) = 1",
+        "NOT CONTAINS(POINT(ra, NULL), POLYGON(0, 0, 2, 0, 2, 2, 1, 1, 0, 2)) = 1",
         "ra > (SELECT SUM(x) FROM (SELECT 1e308 * 10 AS x FROM object) a) - "
         "(SELECT SUM(x) FROM (SELECT 1e308 * 10 AS x FROM object) b)",
         "ra < ALL_NAN",

@@ -20,9 +20,11 @@ from firstlight_services.tap.query.size import (
     MOST_LEVELS,
     MOST_TABLES,
     MOST_TEXT,
+    MOST_VERTICES,
 )
 from firstlight_services.tap.service import plan
 from firstlight_services.tap.stopping import Stop, StoppedError, checkpoint
+from tests.services.tap.conftest import comb
 
 _TOOL = 4
 """A number that `sys.monitoring` leaves to us."""
@@ -87,6 +89,12 @@ def _doubled(value: str, levels: int, table: str = "object") -> str:
         + f"SELECT {value} AS s FROM {table}"
         + ("".join(f") AS q{n}" for n in range(levels)))
     )
+
+
+def _inlined(count: int, value: str) -> str:
+    """Return a query with conditions on a subquery's column, into which engines move them."""
+    conditions = _list(count, lambda n: f"x = {n}", " OR ")
+    return f"SELECT 1 FROM (SELECT {value} AS x FROM object) AS q WHERE {conditions}"
 
 
 SHAPES: dict[str, tuple[int, Callable[[int], str]]] = {
@@ -172,6 +180,9 @@ def test_twice_the_query_takes_twice_the_steps(shape: str, catalog: Catalog) -> 
         (f"SELECT 1 FROM object ORDER BY {'||'.join([LONG] * 5)}", "too_much_text"),
         (f"SELECT 1 FROM object a JOIN object b ON {'||'.join([LONG] * 5)} = 'x'", "too_much_text"),
         (f"SELECT (SELECT {LONG} || {LONG} AS s) || {LONG} || {LONG} || {LONG}", "too_much_text"),
+        (_inlined(40, _list(200, lambda n: f"DISTANCE(ra, dec, {n}, 0)", " + ")), "too_deep"),
+        (_inlined(40, f"CONTAINS(POINT(ra, dec), POLYGON({comb(MOST_VERTICES)}))"), "too_deep"),
+        ("SELECT 1 FROM (" + "SELECT x + x AS x FROM (" * 15 + "SELECT ra + 1 AS x FROM object" + "".join(f") AS q{n}" for n in range(15)) + ") AS q WHERE x + x + x + x > 1", "too_deep"),
         (_doubled("'x'", 12), "too_much_text"),
         (_doubled("description", 8, "tap_schema.columns"), "too_much_text"),
         (f"SELECT {'ra, ' * MOST_COLUMNS}ra FROM object", "too_many_columns"),
@@ -196,6 +207,8 @@ def test_what_an_engine_would_plan_for_minutes_is_refused(
         f"SELECT {'f.*, ' * (MOST_COLUMNS // 747 - 1)}1 FROM forced_photometry f",
         "SELECT 1 FROM " + ", ".join(f"object AS t{n}" for n in range(MOST_TABLES)),
         _nested(MOST_LEVELS, "SELECT (", "SELECT 1", ")"),
+        _inlined(1, f"CONTAINS(POINT(ra, dec), POLYGON({comb(MOST_VERTICES)}))"),
+        _inlined(500, "DISTANCE(ra, dec, 62, -37)"),
         "SELECT " + ", ".join(f"COUNT(DISTINCT ra + {n})" for n in range(MOST_DISTINCT)) + " FROM object",
     ],
 )  # fmt: skip

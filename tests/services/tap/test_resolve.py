@@ -91,7 +91,7 @@ def refusal(query: str, catalog: Catalog) -> QueryError:
         ("select max(ra) from object a having exists (select 1 from position where objectId = a.objectId)", "not_grouped", "objectId", ""),
         ("select mag_i as m from object where m < 3", "unknown_column", "no column m", "m is an alias from SELECT"),
         ("select count(*) as n from object group by patch having n > 3", "unknown_column", "no column n", "Write out"),
-        ("select ra from object where contains(point(ra, dec), polygon(1, 2, 3, 4, 5, 6)) = 1", "unknown_function", "POLYGON", "CIRCLE is the only shape"),
+        ("select ra from object where contains(point(ra, dec), region('x')) = 1", "unknown_function", "REGION", "The shapes are CIRCLE, POLYGON and BOX"),
         ("select median(ra) from object", "unknown_function", "MEDIAN", "AVG, MIN and MAX"),
         ("select ln(ra) from object", "unknown_function", "LN", "LOG(x)"),
         ("select q.ra from (select ra, ra from object) as q", "ambiguous_column", "in q.", "SELECT a AS x"),

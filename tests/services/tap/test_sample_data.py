@@ -65,6 +65,10 @@ QUERIES = {
     "variable stars": f"""
         SELECT ra, dec, mag_r FROM dp01_dc2_catalogs.truth_match
         WHERE {CONE} AND is_variable = 1 AND truth_type = 2""",
+    "objects in a polygon": """
+        SELECT TOP 20 objectId, ra, dec FROM dp01_dc2_catalogs.object
+        WHERE CONTAINS(POINT('ICRS', ra, dec),
+                       POLYGON('ICRS', 61.9, -37.1, 62.1, -37.1, 62.1, -36.9, 61.9, -36.9)) = 1""",
 }
 
 

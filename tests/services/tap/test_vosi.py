@@ -36,7 +36,7 @@ def test_capabilities_list_only_what_there_is() -> None:
     assert versions == {f"ivo://ivoa.net/std/ADQL#v2.{minor}" for minor in (0, 1)}
     forms = {one.text for one in root.iter("form")}
     assert {"POINT", "CIRCLE", "CONTAINS", "DISTANCE"} <= forms
-    assert "POLYGON" not in forms
+    assert {"POLYGON", "BOX", "INTERSECTS"} <= forms
 
 
 async def test_tables_are_served_whole_and_one_by_one(tap: Tap) -> None:

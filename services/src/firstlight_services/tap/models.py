@@ -29,6 +29,7 @@ class Type(StrEnum):
     NULL = "null"
     POINT = "point"
     CIRCLE = "circle"
+    POLYGON = "polygon"
 
     @property
     def numeric(self) -> bool:

@@ -230,7 +230,7 @@ class Expressions:
                 raise QueryError("bad_arguments", f"Only COUNT takes *, not {name}.")
             return tree.Call(Type.LONG, name, (), aggregate=True, position=expression.position)
         if known is None:
-            return geometry(name, tuple(self.value(one) for one in plain))
+            return geometry(name, tuple(self.value(one) for one in plain), self._size)
         return self._call(expression, known, plain)
 
     def _call(

@@ -81,18 +81,18 @@ AGGREGATES: Mapping[str, Function] = MappingProxyType(
 )
 """The set functions of ADQL 2.1, by name."""
 
-GEOMETRY = frozenset({"POINT", "CIRCLE", "CONTAINS", "INTERSECTS", "DISTANCE"})
+GEOMETRY = frozenset({"POINT", "CIRCLE", "POLYGON", "BOX", "CONTAINS", "INTERSECTS", "DISTANCE"})
 """The geometry of ADQL 2.1, section 4.2, that is supported."""
 
 _SHAPES = (
-    "CIRCLE is the only shape that is supported so far: "
+    "The shapes are CIRCLE, POLYGON and BOX: "
     "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.05)) = 1"
 )
 _STATISTICS = "The aggregates are COUNT, SUM, AVG, MIN and MAX; for others, fetch the column."
 
 INSTEAD: Mapping[str, str] = MappingProxyType(
     {
-        **_all("BOX POLYGON REGION AREA CENTROID COORD1 COORD2 COORDSYS", _SHAPES),
+        **_all("REGION AREA CENTROID COORD1 COORD2 COORDSYS", _SHAPES),
         **_all("MEDIAN PERCENTILE PERCENTILE_CONT PERCENTILE_DISC QUANTILE", _STATISTICS),
         **_all("STD STDDEV STDDEV_POP STDDEV_SAMP VARIANCE VAR_POP VAR_SAMP", _STATISTICS),
         "CEIL": "Write CEILING(x).",

@@ -1,4 +1,4 @@
-"""ADQL's geometry (ADQL 2.1, section 4.2): points, circles, and relations between them."""
+"""ADQL's geometry (ADQL 2.1, section 4.2): points, shapes, and relations between them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,37 @@ from collections.abc import Callable, Mapping
 from firstlight_services.tap.errors import QueryError
 from firstlight_services.tap.models import Type
 from firstlight_services.tap.query import tree
+from firstlight_services.tap.query.outline import outline, rectangle
+from firstlight_services.tap.query.size import QuerySize
 from firstlight_services.tap.query.typing import as_number
 
 __all__ = ["geometry"]
 
 _Values = tuple[tree.Value, ...]
 
+_POLYGON = "POLYGON('ICRS', 61.9, -37.1, 62.1, -37.1, 62.0, -36.9)"
+_BOX = "BOX('ICRS', 62.0, -37.0, 0.2, 0.1)"
 
-def geometry(name: str, arguments: _Values) -> tree.Value:
+
+def geometry(name: str, arguments: _Values, size: QuerySize) -> tree.Value:
     """Return the meaning of a geometry function.
+
+    Parameters
+    ----------
+    name, arguments
+        The function.
+    size
+        Counts the vertices of polygons.
 
     Raises
     ------
     QueryError
-        ``bad_arguments``, ``not_supported``.
+        ``bad_arguments``, ``bad_polygon``, ``not_supported``, ``too_many_vertices``.
     """
+    if name == "POLYGON":
+        return _polygon(arguments, size)
+    if name == "BOX":
+        size.vertices(4)
     return _FUNCTIONS[name](arguments)
 
 
@@ -31,8 +47,9 @@ def _point(arguments: _Values) -> tree.Point:
     if len(arguments) != 2:
         raise _bad("POINT takes two coordinates in degrees.", "POINT('ICRS', ra, dec)")
     ra, dec = (_folded(one) for one in arguments)
-    if isinstance(dec, tree.Constant) and not -90 <= _number(dec) <= 90:
-        raise _bad("A declination must be between -90 and 90 degrees.")
+    if isinstance(dec, tree.Constant) and abs(_number(dec)) > 90:
+        example = "POINT('ICRS', 62.0, -37.0)"
+        raise _bad("A declination must be between -90 and 90 degrees.", example)
     return tree.Point(Type.POINT, ra, dec)
 
 
@@ -52,8 +69,37 @@ def _circle(arguments: _Values) -> tree.Circle:
     return tree.Circle(Type.CIRCLE, center, radius)
 
 
+def _polygon(arguments: _Values, size: QuerySize) -> tree.Polygon:
+    arguments = _without_frame("POLYGON", arguments)
+    if arguments and all(isinstance(one, tree.Point) for one in arguments):
+        points = [one for one in arguments if isinstance(one, tree.Point)]
+    elif len(arguments) % 2:
+        raise _bad("POLYGON takes pairs of coordinates in degrees, one pair a vertex.", _POLYGON)
+    else:
+        pairs = zip(arguments[::2], arguments[1::2], strict=True)
+        points = [_point(pair) for pair in pairs]
+    size.vertices(len(points))
+    vertices = [(_fixed(one.ra, "POLYGON"), _fixed(one.dec, "POLYGON")) for one in points]
+    return tree.Polygon(Type.POLYGON, outline(vertices))
+
+
+def _box(arguments: _Values) -> tree.Polygon:
+    arguments = _without_frame("BOX", arguments)
+    if len(arguments) == 3 and isinstance(arguments[0], tree.Point):
+        center, sides = arguments[0], arguments[1:]
+    elif len(arguments) == 4:
+        center, sides = _point(arguments[:2]), arguments[2:]
+    else:
+        raise _bad("BOX takes a centre, a width and a height in degrees.", _BOX)
+    numbers = (center.ra, center.dec, *map(_folded, sides))
+    ra, dec, width, height = (_fixed(one, "BOX") for one in numbers)
+    if not (0 < width < 180 and 0 < height < 180):
+        raise _bad("The width and height of a BOX must be between 0 and 180 degrees.", _BOX)
+    return tree.Polygon(Type.POLYGON, rectangle(ra, dec, width, height))
+
+
 def _contains(arguments: _Values) -> tree.Within:
-    """Read CONTAINS and INTERSECTS of a point and a circle, in either order.
+    """Read CONTAINS and INTERSECTS of a point and a shape, in either order.
 
     Notes
     -----
@@ -61,12 +107,12 @@ def _contains(arguments: _Values) -> tree.Within:
     """
     if len(arguments) == 2:
         one, other = arguments
-        if isinstance(one, tree.Point) and isinstance(other, tree.Circle):
+        if isinstance(one, tree.Circle | tree.Polygon):
+            one, other = other, one
+        if isinstance(one, tree.Point) and isinstance(other, tree.Circle | tree.Polygon):
             return tree.Within(Type.BOOLEAN, one, other)
-        if isinstance(one, tree.Circle) and isinstance(other, tree.Point):
-            return tree.Within(Type.BOOLEAN, other, one)
     raise _bad(
-        "CONTAINS takes a POINT and a CIRCLE; other shapes are not supported yet.",
+        "CONTAINS and INTERSECTS take a POINT and a CIRCLE, POLYGON or BOX.",
         "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 62.0, -37.0, 0.05)) = 1",
     )
 
@@ -87,6 +133,7 @@ def _distance(arguments: _Values) -> tree.Distance:
 _FUNCTIONS: Mapping[str, Callable[[_Values], tree.Value]] = {
     "POINT": _point,
     "CIRCLE": _circle,
+    "BOX": _box,
     "CONTAINS": _contains,
     "INTERSECTS": _contains,
     "DISTANCE": _distance,
@@ -101,6 +148,16 @@ def _without_frame(name: str, arguments: _Values) -> _Values:
     if first.value.upper().split(" ")[0] not in ("ICRS", ""):
         raise _bad(f"Coordinates must be ICRS, not {first.value}.", f"{name}('ICRS', …)")
     return arguments[1:]
+
+
+def _fixed(value: tree.Value, shape: str) -> float:
+    """Return a number that must not depend on the data."""
+    if isinstance(value, tree.Constant) and isinstance(value.value, float):
+        return value.value
+    raise _bad(
+        f"The coordinates and sizes of a {shape} must be numbers, not columns.",
+        _BOX if shape == "BOX" else _POLYGON,
+    )
 
 
 def _folded(value: tree.Value) -> tree.Value:

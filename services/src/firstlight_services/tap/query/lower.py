@@ -6,8 +6,8 @@ An emitter then only has to write down the nodes:
   (`firstlight_services.tap.query.nan` has the rules).
 - Division and modulus by zero are NULL, and so is the logarithm of zero: `tree.NullIf`.
 - Sums and products of integers are 64 bits wide: `tree.Cast`.
-- Cones and distances are arithmetic; a cone in a filter has a box before it, which an engine can
-  answer from an index (`firstlight_services.tap.query.cone`).
+- Cones, polygons and distances are arithmetic; a shape in a filter has ranges of coordinates before
+  it, which an engine can answer from an index (`firstlight_services.tap.query.cone`, `.polygon`).
 - Results have the type that their FIELD states: `tree.Cast`.
 
 `tree.Divide` (true division) and `tree.Ordering` (NULLs last) leave nothing to spell out.
@@ -19,7 +19,8 @@ from dataclasses import replace
 from functools import singledispatchmethod
 
 from firstlight_services.tap.models import Type
-from firstlight_services.tap.query import cone, tree
+from firstlight_services.tap.query import cone, polygon, tree
+from firstlight_services.tap.query.arithmetic import in_bounds
 from firstlight_services.tap.query.identity import Identities
 from firstlight_services.tap.query.nan import NanGuards
 from firstlight_services.tap.stopping import checkpoint
@@ -42,7 +43,7 @@ def lower(query: tree.Query) -> tree.Query:
     Returns
     -------
     tree.Query
-        The same query for an emitter, without points, circles, cones and distances.
+        The same query for an emitter, without points, shapes and distances.
     """
     return _Lowering().query(query)
 
@@ -106,23 +107,28 @@ class _Lowering:
     # --- filters, of which only the truth counts
 
     def _condition(self, value: tree.Value) -> tree.Value:
-        """Lower a filter: a cone in it has its box before it."""
+        """Lower a filter: a shape in it has the ranges of its coordinates before it."""
         key = self._key_of(value)
         if key is not None:
             return key
         match value:
             case tree.Logical(operands=operands):
                 return replace(value, operands=tuple(self._condition(one) for one in operands))
-            case tree.Within(point=point, circle=circle):
-                return self._boxed(point, circle, value)
+            case tree.Within(point=point, shape=shape):
+                return self._boxed(point, shape, value)
             case tree.Comparison():
                 found = _as_cone(value)
                 if found is not None:
                     return self._boxed(*found, value)
         return self._value(value)
 
-    def _boxed(self, point: tree.Point, circle: tree.Circle, exact: tree.Value) -> tree.Value:
-        cheap = cone.box(self._point(point), self._circle(circle))
+    def _boxed(
+        self, point: tree.Point, shape: tree.Circle | tree.Polygon, exact: tree.Value
+    ) -> tree.Value:
+        if isinstance(shape, tree.Polygon):
+            cheap = in_bounds(self._point(point), shape.outline.bounds)
+        else:
+            cheap = cone.box(self._point(point), self._circle(shape))
         return tree.Logical(Type.BOOLEAN, "AND", (*cheap, self._value(exact)))
 
     # --- values
@@ -258,8 +264,12 @@ class _Lowering:
 
     @_lower.register
     def _(self, value: tree.Within) -> tree.Value:
-        found = cone.contains(self._point(value.point), self._circle(value.circle))
-        return found if _is_on_sky(value.point, value.circle.center) else self._compared(found)
+        point, shape = self._point(value.point), value.shape
+        if isinstance(shape, tree.Polygon):
+            guarded = _as_it_is if _is_on_sky(value.point) else self._guards.guarded
+            return polygon.contains(point, shape.outline, guarded)
+        found = cone.contains(point, self._circle(shape))
+        return found if _is_on_sky(value.point, shape.center) else self._compared(found)
 
     @_lower.register
     def _(self, value: tree.Distance) -> tree.Value:
@@ -275,6 +285,10 @@ class _Lowering:
 
     def _circle(self, circle: tree.Circle) -> tree.Circle:
         return tree.Circle(circle.type, self._point(circle.center), self._safe(circle.radius))
+
+
+def _as_it_is(value: tree.Value) -> tree.Value:
+    return value
 
 
 def _is_on_sky(*points: tree.Point) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from firstlight_services.tap.coverage import Cap
 from firstlight_services.tap.models import Table
 from firstlight_services.tap.query import cone, tree
+from firstlight_services.tap.query.outline import Outline
+from firstlight_services.tap.stopping import checkpoint
 
 __all__ = ["Outside", "outside"]
 
@@ -49,9 +51,10 @@ def outside(query: tree.Query) -> Outside | None:
 
     Notes
     -----
-    Conditions joined by AND count: cones, distances from a constant, and comparisons of right
-    ascension or declination with constants. They are compared with the cells that have data, each
-    taken for the circle around it, so a search that misses the data by less than that says nothing.
+    Conditions joined by AND count: cones, polygons, distances from a constant, and comparisons of
+    right ascension or declination with constants. They are compared with the cells that have data,
+    each taken for the circle around it, so a search that misses the data by less than that says
+    nothing.
     """
     sources = list(_sources(query.source))
     for source in sources:
@@ -140,36 +143,46 @@ class _Axes:
 
 
 def _on_position(conditions: Iterable[tree.Value], axes: _Axes) -> list[_Condition]:
-    """Return what the conditions say of a source's position: circles, and a range for each axis."""
-    circles = []
+    """Return what the conditions say of a source's position: shapes, and a range for each axis."""
+    shapes = []
     ranges: dict[str, list[tuple[float, float]]] = {}
     for value in conditions:
-        circle = _circle(value, axes)
-        if circle is not None:
-            circles.append(_within(circle))
+        shape = _shape(value, axes)
+        if shape is not None:
+            shapes.append(shape)
         axis, low, high = _limits(value, axes)
         if axis:
             ranges.setdefault(axis, []).append((low, high))
-    return circles + [
+    return shapes + [
         _range(axis, max(low for low, _ in limits), min(high for _, high in limits))
         for axis, limits in ranges.items()
     ]
 
 
-def _circle(value: tree.Value, axes: _Axes) -> Cap | None:
-    """Return the circle with constant centre and radius that a condition is about."""
-    center: tree.Point | None = None
-    radius: float | None = None
+def _shape(value: tree.Value, axes: _Axes) -> _Condition | None:
+    """Return what a condition says if it is about a shape with constant coordinates."""
     match value:
-        case tree.Within(point=point, circle=circle) if axes.has(point):
-            center, radius = circle.center, _number(circle.radius)
+        case tree.Within(point=point, shape=tree.Polygon(outline=outline)) if axes.has(point):
+            return _Condition(lambda cell: not _meets(outline, cell), outline.center)
+        case tree.Within(point=point, shape=tree.Circle(center=center, radius=radius)):
+            return _circle(center, radius) if axes.has(point) else None
         case tree.Comparison(operator="<" | "<=", left=tree.Distance(left=left, right=right)):
-            center = right if axes.has(left) else left if axes.has(right) else None
-            radius = _number(value.right)
-    if center is None or radius is None or radius < 0:
+            if axes.has(left) or axes.has(right):
+                return _circle(right if axes.has(left) else left, value.right)
+    return None
+
+
+def _circle(center: tree.Point, radius: tree.Value) -> _Condition | None:
+    ra, dec, size = map(_number, (center.ra, center.dec, radius))
+    if ra is None or dec is None or size is None or size < 0:
         return None
-    ra, dec = _number(center.ra), _number(center.dec)
-    return None if ra is None or dec is None else Cap(ra, dec, radius)
+    circle = Cap(ra, dec, size)
+    return _Condition(lambda cell: not circle.meets(cell), (ra, dec))
+
+
+def _meets(outline: Outline, cell: Cap) -> bool:
+    checkpoint()
+    return outline.distance(cell.ra, cell.dec) <= cell.radius
 
 
 def _limits(value: tree.Value, axes: _Axes) -> tuple[str, float, float]:
@@ -185,10 +198,6 @@ def _limits(value: tree.Value, axes: _Axes) -> tuple[str, float, float]:
             low = limit if operator in (">", ">=", "=") else None
             high = limit if operator in ("<", "<=", "=") else None
     return axis, -math.inf if low is None else low, math.inf if high is None else high
-
-
-def _within(circle: Cap) -> _Condition:
-    return _Condition(lambda cell: not circle.meets(cell), (circle.ra, circle.dec))
 
 
 def _range(axis: str, first: float, last: float) -> _Condition:

@@ -7,7 +7,15 @@ from contextlib import contextmanager
 
 from firstlight_services.tap.errors import QueryError
 
-__all__ = ["MOST_COLUMNS", "MOST_DISTINCT", "MOST_LEVELS", "MOST_TABLES", "MOST_TEXT", "QuerySize"]
+__all__ = [
+    "MOST_COLUMNS",
+    "MOST_DISTINCT",
+    "MOST_LEVELS",
+    "MOST_TABLES",
+    "MOST_TEXT",
+    "MOST_VERTICES",
+    "QuerySize",
+]
 
 MOST_COLUMNS = 5_000
 """Columns in all SELECT lists together, those that ``*`` stands for included.
@@ -28,6 +36,11 @@ MOST_LEVELS = 16
 MOST_DISTINCT = 32
 """Aggregates with DISTINCT. DuckDB makes a join for each: 200 take it 3 s to plan, 400 take 22."""
 
+MOST_VERTICES = 200
+"""Vertices of all polygons and boxes together.
+
+DuckDB needs a second or two for a polygon of 200 that is not convex, and 0.2 s for a convex one.
+"""
 
 MOST_TEXT = 4_000
 """Characters of text that a query's rows have besides what is in the tables; see `TextWidths`.
@@ -42,6 +55,7 @@ class QuerySize:
 
     def __init__(self) -> None:
         self._columns = self._tables = self._queries = self._levels = self._distinct = 0
+        self._vertices = 0
 
     @contextmanager
     def query(self) -> Iterator[None]:
@@ -114,6 +128,22 @@ class QuerySize:
                 "too_many_distinct",
                 f"The query has more than {MOST_DISTINCT} aggregates with DISTINCT.",
                 hint="Split it into several queries.",
+            )
+
+    def vertices(self, count: int) -> None:
+        """Count vertices of a polygon.
+
+        Raises
+        ------
+        QueryError
+            ``too_many_vertices``.
+        """
+        self._vertices += count
+        if self._vertices > MOST_VERTICES:
+            raise QueryError(
+                "too_many_vertices",
+                f"The polygons of the query have more than {MOST_VERTICES} vertices.",
+                hint="Leave out vertices, or split it into several queries.",
             )
 
     def text(self, width: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from firstlight_services.tap.adql.ast import Position
 from firstlight_services.tap.models import Field, Table, Type
+from firstlight_services.tap.query.outline import Outline
 
 __all__ = [
     "NODES",
@@ -40,6 +41,7 @@ __all__ = [
     "Output",
     "Part",
     "Point",
+    "Polygon",
     "Query",
     "QuerySource",
     "Scalar",
@@ -237,11 +239,18 @@ class Circle(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Polygon(Value):
+    """A polygon or box with constant vertices; `lower` removes it."""
+
+    outline: Outline
+
+
+@dataclass(frozen=True, slots=True)
 class Within(Value):
-    """Whether a point lies in a circle, including its edge; `lower` removes it."""
+    """Whether a point lies in a shape, including its edge; `lower` removes it."""
 
     point: Point
-    circle: Circle
+    shape: Circle | Polygon
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +327,7 @@ class Query:
 
 
 type Part = (
-    Value | Query | Output | Ordering | Source | Field | Table | Position | Type
+    Value | Query | Output | Ordering | Source | Field | Table | Outline | Position | Type
     | tuple[Part, ...] | str | float | None
 )  # fmt: skip
 """Whatever a field of the tree may hold."""

@@ -26,12 +26,13 @@ def as_value(value: tree.Value) -> tree.Value:
     Raises
     ------
     QueryError
-        ``not_supported`` if it is a point or a circle.
+        ``not_supported`` if it is a point or a shape.
     """
-    if value.type in (Type.POINT, Type.CIRCLE):
+    if value.type in (Type.POINT, Type.CIRCLE, Type.POLYGON):
         raise QueryError(
             "not_supported",
-            "POINT and CIRCLE are only allowed in CONTAINS, INTERSECTS and DISTANCE.",
+            "POINT, CIRCLE, POLYGON and BOX are only allowed in CONTAINS and INTERSECTS, and POINT "
+            "in DISTANCE and shapes.",
             hint="Select the columns with the coordinates instead.",
         )
     return value

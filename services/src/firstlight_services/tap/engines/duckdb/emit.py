@@ -58,7 +58,8 @@ _MOST_NODES = 100_000
 """What DuckDB may have to plan: it needs a second or two for so many values.
 
 DuckDB expands NULLIF to CASE, its argument twice, so that a ladder of them doubles with each level;
-and a distance has its coordinates four times, so distances of distances grow as well.
+and a distance has its coordinates four times, so distances of distances grow as well. It moves a
+condition on a subquery's column into the subquery, the whole expression in the column's place.
 """
 
 _MOST_TIMES = 2**8
@@ -89,11 +90,18 @@ class _Emitter:
         self._nodes = 0
         # How often DuckDB expands what is being written.
         self._times = 1
+        # How many values the columns of subqueries are made of, by the source and the column; and
+        # those of the query that was written last.
+        self._sizes: dict[tuple[str, str], int] = {}
+        self._last: list[int] = []
 
     def query(self, query: tree.Query, limit: int | None) -> str:
-        lines = [self._select(query)]
-        if query.source is not None:
-            lines.append(f"FROM {self._source(query.source)}")
+        # The sources are written first, for the sizes of their columns.
+        source = None if query.source is None else self._source(query.source)
+        columns, sizes = self._columns(query)
+        lines = [f"SELECT {'DISTINCT ' if query.distinct else ''}{columns}"]
+        if source is not None:
+            lines.append(f"FROM {source}")
         if query.where is not None:
             lines.append(f"WHERE {self._write(query.where)}")
         if query.group_by:
@@ -106,14 +114,17 @@ class _Emitter:
             lines.append(f"LIMIT {limit:d}")
         if query.offset:
             lines.append(f"OFFSET {query.offset:d}")
+        self._last = sizes
         return "\n".join(lines)
 
-    def _select(self, query: tree.Query) -> str:
-        columns = ", ".join(
-            f'{self._write(one.value)} AS "c{position}"'
-            for position, one in enumerate(query.outputs, 1)
-        )
-        return f"SELECT {'DISTINCT ' if query.distinct else ''}{columns}"
+    def _columns(self, query: tree.Query) -> tuple[str, list[int]]:
+        """Return the SELECT list, and how many values each of its columns is made of."""
+        columns, sizes = [], []
+        for position, one in enumerate(query.outputs, 1):
+            before = self._nodes
+            columns.append(f'{self._write(one.value)} AS "c{position}"')
+            sizes.append((self._nodes - before) // self._times)
+        return ", ".join(columns), sizes
 
     def _ordering(self, ordering: tree.Ordering) -> str:
         by = f"{ordering.by:d}" if isinstance(ordering.by, int) else self._write(ordering.by)
@@ -124,7 +135,10 @@ class _Emitter:
         if isinstance(source, tree.TableSource):
             return f"{table_name(source.table)} AS {identifier(source.id)}"
         if isinstance(source, tree.QuerySource):
-            return f"({self._subquery(source.query)}) AS {identifier(source.id)}"
+            written = f"({self._subquery(source.query)}) AS {identifier(source.id)}"
+            for position, size in enumerate(self._last, 1):
+                self._sizes[source.id, f"c{position}"] = size
+            return written
         left, right = self._source(source.left), self._source(source.right)
         if isinstance(source.right, tree.JoinSource):
             right = f"({right})"
@@ -146,14 +160,17 @@ class _Emitter:
 
     def _write(self, value: tree.Value) -> str:
         checkpoint()
-        self._nodes += self._times
+        self._count(1)
+        return self._written(value)
+
+    def _count(self, values: int) -> None:
+        self._nodes += values * self._times
         if self._nodes > _MOST_NODES or self._times > _MOST_TIMES:
             raise QueryError(
                 "too_deep",
                 "The expressions of this query are nested too deeply, or too many.",
                 hint="Leave out functions of functions, or write a shorter sum.",
             )
-        return self._written(value)
 
     # --- values
 
@@ -177,6 +194,7 @@ class _Emitter:
 
     @_written.register
     def _(self, value: tree.ColumnRef) -> str:
+        self._count(self._sizes.get((value.source, value.column), 1) - 1)
         return f"{identifier(value.source)}.{identifier(value.column)}"
 
     @_written.register

@@ -1,0 +1,4 @@
+SELECT "t1"."objectId" AS "c1"
+FROM "dataset_dp01"."dp01_dc2_catalogs"."object" AS "t1"
+WHERE (("t1"."dec" BETWEEN (-37.100041985710305e0) AND (-36.899999999e0)) AND ("t1"."ra" BETWEEN 61.89999999874622e0 AND 62.1000000012538e0) AND ((((cos(radians("t1"."dec")) * (((-0.9245570656967479e0) * cos(radians("t1"."ra"))) + (0.23974639061451986e0 * sin(radians("t1"."ra"))))) + ((-0.2961687026975156e0) * sin(radians("t1"."dec")))) >= (-4e-15)) AND (((cos(radians("t1"."dec")) * ((0.2831892710727523e0 * cos(radians("t1"."ra"))) + (0.5326015568086498e0 * sin(radians("t1"."ra"))))) + (0.7975834868114344e0 * sin(radians("t1"."dec")))) >= (-4e-15)) AND (((cos(radians("t1"."dec")) * ((0.7157645156952197e0 * cos(radians("t1"."ra"))) + ((-0.632428065169497e0) * sin(radians("t1"."ra"))))) + ((-0.2961687026975573e0) * sin(radians("t1"."dec")))) >= (-4e-15))))
+LIMIT 101

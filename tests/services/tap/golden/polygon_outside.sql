@@ -1,0 +1,4 @@
+SELECT "t1"."objectId" AS "c1"
+FROM "dataset_dp01"."dp01_dc2_catalogs"."object" AS "t1"
+WHERE (NOT ((((cos(radians("t1"."dec")) * ((0.4694000599929421e0 * cos(radians("t1"."ra"))) + (0.8828131156638818e0 * sin(radians("t1"."ra"))))) + (0.017452406437283532e0 * sin(radians("t1"."dec")))) >= (-4e-15)) AND (((cos(radians("t1"."dec")) * (((-0.8829139729200941e0) * cos(radians("t1"."ra"))) + (0.4694536867473201e0 * sin(radians("t1"."ra"))))) + (0.00872653549837395e0 * sin(radians("t1"."dec")))) >= (-4e-15)) AND (((cos(radians("t1"."dec")) * (((-0.4694000599929421e0) * cos(radians("t1"."ra"))) + ((-0.8828131156638818e0) * sin(radians("t1"."ra"))))) + (0.01745240643728355e0 * sin(radians("t1"."dec")))) >= (-4e-15)) AND (((cos(radians("t1"."dec")) * ((0.8829139729200928e0 * cos(radians("t1"."ra"))) + ((-0.4694536867473226e0) * sin(radians("t1"."ra"))))) + (0.00872653549837395e0 * sin(radians("t1"."dec")))) >= (-4e-15))))
+LIMIT 101
