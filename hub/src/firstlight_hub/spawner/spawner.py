@@ -49,6 +49,7 @@ from firstlight_hub.spawner.policy import (
 )
 from firstlight_hub.spawner.record import LabRecord
 from firstlight_hub.spawner.shortages import Shortage, Shortages
+from firstlight_hub.spawner.slow_starts import SlowStarts
 from firstlight_hub.spawner.start_parent import (
     ForkError,
     LabProcess,
@@ -84,6 +85,9 @@ class LabSpawner(Lab):
     installation = Instance(LabInstallation, config=True, help="The labs' environment.")
     forks = Unicode(config=True, help="The fork server's socket; empty if there is none.")
     machine = Instance(Capabilities, config=True, help="What this machine can enforce.")
+    slow_starts = Instance(
+        SlowStarts, args=(), config=True, help="Why labs were not forked, for administrators."
+    )
     shortages = Instance(
         Shortages, args=(), config=True, help="Labs that ran out of memory, for administrators."
     )
@@ -295,6 +299,7 @@ class LabSpawner(Lab):
         try:
             return fork_process(Path(self.forks), self.log_file)
         except ForkError as error:
+            self.slow_starts.note(str(error))
             self.log.warning(
                 "The lab of %s starts slowly, because the fork server cannot be used: %s",
                 self.user.name,
