@@ -11,7 +11,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import adql, cone, cutout, lab_start, loop_lag, platform_start, votable
+from benchmarks import (
+    adql,
+    cone,
+    cutout,
+    lab_start,
+    labs_at_once,
+    loop_lag,
+    platform_start,
+    votable,
+)
 from benchmarks.measure import Comparison
 from benchmarks.report import as_json, as_markdown, as_table
 from benchmarks.session import Session
@@ -26,6 +35,7 @@ BENCHMARKS: Mapping[str, Callable[[Session], list[Comparison]]] = {
     "cone": cone.run,
     "cutout": cutout.run,
     "lab-start": lab_start.run,
+    "labs-at-once": labs_at_once.run,
     "loop-lag": loop_lag.run,
     "platform-start": platform_start.run,
 }

@@ -26,7 +26,7 @@ from benchmarks.running import RunningPlatform, running
 from benchmarks.session import Session
 from firstlight_cli.paths import Installation
 
-__all__ = ["run"]
+__all__ = ["run", "with_peer"]
 
 _PEER = """\
 c.JupyterHub.spawner_class = "jupyterhub.spawner.SimpleLocalProcessSpawner"
@@ -41,7 +41,7 @@ def run(session: Session) -> list[Comparison]:
     """Compare lab starts with the two spawners."""
     rounds = session.rounds(10)
     ours, peer = session.new_state("lab-start-ours"), session.new_state("lab-start-peer")
-    config = _with_peer(peer.root.parent)
+    config = with_peer(peer.root.parent)
     with (
         session.steps("lab-start: measuring", 2 * (rounds + 1)) as step,
         running(ours) as one,
@@ -65,7 +65,7 @@ def _start(platform: RunningPlatform) -> Callable[[], float]:
     return start
 
 
-def _with_peer(folder: Path) -> Path:
+def with_peer(folder: Path) -> Path:
     """Write a configuration with JupyterHub's spawner; return its ``platform.yaml``."""
     config = folder / "platform.yaml"
     config.write_text("{}\n")

@@ -11,8 +11,8 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
@@ -22,7 +22,15 @@ import requests
 
 from tests.waiting import wait_for
 
-__all__ = ["PLATFORM_PYTHON", "Platform", "follow_link", "form_of", "free_port", "wait_for"]
+__all__ = [
+    "PLATFORM_PYTHON",
+    "Platform",
+    "follow_link",
+    "form_of",
+    "free_port",
+    "stopped",
+    "wait_for",
+]
 
 _getaddrinfo = socket.getaddrinfo
 
@@ -52,6 +60,16 @@ def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Let a process stand still, until the end of the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @dataclass

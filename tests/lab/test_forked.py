@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 #: What a program can find out about its process, apart from numbers that differ between any two.
 LOOK = """
 import json, locale, multiprocessing, os, resource, signal, site, sys, sysconfig, tempfile, time
+import matplotlib.pyplot, pyviz_comms
+matplotlib.pyplot.close(matplotlib.pyplot.figure())
 import astropy.config, matplotlib, numpy, pandas, threadpoolctl
 found = {
     "sys.path": sys.path, "sys.flags": list(sys.flags), "sys.argv": sys.argv[:1],
@@ -40,6 +42,11 @@ found = {
     "limits": {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource)
     if name.startswith("RLIMIT")}, "start method": multiprocessing.get_start_method(),
     "leader": [os.getsid(0) == os.getpid(), os.getpgid(0) == os.getpid()],
+    "display": [sorted(f.__qualname__ for f in get_ipython().events.callbacks["post_execute"]),
+    {name: repr(pandas.get_option(name)) for name in ("display.max_columns", "display.width",
+    "display.max_rows", "display.notebook_repr_html")}, pyviz_comms._in_ipython,
+    sorted(f"{key}: {value}" for key, value in matplotlib.rcParams.items())],
+    "builtins": sorted(set(dir(__builtins__)) ^ set(dir(object))),
     "backend": matplotlib.get_backend(), "matplotlib": [matplotlib.get_configdir(),
     matplotlib.get_cachedir(), matplotlib.matplotlib_fname()],
     "astropy": astropy.config.get_config_dir(), "versions": [numpy.__version__, pandas.__version__],

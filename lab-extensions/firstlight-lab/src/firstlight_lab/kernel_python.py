@@ -29,7 +29,7 @@ from typing import NoReturn
 
 from firstlight_lab.env import lab_environment
 
-__all__ = ["Python", "ask", "become", "run", "set_name", "why_not"]
+__all__ = ["Python", "ask", "become", "keep_for_kernels", "run", "set_name", "why_not"]
 
 type Python = dict[str, list[str] | str]
 """What an interpreter says about itself."""
@@ -49,6 +49,27 @@ _SETTINGS = (".config/matplotlib/matplotlibrc",)
 """Files below the home that a library which has been imported would have read."""
 _PR_SET_NAME = 15
 _INLINE = "module://matplotlib_inline.backend_inline"
+
+
+_of_kernels: frozenset[str] = frozenset()
+
+
+def keep_for_kernels() -> None:
+    """Remember what has been imported so far: forked kernels have that, and nothing more."""
+    global _of_kernels
+    _of_kernels = frozenset(sys.modules)
+
+
+def _forget_the_server() -> None:
+    """Let a kernel import anew what was imported for the lab's server.
+
+    Notes
+    -----
+    Libraries look for IPython, and for each other, when they are imported.
+    """
+    for name in set(sys.modules) - _of_kernels - {__name__}:
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            del sys.modules[name]
 
 
 def ask(python: str, environment: Mapping[str, str]) -> Python:
@@ -158,6 +179,7 @@ def set_name(name: str) -> None:
 
 def _renew_libraries(environment: Mapping[str, str]) -> None:
     """Undo what libraries that are imported already have taken from this process."""
+    _forget_the_server()
     random.seed()
     import numpy as np
 

@@ -9,10 +9,12 @@ A test compares the list with what a lab imports.
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from importlib import import_module
 
+from firstlight_lab import kernel_python
 from firstlight_lab.env import lab_environment
 from firstlight_lab.kernel_forks import begin
 
@@ -67,7 +69,6 @@ SERVER = (
 
 KERNEL = (
     "ipykernel.kernelapp",
-    "matplotlib_inline.backend_inline",
     "numpy",
     "numpy.random",
     "pandas",
@@ -82,12 +83,26 @@ KERNEL = (
 )
 """IPython's kernel, and what most notebooks import first."""
 
-os.environ.update(lab_environment())
 
-# Without its debugger, as in `firstlight_lab.kernel_launcher`.
-sys.modules["debugpy"] = None  # type: ignore[assignment]
-import_module("ipykernel.debugger")
-del sys.modules["debugpy"]
+class _Shell:
+    """What some libraries look for when they are imported: IPython's shell in a kernel."""
 
-for _module in (*SERVER, *KERNEL):
-    import_module(_module)
+    kernel = None
+
+
+def _preload() -> None:
+    os.environ.update(lab_environment())
+    # Without its debugger, as in `firstlight_lab.kernel_launcher`.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    import_module("ipykernel.debugger")
+    del sys.modules["debugpy"]
+    vars(builtins)["get_ipython"] = _Shell
+    for module in KERNEL:
+        import_module(module)
+    del vars(builtins)["get_ipython"]
+    kernel_python.keep_for_kernels()
+    for module in SERVER:
+        import_module(module)
+
+
+_preload()
