@@ -188,6 +188,11 @@ class Lab:
             self.url + path, headers={"Authorization": f"token {TOKEN}"}, timeout=60
         )
 
+    def put(self, path: str, body: Mapping[str, Any]) -> requests.Response:
+        """PUT a document to a path of the server."""
+        headers = {"Authorization": f"token {TOKEN}"}
+        return requests.put(self.url + path, json=body, headers=headers, timeout=60)
+
     @contextmanager
     def kernel(self, name: str | None = None) -> Iterator[Kernel]:
         """Start a kernel; it ends with the block."""

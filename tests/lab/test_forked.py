@@ -101,6 +101,37 @@ def test_a_program_sees_no_difference(forked: Lab) -> None:
     assert one == other
 
 
+#: Names of variables of modules and classes that contain a word.
+FIND = """
+import sys, traitlets
+from pathlib import Path
+for name, module in list(sys.modules.items()):
+    places = [(name, dict(getattr(module, "__dict__", {{}})))]
+    places += [(f"{{name}}.{{key}}", dict(vars(value))) for key, value in places[0][1].items()
+               if isinstance(value, type)]
+    for place, variables in places:
+        for key, value in variables.items():
+            if isinstance(value, traitlets.TraitType):
+                value = value.default_value
+            plain = isinstance(value, (str, bytes, list, tuple, dict, set, Path))
+            if plain and name != "__main__" and {word!r} in repr(value)[:500_000]:
+                print(place, key)
+"""
+
+
+def test_nothing_remembers_the_home_of_what_it_was_forked_from(forked: Lab, forks: Path) -> None:
+    with forked.kernel() as kernel:
+        assert is_forked(kernel)
+        found = kernel.run(FIND.format(word=str(forks.parent.parent)))
+    assert not found
+
+
+def test_the_server_keeps_its_settings_in_the_persons_home(forked: Lab) -> None:
+    answer = forked.put("lab/api/workspaces/lab", {"data": {}, "metadata": {"id": "lab"}})
+    assert answer.ok, answer.text
+    assert list((forked.home / ".jupyter" / "lab" / "workspaces").iterdir())
+
+
 def test_two_kernels_have_random_numbers_and_names_of_their_own(forked: Lab) -> None:
     code = (
         "import random, tempfile, uuid, numpy; print(random.random(), numpy.random.rand(),"

@@ -42,6 +42,7 @@ import site
 import socket
 import struct
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -297,6 +298,7 @@ def _renew(environment: dict[str, str]) -> None:
     time.tzset()
     random.seed()
     site.USER_BASE = site.USER_SITE = None
+    importlib.reload(sysconfig)
     tempfile.tempdir = None
     tempfile._name_sequence = None  # type: ignore[attr-defined]
     # A process that changed its account is closed even to itself (proc(5)); a new one is not.

@@ -137,7 +137,9 @@ def _become(connection: socket.socket, message: Start) -> NoReturn:
     os.setsid()
     connection.close()
     os.chdir(message["directory"])
-    kernel_python.become(message["command"], message["environment"], message["python"])
+    # A kernel ends when the process ends that this variable names.
+    variables = {**message["environment"], "JPY_PARENT_PID": str(os.getppid())}
+    kernel_python.become(message["command"], variables, message["python"])
     kernel_python.run(message["command"])
 
 

@@ -29,7 +29,7 @@ from typing import NoReturn
 
 from firstlight_lab.env import lab_environment
 
-__all__ = ["Python", "ask", "become", "keep_for_kernels", "run", "set_name", "why_not"]
+__all__ = ["Python", "ask", "become", "run", "set_name", "why_not"]
 
 type Python = dict[str, list[str] | str]
 """What an interpreter says about itself."""
@@ -45,30 +45,25 @@ found["user_site_used"] = "yes" if site.ENABLE_USER_SITE else ""
 print(json.dumps(found))
 """
 _CHANGES_IMPORTS = ("PYTHON", "MATPLOTLIBRC", "MPLCONFIGDIR", "XDG_CONFIG_HOME")
-_SETTINGS = (".config/matplotlib/matplotlibrc",)
-"""Files below the home that a library which has been imported would have read."""
+_SETTINGS = (
+    ".config/matplotlib/matplotlibrc",
+    ".config/matplotlib/stylelib",
+    ".fonts",
+    ".local/share/fonts",
+)
+"""What a library which has been imported would have read, below the home."""
+_LOOK_FOR_IPYTHON = {"bokeh", "panel", "param", "pyviz_comms", "tqdm"}
+"""Packages in pure Python that a lab's server imports, and that look for IPython meanwhile."""
 _PR_SET_NAME = 15
+_HOME = str(Path.home())
+"""That of the process which imports what kernels have."""
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
-_of_kernels: frozenset[str] = frozenset()
-
-
-def keep_for_kernels() -> None:
-    """Remember what has been imported so far: forked kernels have that, and nothing more."""
-    global _of_kernels
-    _of_kernels = frozenset(sys.modules)
-
-
-def _forget_the_server() -> None:
-    """Let a kernel import anew what was imported for the lab's server.
-
-    Notes
-    -----
-    Libraries look for IPython, and for each other, when they are imported.
-    """
-    for name in set(sys.modules) - _of_kernels - {__name__}:
-        if name.partition(".")[0] not in sys.stdlib_module_names:
+def _forget_what_looked_for_ipython() -> None:
+    """Let a kernel import anew what the lab's server imported without IPython."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in _LOOK_FOR_IPYTHON:
             del sys.modules[name]
 
 
@@ -179,16 +174,25 @@ def set_name(name: str) -> None:
 
 def _renew_libraries(environment: Mapping[str, str]) -> None:
     """Undo what libraries that are imported already have taken from this process."""
-    _forget_the_server()
+    _forget_what_looked_for_ipython()
     random.seed()
     import numpy as np
 
     np.random.seed()
     import matplotlib as mpl
+    from matplotlib import font_manager, style, texmanager
 
     for name in ("get_configdir", "get_cachedir"):
         function = getattr(mpl, name)
         setattr(mpl, name, mpl._logged_cached(name, function.__wrapped__))
+    texmanager.TexManager._cache_dir = Path(mpl.get_cachedir(), "tex.cache")
+    style.USER_LIBRARY_PATHS[:] = [str(Path(mpl.get_configdir(), "stylelib"))]
+    for directories in (
+        font_manager.X11FontDirectories,
+        font_manager.OSXFontDirectories,
+        font_manager.MSUserFontDirectories,
+    ):
+        directories[:] = [name.replace(_HOME, environment["HOME"]) for name in directories]
     mpl.rcParams["backend"] = environment.get("MPLBACKEND") or _INLINE
     import astropy.config.configuration
 

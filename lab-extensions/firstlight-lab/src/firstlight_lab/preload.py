@@ -10,13 +10,13 @@ A test compares the list with what a lab imports.
 from __future__ import annotations
 
 import builtins
+import importlib
 import os
 import sys
 from importlib import import_module
 
-from firstlight_lab import kernel_python
+from firstlight_lab import kernel_forks
 from firstlight_lab.env import lab_environment
-from firstlight_lab.kernel_forks import begin
 
 __all__ = ["KERNEL", "SERVER", "begin"]
 
@@ -100,9 +100,15 @@ def _preload() -> None:
     for module in KERNEL:
         import_module(module)
     del vars(builtins)["get_ipython"]
-    kernel_python.keep_for_kernels()
     for module in SERVER:
         import_module(module)
+
+
+def begin() -> None:
+    """Prepare the lab that this process is about to become, behind its walls."""
+    # It decides where the home is when it is imported.
+    importlib.reload(import_module("jupyterlab.labapp"))
+    kernel_forks.begin()
 
 
 _preload()
