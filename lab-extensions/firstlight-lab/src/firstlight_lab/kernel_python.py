@@ -52,18 +52,19 @@ _SETTINGS = (
     ".local/share/fonts",
 )
 """What a library which has been imported would have read, below the home."""
-_LOOK_FOR_IPYTHON = {"bokeh", "panel", "param", "pyviz_comms", "tqdm"}
-"""Packages in pure Python that a lab's server imports, and that look for IPython meanwhile."""
+_FORGOTTEN = {"bokeh", "panel", "param", "pyviz_comms", "send2trash", "tqdm", "wsgiref"}
+"""Packages in pure Python that a lab's server imports, and that look for IPython or for the home
+meanwhile."""
 _PR_SET_NAME = 15
 _HOME = str(Path.home())
 """That of the process which imports what kernels have."""
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
-def _forget_what_looked_for_ipython() -> None:
-    """Let a kernel import anew what the lab's server imported without IPython."""
+def _forget() -> None:
+    """Let a kernel import anew what has looked around when the lab's server imported it."""
     for name in list(sys.modules):
-        if name.partition(".")[0] in _LOOK_FOR_IPYTHON:
+        if name.partition(".")[0] in _FORGOTTEN:
             del sys.modules[name]
 
 
@@ -174,7 +175,7 @@ def set_name(name: str) -> None:
 
 def _renew_libraries(environment: Mapping[str, str]) -> None:
     """Undo what libraries that are imported already have taken from this process."""
-    _forget_what_looked_for_ipython()
+    _forget()
     random.seed()
     import numpy as np
 
@@ -193,6 +194,7 @@ def _renew_libraries(environment: Mapping[str, str]) -> None:
         font_manager.MSUserFontDirectories,
     ):
         directories[:] = [name.replace(_HOME, environment["HOME"]) for name in directories]
+    font_manager._HOME = Path(environment["HOME"])
     mpl.rcParams["backend"] = environment.get("MPLBACKEND") or _INLINE
     import astropy.config.configuration
 
