@@ -51,6 +51,7 @@ from firstlight_hub.spawner.record import LabRecord
 from firstlight_hub.spawner.shortages import Shortage, Shortages
 from firstlight_hub.spawner.slow_starts import SlowStarts
 from firstlight_hub.spawner.start_parent import (
+    UNKNOWN,
     ForkError,
     LabProcess,
     ProcessStartError,
@@ -67,7 +68,8 @@ _POLL_SECONDS = 0.03
 _FAILURE_LINES = 25
 """How many lines of a lab's log administrators see when it did not start."""
 _PORT_ATTEMPTS = 5
-_KILLED = {-signal.SIGKILL, 256 - signal.SIGKILL}
+_KILLED = {-signal.SIGKILL, 256 - signal.SIGKILL, UNKNOWN}
+"""How a lab may have ended that was killed."""
 
 
 class LabSpawner(Lab):
@@ -327,7 +329,8 @@ class LabSpawner(Lab):
                 return
             code = self._process.ended() if self._process else 0
             if code is not None:
-                raise await self.failure("ended", f"JupyterLab ended at once (exit code {code}).")
+                how = "" if code == UNKNOWN else f" (exit code {code})"
+                raise await self.failure("ended", f"JupyterLab ended at once{how}.")
             await asyncio.sleep(_POLL_SECONDS)
 
     def _site(self) -> LabSite:

@@ -25,6 +25,7 @@ from firstlight_hub.spawner.fork_server import Born, Request
 from firstlight_hub.spawner.models import LabSpec
 
 __all__ = [
+    "UNKNOWN",
     "ForkError",
     "LabProcess",
     "ProcessStartError",
@@ -37,8 +38,8 @@ _CHILD = Path(__file__).with_name("start_child.py")
 _LOGGER = Path(__file__).with_name("log_writer.py")
 _ANSWER_SECONDS = 30
 """A fork server that has just been started imports a lab's server first."""
-_UNKNOWN = 1
-"""How a process ended that is nobody's child here."""
+UNKNOWN = 256
+"""The exit code of a process that is no child of the hub: nobody told it."""
 _BORN = TypeAdapter(Born)
 
 
@@ -78,7 +79,7 @@ class LabProcess(ABC):
 
     @abstractmethod
     def ended(self) -> int | None:
-        """Return None while it runs, else its exit code; it is reaped then."""
+        """Return None while it runs, else its exit code or `UNKNOWN`; it is reaped then."""
 
     @abstractmethod
     def wait_for_log(self, seconds: float = 2) -> None:
@@ -149,7 +150,7 @@ class _Forked(LabProcess):
     def ended(self) -> int | None:
         if self._descriptor >= 0 and select.select([self._descriptor], [], [], 0)[0]:
             self._close()
-        return None if self._descriptor >= 0 else _UNKNOWN
+        return None if self._descriptor >= 0 else UNKNOWN
 
     def _close(self) -> None:
         if self._descriptor >= 0:
