@@ -18,7 +18,7 @@ import pytest
 
 from firstlight_common import groups
 from tests.lab_client import is_ready, kernel_in_lab
-from tests.platform_under_test import Platform, follow_link, wait_for
+from tests.platform_under_test import Platform, follow_link, stopped, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -64,21 +64,26 @@ def test_starts_at_once_wait_for_their_turn_and_are_told_so(one_at_a_time: Platf
     names = [f"person{number}" for number in range(6)]
     for name in names:
         make_person(site, name)
-    for name in names:
-        request_lab(site, name)
-    with told(site, names[-1]) as messages:
-        # Somebody in the middle of the queue stops waiting, and starts again at its end.
-        cancelled = site.hub("DELETE", f"/users/{names[4]}/server")
-        assert cancelled.status_code in {202, 204}, cancelled.text
-        order: list[str] = []
+    with ExitStack() as until_all_wait:
+        # Labs start too fast to see it.
+        until_all_wait.enter_context(stopped(site.pid_of("forks")))
+        for name in names:
+            request_lab(site, name)
+        with told(site, names[-1]) as messages:
+            # Somebody in the middle of the queue stops waiting, and starts again at its end.
+            cancelled = site.hub("DELETE", f"/users/{names[4]}/server")
+            assert cancelled.status_code in {202, 204}, cancelled.text
+            wait_for(lambda: list(messages), what="its place in the queue")
+            until_all_wait.close()
+            order: list[str] = []
 
-        def all_others_are_ready() -> bool:
-            users = {user["name"]: user for user in site.hub("GET", "/users").json()}
-            ready = [n for n in names if users[n]["servers"].get("", {}).get("ready")]
-            order.extend(name for name in ready if name not in order)
-            return len(order) == 5
+            def all_others_are_ready() -> bool:
+                users = {user["name"]: user for user in site.hub("GET", "/users").json()}
+                ready = [n for n in names if users[n]["servers"].get("", {}).get("ready")]
+                order.extend(name for name in ready if name not in order)
+                return len(order) == 5
 
-        wait_for(all_others_are_ready, seconds=240, what="five labs")
+            wait_for(all_others_are_ready, seconds=240, what="five labs")
 
     assert order == [name for name in names if name != names[4]]
     counts = [int(found[1]) for m in messages if (found := re.search(r"(\d+) labs? (is|are)", m))]

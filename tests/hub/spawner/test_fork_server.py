@@ -26,7 +26,7 @@ from firstlight_hub.spawner.start_parent import ForkError, ProcessStartError, fo
 from tests.waiting import wait_for
 
 #: A module to import before: a lab here is a program of the standard library.
-PRELOAD = "import json\n\n\ndef begin():\n    pass\n"
+PRELOAD = "def prepare():\n    import json\n\n\ndef begin():\n    pass\n"
 #: What a lab here runs: it says who it is, and stays.
 LAB = "import os, time\nprint('lab', os.getpid(), os.getsid(0), flush=True)\ntime.sleep(600)\n"
 

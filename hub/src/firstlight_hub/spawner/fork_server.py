@@ -1,9 +1,9 @@
 """A process of the labs' environment that has imported a lab's server, and forks labs on request.
 
-Run as ``python fork_server.py SOCKET MODULE`` with the labs' interpreter. A lab that is forked has
-everything imported that the module imports, and shares that memory with all others. Like
-`start_child`, this uses only the standard library of its own accord and imports nothing of ours but
-that. In each lab, behind its walls, it calls the module's function ``begin``.
+Run as ``python fork_server.py SOCKET MODULE`` with the labs' interpreter. It calls the module's
+function ``prepare``. A lab that is forked has everything imported that this imports, and shares the
+memory with all others. In each lab, behind its walls, it calls the module's function ``begin``.
+Like `start_child`, this file uses only the standard library, and imports nothing of ours but that.
 
 The protocol: the client connects, and sends one line of JSON, a `Request`, together with one
 descriptor. It is answered by a line with the new process's id and the time of its start, `Born`;
@@ -89,6 +89,9 @@ class Born(TypedDict):
 class Preloaded(Protocol):
     """The module that is imported before labs are forked."""
 
+    def prepare(self) -> None:
+        """Import what labs need."""
+
     def begin(self) -> None:
         """Prepare a lab."""
 
@@ -127,6 +130,7 @@ def main() -> None:
     _need_clean_start()
     listener = _inherited() or _listen(path)
     preloaded: Preloaded = importlib.import_module(name)
+    preloaded.prepare()
     if threading.active_count() > 1:
         sys.exit("A module has started a thread, so this process cannot be forked.")
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)

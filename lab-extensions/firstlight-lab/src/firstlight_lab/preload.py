@@ -2,9 +2,9 @@
 
 Notes
 -----
-`firstlight_hub.spawner.fork_server` imports this module. Nothing here may start a thread, an event
-loop or a context of ZeroMQ, read a person's files, or depend on variables that differ between labs.
-A test compares the list with what a lab imports.
+`firstlight_hub.spawner.fork_server` calls `prepare` once, and `begin` in each lab. What is imported
+here may not start a thread, an event loop or a context of ZeroMQ; what it takes from the home or
+the environment meanwhile needs a line in `firstlight_lab.kernel_python`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib import import_module
 from firstlight_lab import kernel_forks
 from firstlight_lab.env import lab_environment
 
-__all__ = ["KERNEL", "SERVER", "begin"]
+__all__ = ["KERNEL", "SERVER", "begin", "prepare"]
 
 SERVER = (
     "runpy",
@@ -90,7 +90,8 @@ class _Shell:
     kernel = None
 
 
-def _preload() -> None:
+def prepare() -> None:
+    """Import all of these modules."""
     os.environ.update(lab_environment())
     # Without its debugger, as in `firstlight_lab.kernel_launcher`.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
@@ -109,6 +110,3 @@ def begin() -> None:
     # It decides where the home is when it is imported.
     importlib.reload(import_module("jupyterlab.labapp"))
     kernel_forks.begin()
-
-
-_preload()
