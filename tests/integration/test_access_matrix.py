@@ -76,8 +76,8 @@ POST /nb/hub/link                               | 403                           
 GET /nb/hub/home                                | login                         | login 200 200 200 login
 GET /nb/hub/spawn                               | login                         | login 200 200 200 login
 GET /nb/hub/spawn/{name}                        | login                         | login 200 404 asks login
-POST /nb/hub/spawn                              | 403                           | 403
-POST /nb/hub/spawn/{name}                       | 403                           | 403
+POST /nb/hub/spawn                              | 403                           | 403 400 -   -   403
+POST /nb/hub/spawn/{name}                       | 403                           | 403 400 404 400 403
 GET /nb/hub/spawn-pending/{name}                | login                         | login 200 404 asks login
 GET /nb/hub/user-redirect/lab                   | login                         | login 200 200 200 login
 GET /nb/hub/token                               | login                         | login 200 200 200 login

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstlight_common.sockets import connect
-from firstlight_hub.spawner import fork_server, processes
+from firstlight_hub.spawner import fork_server, machine, processes
 from firstlight_hub.spawner.fork_client import server_pid
 from firstlight_hub.spawner.fork_server import ProtocolError, read_request
-from firstlight_hub.spawner.models import LabSpec
+from firstlight_hub.spawner.models import LabSpec, Namespaces
 from firstlight_hub.spawner.start_parent import ForkError, ProcessStartError, fork_process
 from tests.waiting import wait_for
 
@@ -69,6 +70,43 @@ def specification(*command: str) -> LabSpec:
         processes=0,
         namespaces="",
     )
+
+
+BEHIND_WALLS = """
+import json, os, time
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status") if ":\\t" in line)
+found = {"capabilities": int(status["CapPrm"], 16) | int(status["CapEff"], 16)}
+found["descriptors"] = [os.readlink(f"/proc/self/fd/{name}") for name in ("0", "1", "2")]
+found["others"] = [name for name in os.listdir("/proc/self/fd") if int(name) > 2]
+found["processes"] = [name for name in os.listdir("/proc") if name.isdigit()]
+print(json.dumps(found), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("kind", ["root", "user"])
+def test_a_forked_lab_keeps_no_privileges_and_no_descriptors(
+    server: subprocess.Popen[bytes], path: Path, tmp_path: Path, kind: Namespaces
+) -> None:
+    can = machine.probe()
+    if not can.namespaces or (kind == "root" and not can.accounts):
+        pytest.skip(f"no such namespaces here: {can.reasons.get('namespaces')}")
+    (tmp_path / "a_lab.py").write_text(BEHIND_WALLS)
+    lab = fork_process(path, tmp_path / "lab.log")
+    # Not under another account, to which the tests' interpreter may be closed.
+    asyncio.run(lab.become(replace(specification(), namespaces=kind)))
+    log = tmp_path / "lab.log"
+    wait_for(lambda: log.exists() and log.read_text().endswith("\n"), what="the lab")
+    found = json.loads(log.read_text())
+    processes.kill(processes.family(lab.pid, ()))
+    wait_for(lambda: lab.ended() is not None, what="its end")
+    lab.wait_for_log(60)
+
+    assert found["capabilities"] == 0
+    assert found["descriptors"][0] == "/dev/null"
+    assert all(name.startswith("pipe:") for name in found["descriptors"][1:])
+    assert len(found["others"]) == 1  # that of the listing itself
+    assert len(found["processes"]) == 2  # the first is that of the namespace
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 9), max_size=3))

@@ -331,11 +331,27 @@ def _drop_privileges(spec: LabSpecification) -> None:
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
+    _drop_capabilities()
     # No program can give a lab more rights than it has: sudo and the like do not work.
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     if not spec["user_namespaces"]:
         _begin("denying user namespaces to the lab")
         _deny_user_namespaces()
+
+
+def _drop_capabilities() -> None:
+    """Give up all privileges (capabilities(7)).
+
+    Notes
+    -----
+    Root loses them with its account. Whoever created a user namespace has all of them in it until
+    it executes a program, and a forked lab executes none.
+    """
+    version, itself = 0x20080522, 0
+    header = ctypes.create_string_buffer(struct.pack("=Ii", version, itself))
+    if _libc.capset(header, ctypes.create_string_buffer(24)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _prctl(option: int, *arguments: int | ctypes.Array[ctypes.c_char]) -> None:
