@@ -15,7 +15,7 @@ import requests
 
 from firstlight_hub.spawner import processes
 from tests.lab_client import Kernel
-from tests.lab_under_test import Lab
+from tests.lab_under_test import PERSON, Lab
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -217,6 +217,29 @@ def test_what_a_person_has_changed_counts_so_the_kernel_is_started(
     with forked.kernel() as kernel:
         assert not is_forked(kernel)
         assert kernel.run(code).strip() == answer
+
+
+def test_a_kernel_whose_description_sets_a_variable_is_started(forked: Lab) -> None:
+    with forked.kernel() as kernel:
+        kernel.run(
+            "import json, sys; from pathlib import Path\n"
+            "folder = Path.home() / '.local/share/jupyter/kernels/mine'\n"
+            "folder.mkdir(parents=True)\n"
+            "argv = [sys.executable, '-m', 'ipykernel_launcher', '-f', '{connection_file}']\n"
+            "kernel = {'argv': argv, 'display_name': 'Mine', 'language': 'python',\n"
+            "          'env': {'PANDAS_COPY_ON_WRITE': 'warn', 'COLOUR': 'blue'}}\n"
+            "(folder / 'kernel.json').write_text(json.dumps(kernel))"
+        )
+    with forked.kernel("mine") as kernel:
+        assert not is_forked(kernel)
+        assert kernel.run("import os; print(os.environ['COLOUR'])").strip() == "blue"
+
+
+def test_the_servers_cookies_are_for_the_lab_alone(forked: Lab) -> None:
+    answer = requests.get(forked.url + "lab", allow_redirects=False, timeout=60)
+    assert answer.is_redirect
+    assert {cookie.path for cookie in answer.cookies} <= {f"/user/{PERSON}/"}
+    assert answer.cookies
 
 
 def test_a_package_that_replaces_nothing_is_there_in_a_forked_kernel(forked: Lab) -> None:

@@ -27,8 +27,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from firstlight_lab.env import lab_environment
-
 __all__ = ["Python", "ask", "become", "run", "set_name", "why_not"]
 
 type Python = dict[str, list[str] | str]
@@ -44,6 +42,8 @@ found["user_base"], found["user_site"] = site.USER_BASE or "", site.USER_SITE or
 found["user_site_used"] = "yes" if site.ENABLE_USER_SITE else ""
 print(json.dumps(found))
 """
+_OF_A_KERNEL = {"JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT", "PATH"}
+"""Variables that Jupyter itself sets for each kernel."""
 _CHANGES_IMPORTS = ("PYTHON", "MATPLOTLIBRC", "MPLCONFIGDIR", "XDG_CONFIG_HOME")
 _SETTINGS = (
     ".config/matplotlib/matplotlibrc",
@@ -99,12 +99,11 @@ def why_not(environment: Mapping[str, str], directory: str, python: Python) -> s
     python
         What its interpreter says about itself.
     """
-    for name in environment:
+    for name, value in environment.items():
         if name.startswith(_CHANGES_IMPORTS):
             return f"the variable {name} is set"
-    for name, value in lab_environment().items():
-        if environment.get(name) != value and name.startswith("ASTROPY"):
-            return f"the variable {name} is another"
+        if os.environ.get(name) != value and name not in _OF_A_KERNEL:
+            return f"the kernel's description sets the variable {name}"
     home = environment.get("HOME", "/")
     for path in (*(f"{home}/{name}" for name in _SETTINGS), f"{directory}/matplotlibrc"):
         if os.path.lexists(path):
@@ -199,6 +198,7 @@ def _renew_libraries(environment: Mapping[str, str]) -> None:
     import astropy.config.configuration
 
     astropy.config.configuration._cfgobjs.clear()
+    importlib.reload(importlib.import_module("ipykernel.kernelapp"))  # it reads a variable
     import threadpoolctl
 
     threads = environment.get("OPENBLAS_NUM_THREADS", "")

@@ -10,7 +10,6 @@ the environment meanwhile needs a line in `firstlight_lab.kernel_python`.
 from __future__ import annotations
 
 import builtins
-import importlib
 import os
 import sys
 from importlib import import_module
@@ -84,6 +83,16 @@ KERNEL = (
 """IPython's kernel, and what most notebooks import first."""
 
 
+_READ_VARIABLES = (
+    "firstlight_lab.hub_outage",
+    "firstlight_lab.login",
+    "jupyterhub.services.auth",
+    "jupyterhub.singleuser",
+    "jupyterlab.labapp",
+)
+"""What reads a lab's variables when it is imported: it is small, and each lab imports it anew."""
+
+
 class _Shell:
     """What some libraries look for when they are imported: IPython's shell in a kernel."""
 
@@ -107,6 +116,9 @@ def prepare() -> None:
 
 def begin() -> None:
     """Prepare the lab that this process is about to become, behind its walls."""
-    # It decides where the home is when it is imported.
-    importlib.reload(import_module("jupyterlab.labapp"))
+    for name in list(sys.modules):
+        if any(name == one or name.startswith(f"{one}.") for one in _READ_VARIABLES):
+            package, _, module = name.rpartition(".")
+            vars(sys.modules.get(package, sys)).pop(module, None)
+            del sys.modules[name]
     kernel_forks.begin()
