@@ -124,7 +124,11 @@ def listeners(pid: int) -> Iterator[tuple[str, int]]:
         except OSError:
             continue
     for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+        try:
+            lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        except OSError:  # it has ended
+            return
+        for line in lines:
             fields = line.split()
             if fields[3] == LISTENS and f"socket:[{fields[9]}]" in own:
                 address, port = fields[1].split(":")

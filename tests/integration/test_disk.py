@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab_client import kernel_in_lab
-from tests.platform_under_test import Platform, free_port, wait_for
+from tests.platform_under_test import Platform, form_of, free_port, wait_for
 
 pytestmark = [
     pytest.mark.integration,
@@ -70,6 +70,7 @@ def test_a_disk_that_runs_full_stops_nothing_and_is_said_to_everybody(tmp_path: 
         site.start()
         try:
             ada, mira = site.login("ada-admin"), site.login("mira-member")
+            form = ada.get(f"{site.url}/nb/hub/spawn/ada-admin", timeout=60)
             token = site.token("mira-member")
             query = "SELECT TOP 1 objectId FROM dp01_dc2_catalogs.object"
             processes = {part["name"]: part["pid"] for part in site.status()["components"]}
@@ -84,7 +85,8 @@ def test_a_disk_that_runs_full_stops_nothing_and_is_said_to_everybody(tmp_path: 
                 assert page.status_code == 500
                 assert "disk is full" in page.text
                 assert "help@observatory.example" in page.text
-                start = ada.get(f"{site.url}/nb/hub/spawn/ada-admin?size=small", timeout=60)
+                answers = {"_xsrf": form_of(form)[0]["_xsrf"], "size": "small"}
+                start = ada.post(form.url, data=answers, timeout=60)
                 assert "disk is full" in start.text
                 refused = site.query(query, token)
                 assert refused.status_code == 503

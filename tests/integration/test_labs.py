@@ -256,7 +256,7 @@ def test_a_lab_that_does_not_start_says_what_to_do(tmp_path: Path, labs_python: 
             session = site.login(person)
             page = session.get(f"{site.url}/nb/hub/spawn", timeout=30)
             assert 'id="size-small"' in page.text
-            session.get(f"{site.url}/nb/hub/spawn/{person}?size=small", timeout=60)
+            site.hub("POST", f"/users/{person}/server", json={"size": "small"})
             pending = f"{site.url}/nb/hub/spawn-pending/{person}"
             wait_for(
                 lambda: "ended at once" in session.get(pending, timeout=60).text,  # noqa: B023

@@ -6,8 +6,8 @@ __all__ = ["HUB_SECONDS", "SERVICE_SECONDS", "seconds_until_back"]
 
 HUB_SECONDS = 30
 """For the hub, also on a busy machine."""
-SERVICE_SECONDS = 15
-"""For each other component."""
+SERVICE_SECONDS = 25
+"""For each other component, also on a busy machine."""
 
 
 def seconds_until_back(name: str) -> int:

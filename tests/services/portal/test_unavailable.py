@@ -25,7 +25,7 @@ async def test_the_catalogs_clients_get_a_votable(site: Any) -> None:
     info = ElementTree.fromstring(answer.body).find(".//{*}INFO[@name='QUERY_STATUS']")
     assert info is not None
     assert info.get("value") == "ERROR"
-    assert info.text == "The Catalogs service is unavailable; try again in 15 seconds."
+    assert info.text == "The Catalogs service is unavailable; try again in 25 seconds."
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_programs_get_json(site: Any, path: str, code: str) -> None:
 async def test_a_component_is_called_by_its_title(site: Any) -> None:
     answer = json.loads((await _error(site, "/api/butler/repo/dp01")).body)
 
-    assert answer["message"] == "The Images service is unavailable; try again in 15 seconds."
+    assert answer["message"] == "The Images service is unavailable; try again in 25 seconds."
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,11 @@ class Request(TypedDict):
 
 
 class Born(TypedDict):
-    """The process that a request got."""
+    """The process that a request got, and its interpreter."""
 
     pid: int
     ticks: int
+    python: str
 
 
 class Preloaded(Protocol):
@@ -230,7 +231,7 @@ def _become(connection: socket.socket, preloaded: Preloaded) -> NoReturn:
         start_child.report(connection.fileno(), error)
         os._exit(2)
     (descriptor,) = descriptors
-    born: Born = {"pid": os.getpid(), "ticks": _start_ticks()}
+    born: Born = {"pid": os.getpid(), "ticks": _start_ticks(), "python": sys.executable}
     connection.sendall(json.dumps(born).encode() + b"\n")
     if request["kind"] == "log":
         connection.close()

@@ -299,7 +299,7 @@ class LabSpawner(Lab):
         if not self.forks:
             return start_process(self.log_file)
         try:
-            return fork_process(Path(self.forks), self.log_file)
+            return fork_process(Path(self.forks), self.log_file, self.installation.python)
         except ForkError as error:
             self.slow_starts.note(str(error))
             self.log.warning(

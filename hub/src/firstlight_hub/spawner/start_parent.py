@@ -216,7 +216,7 @@ def start_process(log_file: Path) -> LabProcess:
     return _Started(process, logger, status)
 
 
-def fork_process(server: Path, log_file: Path) -> LabProcess:
+def fork_process(server: Path, log_file: Path, python: Path | None = None) -> LabProcess:
     """Have the fork server fork a process in its own session, which outlives the hub and it.
 
     Parameters
@@ -225,11 +225,13 @@ def fork_process(server: Path, log_file: Path) -> LabProcess:
         The fork server's socket.
     log_file
         As for `start_process`.
+    python
+        The interpreter that the process has to run, if that matters.
 
     Raises
     ------
     ForkError
-        If it does not answer.
+        If it does not answer, or runs another interpreter.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -239,6 +241,9 @@ def fork_process(server: Path, log_file: Path) -> LabProcess:
         logger, connection = _ask(server, {"kind": "log", "log": str(log_file)}, output)
         connection.close()
         lab, connection = _ask(server, {"kind": "lab", "log": str(log_file)}, to_log)
+        if python is not None and lab["python"] != str(python):
+            connection.close()
+            raise ForkError(f"it runs {lab['python']}, not {python}")
         try:
             return _Forked(lab, logger, connection)
         except ProcessLookupError as error:
