@@ -241,7 +241,10 @@ def test_a_lab_that_runs_out_of_memory_as_a_whole_says_why(
     with suppress(*expected), kernel_in_lab(platform, VICTIM) as greedy:
         greedy.run(
             "import os\n"
-            "open(f'/proc/{os.getppid()}/oom_score_adj', 'w').write('1000')\n"
+            "stat = open(f'/proc/{os.getppid()}/stat').read()\n"
+            "above = int(stat.rpartition(')')[2].split()[1])\n"
+            "server = above if 'kernel-forks' in stat else os.getppid()\n"
+            "open(f'/proc/{server}/oom_score_adj', 'w').write('1000')\n"
             "open('/proc/self/oom_score_adj', 'w').write('0')\n"
             "x = bytearray(3 * 1024**3); x[::4096] = b'1' * len(x[::4096])",
             seconds=30,
