@@ -82,8 +82,9 @@ def test_restarting_and_interrupting_keep_working(run_in_lab: RunInLab) -> None:
     said = run_in_lab(
         start() + "manager.restart_kernel(); client.wait_for_ready(timeout=60)\n"
         "print(run('print(6 * 7)'))\n"
-        "number = client.execute('import time\\nwhile True: time.sleep(0.1)')\n"
-        "while client.get_iopub_msg(timeout=60)['content'].get('execution_state') != 'busy': pass\n"
+        "code = 'import time\\nprint(\"on\", flush=True)\\nwhile True: time.sleep(0.1)'\n"
+        "number = client.execute(code)\n"
+        "while client.get_iopub_msg(timeout=60)['content'].get('text') != 'on\\n': pass\n"
         "manager.interrupt_kernel()\n"
         "print(client.get_shell_msg(timeout=60)['content']['ename'])\n" + _END
     )
