@@ -8,9 +8,7 @@ take turns; while one has labs, the other is idle. Our labs have walls; the peer
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +17,7 @@ from benchmarks.lab_start import with_peer
 from benchmarks.measure import Comparison, Series
 from benchmarks.running import RunningPlatform, running
 from benchmarks.session import Session
+from firstlight_cli.labs import live_labs
 
 __all__ = ["run"]
 
@@ -71,28 +70,12 @@ def run(session: Session) -> list[Comparison]:
 
 
 def memory_of_labs(platform: RunningPlatform) -> int:
-    """Return the memory that all labs of a platform hold, in bytes (PSS)."""
-    parents = dict(_parents())
-    records = (platform.state.run / "labs").glob("*.json")
-    labs = {int(json.loads(record.read_text())["place"]["pid"]) for record in records}
-    if not labs:  # the peer's
-        labs = {pid for pid in parents if _is_server_of(platform, pid)}
-    waiting = list(labs)
-    while waiting:
-        parent = waiting.pop()
-        children = {pid for pid, above in parents.items() if above == parent} - labs
-        labs |= children
-        waiting += children
+    """Return the memory that all labs of a platform hold, in bytes (PSS), without their loggers."""
+    labs = {pid for lab in live_labs(platform.state) for pid in lab.members()}
+    if not labs:  # the peer's are a process each
+        everybody = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        labs = {pid for pid in everybody if _is_server_of(platform, pid)}
     return sum(map(_pss, labs))
-
-
-def _parents() -> Iterator[tuple[int, int]]:
-    """Yield each process of the machine and its parent."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                yield int(entry.name), int(fields[1])
 
 
 def _is_server_of(platform: RunningPlatform, pid: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,13 +67,6 @@ def look(kernel: Kernel) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def forked(make_lab: Callable[..., Lab]) -> Lab:
-    lab = make_lab()
-    lab.start()
-    return lab
-
-
 def start_another_way(lab: Lab) -> None:
     """Start a lab's server without the fork server, in the same home."""
     lab.stop()
@@ -86,12 +78,12 @@ def is_forked(kernel: Kernel) -> bool:
     return kernel.run(IS_FORKED).strip() == "kernel-forks"
 
 
-def test_a_program_sees_no_difference(forked: Lab) -> None:
-    with forked.kernel() as kernel:
+def test_a_program_sees_no_difference(lab: Lab) -> None:
+    with lab.kernel() as kernel:
         assert is_forked(kernel)
         one = look(kernel)
-    start_another_way(forked)
-    with forked.kernel() as kernel:
+    start_another_way(lab)
+    with lab.kernel() as kernel:
         assert not is_forked(kernel)
         other = look(kernel)
     for found in (one, other):  # what tells two labs of one person apart
@@ -119,8 +111,8 @@ for name, module in list(sys.modules.items()):
 """
 
 
-def test_nothing_remembers_the_home_of_what_it_was_forked_from(forked: Lab, forks: Path) -> None:
-    with forked.kernel() as kernel:
+def test_nothing_remembers_the_home_of_what_it_was_forked_from(lab: Lab, forks: Path) -> None:
+    with lab.kernel() as kernel:
         assert is_forked(kernel)
         found = kernel.run(FIND.format(word=str(forks.parent.parent)))
     # The first is what had to be replaced, and the second is this test's own code.
@@ -128,18 +120,18 @@ def test_nothing_remembers_the_home_of_what_it_was_forked_from(forked: Lab, fork
     assert set(found.splitlines()) <= known
 
 
-def test_the_server_keeps_its_settings_in_the_persons_home(forked: Lab) -> None:
-    answer = forked.put("lab/api/workspaces/lab", {"data": {}, "metadata": {"id": "lab"}})
+def test_the_server_keeps_its_settings_in_the_persons_home(lab: Lab) -> None:
+    answer = lab.put("lab/api/workspaces/lab", {"data": {}, "metadata": {"id": "lab"}})
     assert answer.ok, answer.text
-    assert list((forked.home / ".jupyter" / "lab" / "workspaces").iterdir())
+    assert list((lab.home / ".jupyter" / "lab" / "workspaces").iterdir())
 
 
-def test_two_kernels_have_random_numbers_and_names_of_their_own(forked: Lab) -> None:
+def test_two_kernels_have_random_numbers_and_names_of_their_own(lab: Lab) -> None:
     code = (
         "import random, tempfile, uuid, numpy; print(random.random(), numpy.random.rand(),"
         "numpy.random.default_rng().random(), uuid.uuid4(), tempfile.mktemp())"
     )
-    with forked.kernel() as first, forked.kernel() as second:
+    with lab.kernel() as first, lab.kernel() as second:
         assert is_forked(first)
         assert is_forked(second)
         numbers = first.run(code).split(), second.run(code).split()
@@ -147,8 +139,8 @@ def test_two_kernels_have_random_numbers_and_names_of_their_own(forked: Lab) -> 
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing_works(forked: Lab, method: str) -> None:
-    with forked.kernel() as kernel:
+def test_multiprocessing_works(lab: Lab, method: str) -> None:
+    with lab.kernel() as kernel:
         assert is_forked(kernel)
         said = kernel.run(
             "import multiprocessing, math\n"
@@ -158,8 +150,8 @@ def test_multiprocessing_works(forked: Lab, method: str) -> None:
     assert said.strip() == "[2.0, 3.0]"
 
 
-def test_plots_are_inline_and_threads_of_libraries_work(forked: Lab) -> None:
-    with forked.kernel() as kernel:
+def test_plots_are_inline_and_threads_of_libraries_work(lab: Lab) -> None:
+    with lab.kernel() as kernel:
         said = kernel.run(
             "import matplotlib.pyplot as plt, numpy as np, pyarrow as pa, pyarrow.compute as pc\n"
             "a = np.random.rand(600, 600); b = a @ np.linalg.inv(a)\n"
@@ -205,22 +197,22 @@ def test_plots_are_inline_and_threads_of_libraries_work(forked: Lab) -> None:
     ],
 )
 def test_what_a_person_has_changed_counts_so_the_kernel_is_started(
-    forked: Lab, path: str, text: str, code: str, answer: str
+    lab: Lab, path: str, text: str, code: str, answer: str
 ) -> None:
-    with forked.kernel() as kernel:
+    with lab.kernel() as kernel:
         version = kernel.run("import sys; print('%d.%d' % sys.version_info[:2])").strip()
         place = path.format(version=version)
         kernel.run(
             f"from pathlib import Path; p = Path.home() / {place!r};"
             f"p.parent.mkdir(parents=True, exist_ok=True); p.write_text({text!r})"
         )
-    with forked.kernel() as kernel:
+    with lab.kernel() as kernel:
         assert not is_forked(kernel)
         assert kernel.run(code).strip() == answer
 
 
-def test_a_kernel_whose_description_sets_a_variable_is_started(forked: Lab) -> None:
-    with forked.kernel() as kernel:
+def test_a_kernel_whose_description_sets_a_variable_is_started(lab: Lab) -> None:
+    with lab.kernel() as kernel:
         kernel.run(
             "import json, sys; from pathlib import Path\n"
             "folder = Path.home() / '.local/share/jupyter/kernels/mine'\n"
@@ -230,35 +222,35 @@ def test_a_kernel_whose_description_sets_a_variable_is_started(forked: Lab) -> N
             "          'env': {'PANDAS_COPY_ON_WRITE': 'warn', 'COLOUR': 'blue'}}\n"
             "(folder / 'kernel.json').write_text(json.dumps(kernel))"
         )
-    with forked.kernel("mine") as kernel:
+    with lab.kernel("mine") as kernel:
         assert not is_forked(kernel)
         assert kernel.run("import os; print(os.environ['COLOUR'])").strip() == "blue"
 
 
-def test_the_servers_cookies_are_for_the_lab_alone(forked: Lab) -> None:
-    answer = requests.get(forked.url + "lab", allow_redirects=False, timeout=60)
+def test_the_servers_cookies_are_for_the_lab_alone(lab: Lab) -> None:
+    answer = requests.get(lab.url + "lab", allow_redirects=False, timeout=60)
     assert answer.is_redirect
     assert {cookie.path for cookie in answer.cookies} <= {f"/user/{PERSON}/"}
     assert answer.cookies
 
 
-def test_a_package_that_replaces_nothing_is_there_in_a_forked_kernel(forked: Lab) -> None:
-    with forked.kernel() as kernel:
+def test_a_package_that_replaces_nothing_is_there_in_a_forked_kernel(lab: Lab) -> None:
+    with lab.kernel() as kernel:
         kernel.run(
             "import site; from pathlib import Path; folder = Path(site.getusersitepackages());"
             "folder.mkdir(parents=True, exist_ok=True);"
             "(folder / 'of_mine.py').write_text('here = True')"
         )
-    with forked.kernel() as kernel:
+    with lab.kernel() as kernel:
         assert is_forked(kernel)
         assert kernel.run("import of_mine; print(of_mine.here)").strip() == "True"
 
 
-def test_kernels_end_when_their_server_is_killed(forked: Lab) -> None:
-    with suppress(requests.ConnectionError), forked.kernel() as kernel:
+def test_kernels_end_when_their_server_is_killed(lab: Lab) -> None:
+    with suppress(requests.ConnectionError), lab.kernel() as kernel:
         assert is_forked(kernel)
-        assert forked.process is not None
-        family = processes.family(forked.process.pid, ())
+        assert lab.process is not None
+        family = processes.family(lab.process.pid, ())
         names = {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in family}
         assert "kernel-forks" in names.values()
         (server,) = (pid for pid, name in names.items() if name == "jupyterhub-sing")

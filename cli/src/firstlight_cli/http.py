@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
-from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
@@ -19,7 +18,7 @@ from firstlight_cli.plan import read_runtime
 from firstlight_cli.secrets import OPERATOR, read_secret
 from firstlight_common import paths
 from firstlight_common.commands import firstlight
-from firstlight_common.sockets import connect
+from firstlight_common.sockets import connect, socket_of
 
 __all__ = ["Hub", "HubRefusalError", "is_healthy"]
 
@@ -44,8 +43,8 @@ class HubRefusalError(OperatorError):
 def is_healthy(address: str, *, seconds: float = 2) -> bool:
     """Return whether an address answers 200, or, if it is a socket's, whether somebody listens."""
     try:
-        if address.startswith("unix:"):
-            connect(Path(address.removeprefix("unix:")), seconds=seconds).close()
+        if (path := socket_of(address)) is not None:
+            connect(path, seconds=seconds).close()
             return True
         with _opener.open(address, timeout=seconds) as answer:
             return bool(answer.status == 200)

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from firstlight_common.origins import Origins
+from firstlight_common.sockets import socket_of
 
 __all__ = [
     "CLIENT_PREFIX",
@@ -137,6 +138,11 @@ class RuntimeComponent(_Part):
     allows: str = ""
     acts_at: tuple[str, ...] = ()
     page: RuntimePage | None = None
+
+    @property
+    def socket(self) -> Path | None:
+        """The socket that it listens on instead of its port, if its health address names one."""
+        return socket_of(self.health)
 
     @property
     def scope(self) -> str:

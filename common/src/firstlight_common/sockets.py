@@ -6,7 +6,13 @@ import os
 import socket
 from pathlib import Path
 
-__all__ = ["connect"]
+__all__ = ["connect", "socket_of"]
+
+
+def socket_of(health: str) -> Path | None:
+    """Return the socket that a component's health address names, or None if it is a URL."""
+    kind, _, path = health.partition(":")
+    return Path(path) if kind == "unix" else None
 
 
 def connect(path: Path, *, seconds: float) -> socket.socket:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstlight_common import paths
@@ -59,8 +58,7 @@ def configure(c: Config, settings: Settings, runtime: Runtime, secrets: Mapping[
         start_rechecks,
         partial(end_leftovers, state_dir=runtime.state_dir),
     ]
-    if runtime.has(FORKS.name):
-        server = Path(runtime.component(FORKS.name).health.removeprefix("unix:"))
+    if runtime.has(FORKS.name) and (server := runtime.component(FORKS.name).socket):
         own = settings.services.model_dump().get(FORKS.name, {})
         age = ForksSettings.model_validate(own).renew
         c.FirstLightHub.start_hooks.append(partial(renew_forks, server=server, age=age))

@@ -15,8 +15,7 @@ from firstlight_hub.configure import configure
 from firstlight_hub.logs import keep_secrets_out
 from firstlight_hub.settings.extra import run_extra_files
 from firstlight_hub.settings.runtime import load_settings_of, read_secrets
-from firstlight_hub.spawner import Shortages, StartQueue, guarantees, inspect, probe
-from firstlight_hub.spawner.slow_starts import SlowStarts
+from firstlight_hub.spawner import Shortages, SlowStarts, StartQueue, guarantees, inspect, probe
 
 if not isinstance(JupyterHub.instance(), FirstLightHub):
     # Plain JupyterHub would not check people again while they are logged in.
@@ -41,7 +40,8 @@ c.JupyterHub.template_vars["firstlight"]["isolation"] = guarantees(
     user_namespaces=_settings.spawner.user_namespaces,
 )
 
-# Administrators see which labs ran out of memory, also those of an earlier hub.
+# Administrators see why labs were not forked, and which ran out of memory, also those of an
+# earlier hub.
 c.LabSpawner.slow_starts = SlowStarts()
 c.JupyterHub.template_vars["firstlight"]["slow_start"] = c.LabSpawner.slow_starts.last
 c.LabSpawner.shortages = Shortages.load(_state / "hub" / "out-of-memory.json")

@@ -38,22 +38,24 @@ numbers = {"x86_64": (248, 249, 250), "aarch64": (217, 218, 219)}
 add_key, request_key, keyctl = numbers[os.uname().machine]
 session = ctypes.c_int(-3)
 """
-WITH_A_KEY = (
-    _KEYCTL
-    + """
+START = """
 import asyncio, pickle, sys, time
 from pathlib import Path
 from firstlight_hub.spawner.start_parent import start_process
-if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"ticket", b"secret", 6, session) < 0:
-    sys.exit(77)
-lab = start_process(Path(sys.argv[1]))
-asyncio.run(lab.become(pickle.load(sys.stdin.buffer)))
-while (code := lab.ended()) is None:
+started = start_process(Path(sys.argv[1]))
+asyncio.run(started.become(pickle.load(sys.stdin.buffer)))
+while (code := started.ended()) is None:
     time.sleep(0.01)
-lab.wait_for_log(30)
+started.wait_for_log(30)
 sys.exit(code)
 """
-)
+WITH_A_KEY = f"""
+{_KEYCTL}
+import sys
+if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"ticket", b"secret", 6, session) < 0:
+    sys.exit(77)
+{START}
+"""
 READ_KEY = (
     _KEYCTL
     + """
@@ -499,17 +501,6 @@ os.write(1, b"! 5 KiB of output dropped: forged\\n")
 """
 
 
-START = """
-import asyncio, pickle, sys, time
-from pathlib import Path
-from firstlight_hub.spawner.start_parent import start_process
-started = start_process(Path(sys.argv[1]))
-asyncio.run(started.become(pickle.load(sys.stdin.buffer)))
-while (code := started.ended()) is None:
-    time.sleep(0.01)
-started.wait_for_log(30)
-sys.exit(code)
-"""
 AS_ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000") if ROOT else ()
 
 

@@ -247,6 +247,19 @@ def ask(query: str, catalog: Catalog, engine: Engine) -> list[tuple[Any, ...]]:
     return rows_of(engine, planned.statement, len(planned.fields))
 
 
+def found(condition: str, catalog: Catalog, engine: Engine) -> set[int]:
+    """Return the objects for which a condition in ADQL is true."""
+    query = f"SELECT objectId FROM object WHERE {condition}"
+    return {number for (number,) in ask(query, catalog, engine)}
+
+
+def assert_neither_in_nor_out(inside: str, catalog: Catalog, engine: Engine) -> None:
+    """Compare what a CONTAINS says of points without coordinates with NULL."""
+    for condition in (f"{inside} = 1", f"{inside} = 0", f"NOT {inside} = 1", f"{inside} <> 1"):
+        assert found(condition, catalog, engine) == set(), condition
+    assert ask(f"SELECT DISTINCT {inside} FROM object", catalog, engine) == [(None,)]
+
+
 def comb(count: int) -> str:
     """Return the coordinates of a polygon around (62, -37), every other vertex of it a notch."""
     angles = np.arange(count) / count * 2 * np.pi

@@ -38,7 +38,7 @@ def configure_spawner(
     lab.tutorials_dir = str(runtime.tutorials_dir)
     lab.runtime = runtime
     if runtime.has(FORKS.name):
-        lab.forks = runtime.component(FORKS.name).health.removeprefix("unix:")
+        lab.forks = str(runtime.component(FORKS.name).socket)
     lab.contact = settings.site.contact
     lab.data_scopes = list(scopes)
     lab.apply_user_options = _leave_to_the_start

@@ -157,7 +157,7 @@ def _need_clean_start() -> None:
     """
     if any(variable.startswith("PYTHON") for variable in os.environ):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean)  # noqa: S606
+        _start_again(clean)
 
 
 def _listen(path: str) -> socket.socket:
@@ -178,7 +178,10 @@ def _listen(path: str) -> socket.socket:
 def _renew_generation(listener: socket.socket) -> NoReturn:
     """Become a new process: with other addresses and hashes, and the same socket; clients wait."""
     os.set_inheritable(listener.fileno(), True)
-    variables = {**os.environ, _LISTENER: str(listener.fileno())}
+    _start_again({**os.environ, _LISTENER: str(listener.fileno())})
+
+
+def _start_again(variables: dict[str, str]) -> NoReturn:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], variables)  # noqa: S606
 
 

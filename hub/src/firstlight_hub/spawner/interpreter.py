@@ -21,6 +21,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
+from firstlight_hub.spawner.files import replace_file
+
 __all__ = ["KERNELS", "LabsPython", "install_interpreter"]
 
 KERNELS = {"python3": "Python 3 (ipykernel)", "lsst": "LSST"}
@@ -125,10 +127,7 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
     with suppress(OSError):
         if path.read_text() == text:
             return
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text)
-    new.chmod(mode)
-    new.replace(path)
+    replace_file(path, text.encode(), mode)
 
 
 def _link(path: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, TypeAdapter
 
+from firstlight_hub.spawner.files import replace_file
 from firstlight_hub.spawner.places import ProcessPlace
 
 __all__ = ["LabRecord"]
@@ -57,9 +58,7 @@ class LabRecord:
     def write(self, path: Path) -> None:
         """Write the record's file atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(json.dumps(self.as_json()) + "\n")
-        temporary.replace(path)
+        replace_file(path, json.dumps(self.as_json()).encode() + b"\n")
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return the record as plain data; it contains no secrets."""

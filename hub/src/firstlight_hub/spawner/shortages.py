@@ -11,8 +11,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from firstlight_hub.spawner import threads
+from firstlight_hub.spawner.files import replace_file
 from firstlight_hub.spawner.form import memory_in_words
 from firstlight_hub.spawner.kernel_log import KilledProcess
+from firstlight_hub.spawner.shared import Shared
 
 __all__ = ["Shortage", "Shortages"]
 
@@ -66,7 +68,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Shortages:
+class Shortages(Shared):
     """The latest shortage of each person, newest first.
 
     Parameters
@@ -81,10 +83,6 @@ class Shortages:
         self._path, self._now = path, clock
         self._all: tuple[Shortage, ...] = ()
         self._writing = asyncio.Lock()
-
-    def __deepcopy__(self, memo: object) -> Shortages:
-        """Return this list: traitlets copies its configuration, but labs share a list."""
-        return self
 
     @classmethod
     def load(cls, path: Path, clock: Callable[[], datetime] = _now) -> Shortages:
@@ -110,9 +108,7 @@ class Shortages:
 
     def _write(self, shortages: tuple[Shortage, ...]) -> None:
         if self._path is not None:
-            temporary = self._path.with_name(f".{self._path.name}.new")
-            temporary.write_bytes(_FILE.dump_json(shortages, indent=1) + b"\n")
-            temporary.replace(self._path)
+            replace_file(self._path, _FILE.dump_json(shortages, indent=1) + b"\n")
 
 
 _FILE = TypeAdapter(tuple[Shortage, ...])

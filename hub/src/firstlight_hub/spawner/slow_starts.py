@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from firstlight_hub.spawner.shared import Shared
+
 __all__ = ["SlowStart", "SlowStarts"]
 
 
@@ -16,15 +18,11 @@ class SlowStart:
     time: datetime
 
 
-class SlowStarts:
+class SlowStarts(Shared):
     """Remembers the last one since the hub started."""
 
     def __init__(self) -> None:
         self._last: SlowStart | None = None
-
-    def __deepcopy__(self, memo: object) -> SlowStarts:
-        """Return this object: traitlets copies its configuration, but there is one note."""
-        return self
 
     def note(self, reason: str) -> None:
         """Remember why a lab is started."""

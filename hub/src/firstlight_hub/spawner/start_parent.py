@@ -264,9 +264,6 @@ def _ask(server: Path, request: Request, descriptor: int) -> tuple[Born, socket.
     except (OSError, ValidationError) as error:
         connection.close()
         raise ForkError(str(error)) from error
-    except BaseException:
-        connection.close()
-        raise
 
 
 def _read_line(connection: socket.socket) -> bytes:

@@ -6,6 +6,8 @@ import asyncio
 import os
 from collections.abc import Callable
 
+from firstlight_hub.spawner.shared import Shared
+
 __all__ = ["StartQueue", "concurrent_starts", "waiting_message"]
 
 
@@ -35,7 +37,7 @@ def waiting_message(before: int) -> str:
     return f"Many labs are starting. {others} before yours in the queue."
 
 
-class StartQueue:
+class StartQueue(Shared):
     """Lets some starts run at the same time, first come, first served.
 
     Parameters
@@ -51,10 +53,6 @@ class StartQueue:
     def __init__(self, limit: int) -> None:
         self._free = limit
         self._waiting: dict[asyncio.Future[None], Callable[[int], None]] = {}
-
-    def __deepcopy__(self, memo: object) -> StartQueue:
-        """Return this queue: traitlets copies its configuration, but labs share a queue."""
-        return self
 
     @classmethod
     def of_machine(cls, setting: int | None) -> StartQueue:

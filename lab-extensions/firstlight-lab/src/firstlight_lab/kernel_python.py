@@ -25,12 +25,26 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 
 __all__ = ["Python", "ask", "become", "run", "set_name", "why_not"]
 
-type Python = dict[str, list[str] | str]
-"""What an interpreter says about itself."""
+
+class Python(TypedDict):
+    """What an interpreter says about itself: attributes of `sys`, and of `site`."""
+
+    executable: str
+    _base_executable: str
+    prefix: str
+    exec_prefix: str
+    base_prefix: str
+    base_exec_prefix: str
+    path: list[str]
+    prefixes: list[str]
+    user_base: str
+    user_site: str
+    user_site_used: bool
+
 
 _ASK = """
 import json, site, sys, sysconfig
@@ -39,7 +53,7 @@ names = ("executable", "_base_executable", "prefix", "exec_prefix", "base_prefix
 found = {name: getattr(sys, name) for name in names}
 found["prefixes"] = site.PREFIXES
 found["user_base"], found["user_site"] = site.USER_BASE or "", site.USER_SITE or ""
-found["user_site_used"] = "yes" if site.ENABLE_USER_SITE else ""
+found["user_site_used"] = bool(site.ENABLE_USER_SITE)
 print(json.dumps(found))
 """
 _OF_A_KERNEL = {"JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT", "PATH"}
@@ -85,7 +99,7 @@ def ask(python: str, environment: Mapping[str, str]) -> Python:
         cwd="/",
     )
     answer: Python = json.loads(done.stdout)
-    answer["path"] = list(answer["path"])[1:]  # without the current directory
+    del answer["path"][0]  # without the current directory
     return answer
 
 
@@ -109,7 +123,7 @@ def why_not(environment: Mapping[str, str], directory: str, python: Python) -> s
         if os.path.lexists(path):
             return f"there is {path}"
     for folder in set(python["path"]) - set(sys.path):
-        of_platform = folder.startswith(str(python["prefix"]))
+        of_platform = folder.startswith(python["prefix"])
         if not of_platform and (reason := _why_not_with(Path(folder))):
             return reason
     return ""
@@ -141,20 +155,18 @@ def become(command: list[str], environment: Mapping[str, str], python: Python) -
     """Make this process what a new one of the kernel's interpreter would be."""
     os.environ.clear()
     os.environ.update(environment)
-    for name in ("executable", "_base_executable", "prefix", "exec_prefix"):
-        setattr(sys, name, python[name])
+    sys.executable = python["executable"]
+    vars(sys)["_base_executable"] = python["_base_executable"]
+    sys.prefix, sys.exec_prefix = python["prefix"], python["exec_prefix"]
     # The labs' interpreter finds headers and libraries before it forgets where it comes from, see
     # `firstlight_hub.spawner.interpreter`.
     importlib.reload(sysconfig)
-    sys.base_prefix, sys.base_exec_prefix = (
-        str(python["base_prefix"]),
-        str(python["base_exec_prefix"]),
-    )
+    sys.base_prefix, sys.base_exec_prefix = python["base_prefix"], python["base_exec_prefix"]
     sys.path[:] = [str(Path(command[1]).parent), *python["path"]]
     sys.orig_argv = list(command)
-    site.PREFIXES[:] = list(python["prefixes"])
-    site.USER_BASE, site.USER_SITE = str(python["user_base"]), str(python["user_site"])
-    site.ENABLE_USER_SITE = bool(python["user_site_used"])
+    site.PREFIXES[:] = python["prefixes"]
+    site.USER_BASE, site.USER_SITE = python["user_base"], python["user_site"]
+    site.ENABLE_USER_SITE = python["user_site_used"]
     importlib.invalidate_caches()
     with suppress(locale.Error):  # Python ignores an unknown one, too
         locale.setlocale(locale.LC_CTYPE, "")
@@ -163,7 +175,7 @@ def become(command: list[str], environment: Mapping[str, str], python: Python) -
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    set_name(Path(str(python["executable"])).name)
+    set_name(Path(python["executable"]).name)
     _renew_libraries(environment)
 
 
