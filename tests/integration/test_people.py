@@ -199,8 +199,21 @@ def test_files_beside_the_configuration_have_the_last_word(
     site.start()
     try:
         assert "Log in to Extra" in site.get("/nb/hub/login").text
+        # A mistake while the platform runs is told at the hub's next start, and can be corrected.
+        broken = extra / "20-broken.py"
+        broken.write_text("\nc.JupyterHub = nothing\n")
+        os.kill(site.pid_of("hub"), signal.SIGKILL)
+        sentence = r"20-broken\.py:2: .* failed: NameError"
+        wait_for(
+            lambda: re.search(f"hub cannot run: .*{sentence}", site.output),
+            seconds=60,
+            what="the reason",
+        )
+        broken.unlink()
+        wait_for(lambda: site.get("/nb/hub/login").ok, seconds=60, what="the hub")
     finally:
         site.stop()
-    (extra / "20-broken.py").write_text("\nc.JupyterHub = nothing\n")
-    with pytest.raises(AssertionError, match=r"20-broken\.py:2: .* failed: NameError"):
-        site.start(seconds=60)
+    broken.write_text("\nc.JupyterHub = nothing\n")
+    with pytest.raises(AssertionError, match=sentence) as caught:
+        site.start()
+    assert len(re.findall(sentence, str(caught.value))) == 1

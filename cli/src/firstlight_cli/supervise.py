@@ -46,7 +46,8 @@ _PROGRAM = """
 [program:{name}]
 command = {python} -m firstlight_cli._run {name} --state-dir "{state}"
 priority = {priority}
-autorestart = true
+autorestart = unexpected
+exitcodes = {wrong}
 startsecs = 1
 startretries = 1000
 stopsignal = TERM
@@ -79,6 +80,7 @@ def render_configuration(state: State, components: Iterable[RuntimeComponent]) -
             priority=10 + number,
             python=escaped(PYTHON),
             state=escaped(state.root),
+            wrong=os.EX_CONFIG,
         )
         for number, component in enumerate(components)
     ]
@@ -93,6 +95,7 @@ class _Info(TypedDict):
     pid: int
     now: int
     start: int
+    exitstatus: int
 
 
 _INFO = TypeAdapter(list[_Info])
@@ -108,6 +111,8 @@ class Process:
     pid: int
     uptime: int
     """Seconds since its start; 0 if it does not run."""
+    misconfigured: bool
+    """Whether it ended because of its configuration, with ``EX_CONFIG``, and waits for a start."""
 
 
 class Supervisor:
@@ -131,9 +136,16 @@ class Supervisor:
                 entry["statename"].lower(),
                 entry["pid"],
                 entry["now"] - entry["start"] if entry["pid"] else 0,
+                not entry["pid"] and entry["exitstatus"] == os.EX_CONFIG,
             )
             for entry in found
         }
+
+    def start(self, name: str) -> None:
+        """Ask the supervisor to start a component that has ended."""
+        with suppress(*_UNANSWERED):
+            self._server.supervisor.startProcess(name, False)  # without waiting for it
+        self._transport.close()
 
     def shutdown(self) -> None:
         """Ask the supervisor to stop everything and itself."""

@@ -42,6 +42,9 @@ _CRASH_LOOP_SECONDS = 12
 _TRIES = 3
 """Processes of a component that may end after that; one of them may be no process at all."""
 
+_CORRECTED_SECONDS = 10
+"""How long a component that ended because of its configuration waits for its next start."""
+
 _STOP_SECONDS = 60
 
 
@@ -151,9 +154,12 @@ def _wait(
             keeper.check()
             if waiting and time.monotonic() > end:
                 raise _does_not_start(state, waiting[0].name)
-            if waiting and time.monotonic() > began + _CRASH_LOOP_SECONDS:
-                known = Supervisor(state).processes() or {}
-                for name in (one.name for one in waiting if one.name in known):
+            late = time.monotonic() > began + _CRASH_LOOP_SECONDS
+            known = Supervisor(state).processes() or {} if waiting else {}
+            for name in (one.name for one in waiting if one.name in known):
+                if known[name].misconfigured:
+                    raise _does_not_start(state, name)
+                if late:
                     # It ends within a second of its start, or later, but again and again.
                     tries[name].add(known[name].pid)
                     if known[name].state == "backoff" or len(tries[name]) > _TRIES:
@@ -194,6 +200,7 @@ def _watch(
     known = {name: process.pid for name, process in (supervisor.processes() or {}).items()}
     health = {component.name: component.health for component in components}
     said: str | None = None
+    again: dict[str, float] = {}
     while True:
         time.sleep(1)
         keeper.check()
@@ -203,9 +210,15 @@ def _watch(
         if told := config.look():
             console.note(told)
         for name, process in (supervisor.processes() or {}).items():
+            if process.misconfigured and time.monotonic() > again.get(name, 0):
+                if name not in again:
+                    console.note(f"{name} cannot run: {tail(state, name, 1).strip()}")
+                again[name] = time.monotonic() + _CORRECTED_SECONDS
+                supervisor.start(name)
             if process.pid and process.pid != known.get(name) and is_healthy(health[name]):
                 console.note(f"{name} had stopped; it is running again")
                 known[name] = process.pid
+                again.pop(name, None)
 
 
 def _ignore_stops() -> None:

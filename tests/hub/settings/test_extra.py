@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,13 @@ def test_without_the_folder_nothing_happens(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_fails_is_named_with_its_line_in_a_sentence(
-    folder: Path, text: str, line: int, words: str
+    folder: Path, text: str, line: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = folder / "10-broken.py"
     path.write_text(text)
     with pytest.raises(SystemExit) as caught:
         run_extra_files(folder.parent, Config())
-    sentence = str(caught.value)
+    assert caught.value.code == os.EX_CONFIG
+    sentence = capsys.readouterr().err.rstrip("\n").rsplit("\n", 1)[-1]
     assert sentence.startswith(f"{path}:{line}: ")
     assert words in sentence
-    assert "\n" not in sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -32,8 +33,8 @@ def run_extra_files(folder: Path, c: Config) -> None:
     Raises
     ------
     SystemExit
-        If a file fails; the message names file and line. The hub never starts with half a
-        configuration.
+        If a file fails, with the status ``EX_CONFIG``: trying again would not help. The message on
+        standard error names file and line. The hub never starts with half a configuration.
     """
     for path in extra_files(folder):
         try:
@@ -41,7 +42,8 @@ def run_extra_files(folder: Path, c: Config) -> None:
             exec(program, {"c": c, "__file__": str(path)})  # noqa: S102
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            raise SystemExit(_sentence(path, error)) from error
+            sys.stderr.write(f"{_sentence(path, error)}\n")
+            raise SystemExit(os.EX_CONFIG) from error
 
 
 def _sentence(path: Path, error: Exception) -> str:
