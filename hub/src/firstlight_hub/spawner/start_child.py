@@ -238,8 +238,8 @@ def _continue_in_network(
         try:
             start_network.connect_to_relay(inside, {port for _, port in network["targets"]})
         except OSError as error:
-            if str(error).startswith(start_relay.LISTENING):
-                _begin(start_relay.LISTENING)
+            if str(error).startswith(start_network.LISTENING):
+                _begin(start_network.LISTENING)
             raise
         return
     inside.close()

@@ -21,8 +21,10 @@ import socket
 import struct
 from collections.abc import Iterable
 
-__all__ = ["PORT", "connect_to_relay", "create_namespace"]
+__all__ = ["LISTENING", "PORT", "connect_to_relay", "create_namespace", "local_route", "rules"]
 
+LISTENING = "listening on the lab's port"
+"""The step that fails if another program has the port."""
 PORT = 1
 """Where the relay listens inside. A lab's own programs cannot use a port below 1024."""
 _DNS = 53

@@ -1,7 +1,7 @@
 """The relay of a lab's network: a process outside it that carries connections in and out.
 
 `start_child` loads this file by its path: it uses only the standard library and imports nothing of
-ours but `start_reach`. It is the lab's: it has the lab's account, is in its control groups, and
+ours but its neighbours. It is the lab's: it has the lab's account, is in its control groups, and
 ends with it. The lab can neither see it nor send it a signal.
 
 Notes
@@ -29,14 +29,12 @@ from typing import TYPE_CHECKING, NoReturn, TypedDict
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Coroutine
 
-    from firstlight_hub.spawner import start_reach
+    from firstlight_hub.spawner import start_network, start_reach
 else:
-    import start_reach  # `start_child` has put this directory on the path
+    import start_network  # `start_child` has put this directory on the path
+    import start_reach
 
-__all__ = ["LISTENING", "Network", "Relay"]
-
-LISTENING = "listening on the lab's port"
-"""The step that fails if another program has the port."""
+__all__ = ["Network", "Relay"]
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _CONNECTIONS, _QUERIES = 1024, 256
@@ -111,7 +109,7 @@ class Relay:
                 self._entrance.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 self._entrance.bind(("127.0.0.1", network["port"]))
         except OSError as error:
-            channel.send(f"{LISTENING}: {error}".encode())
+            channel.send(f"{start_network.LISTENING}: {error}".encode())
         else:
             self.start(channel)
         channel.close()
