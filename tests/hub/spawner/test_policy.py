@@ -24,6 +24,7 @@ NOTHING = Capabilities(
     frozenset(),
     {"namespaces": "the kernel says no", "cgroups": "there are none", "filters": "no filters"},
     filters=False,
+    network=False,
 )
 
 

@@ -287,7 +287,9 @@ class LabSpawner(Lab):
             await process.become(spec)
         except ProcessStartError as error:
             if error.step == LISTENING:
-                raise PortTakenError(error.problem) from error
+                raise PortTakenError(
+                    f"port {self.port} belongs to a process outside the lab"
+                ) from error
             raise await self.failure(
                 "launch", "Your lab could not be set up on this machine.", error
             ) from error
