@@ -235,6 +235,7 @@ class Labs:
             resolver=resolver_directories(),
         )
         self.running: list[tuple[ProcessPlace, str]] = []
+        self.hub_variables: dict[str, str] = {}
 
     def start(
         self, name: str, script: str, *arguments: str, port: int = 0
@@ -252,10 +253,8 @@ class Labs:
             hierarchy.settle(groups, limits)
         runtime = "" if self.isolation.namespaces else create_runtime(owner)
         ids = owner or (os.geteuid(), os.getegid())
-        inherited = dict(os.environ)
-        request = LabRequest(
-            name, ids, SIZE, "token", {}, inherited, groups, runtime, port=port
-        )
+        hub, inherited = self.hub_variables, dict(os.environ)
+        request = LabRequest(name, ids, SIZE, "token", hub, inherited, groups, runtime, port=port)
         spec = assemble(self.site, self.isolation, request)
         command = (spec.command[0], "-c", script, *arguments, f"the-{name}")
         log = self.folder / f"{name}.log"

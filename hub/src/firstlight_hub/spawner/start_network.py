@@ -174,7 +174,7 @@ def rules(ports: Iterable[int]) -> list[bytes]:
 
         table inet firstlight {
             chain out {
-                type nat hook output priority dstnat; policy accept;
+                type nat hook output priority -100; policy accept;
                 udp dport 53 redirect to :1
                 tcp dport 53 redirect to :1   # and so on for each port
                 ip daddr 127.0.0.0/8 accept
