@@ -208,9 +208,11 @@ def test_nobody_is_let_in_before_the_labs_server_listens(lab: LabProcess) -> Non
 @pytest.mark.integration
 @needs_networks
 def test_a_taken_port_is_told_apart(lab: LabProcess) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as squatter:
-        with pytest.raises(ProcessStartError) as raised:
-            asyncio.run(lab.become(specification(_SERVER, squatter.getsockname()[1])))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as squatter,
+        pytest.raises(ProcessStartError) as raised,
+    ):
+        asyncio.run(lab.become(specification(_SERVER, squatter.getsockname()[1])))
     assert raised.value.step == LISTENING
     wait_for(lambda: lab.ended() is not None, what="its end")
 

@@ -143,7 +143,7 @@ def be_the_world(ready: int) -> None:
     for address in dict.fromkeys((*WORLD, *resolvers)):
         ip("address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
     for port in (80, 443, 5432):
-        serve(socket.AF_INET, "0.0.0.0", port, "world")  # noqa: S104
+        serve(socket.AF_INET, "0.0.0.0", port, "world")
         serve(socket.AF_INET6, "::", port, "world")
     for address in resolvers:
         serve_names(address)
@@ -170,7 +170,7 @@ def be_the_machine() -> int:
     os.read(reading, 1)
     serve(socket.AF_INET, "127.0.0.1", PUBLIC, "platform")
     serve(socket.AF_INET, "127.0.0.1", HUB, "hub")
-    serve(socket.AF_INET, "0.0.0.0", SECRET, "secret")  # noqa: S104
+    serve(socket.AF_INET, "0.0.0.0", SECRET, "secret")
     serve(socket.AF_INET6, "::", SECRET, "secret")
     for address in nameservers():
         if address.startswith("127.") or address == "::1":
@@ -220,7 +220,7 @@ def main() -> None:
         before = networks()
         reached = try_from_labs(folder)
         left = networks() - before if os.geteuid() == 0 else set()
-        print(json.dumps({"reached": reached, "left": sorted(left)}))
+        sys.stdout.write(json.dumps({"reached": reached, "left": sorted(left)}))
         return
     world = be_the_machine()
     try:

@@ -86,9 +86,7 @@ def resolver_directories() -> tuple[Path, ...]:
     return (target if target.parent == Path("/run") else target.parent,)
 
 
-def _try(
-    kind: Namespaces, *, user_namespaces: bool = True, network: Network | None = None
-) -> str:
+def _try(kind: Namespaces, *, user_namespaces: bool = True, network: Network | None = None) -> str:
     """Run a program as a lab runs; return what went wrong, or an empty string."""
     trial = LabSpec(
         command=("/bin/sh", "-c", "exit 0"),

@@ -211,9 +211,7 @@ def _continue_in_child(status: int) -> None:
     _wait_for(child)
 
 
-def _continue_in_network(
-    status: int, spec: LabSpecification, network: start_relay.Network
-) -> None:
+def _continue_in_network(status: int, spec: LabSpecification, network: start_relay.Network) -> None:
     """Return in the first process of a new PID namespace with a network of its own.
 
     Notes

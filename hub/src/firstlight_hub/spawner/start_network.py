@@ -2,7 +2,7 @@
 
 `start_child` loads this file by its path: it uses only the standard library and imports nothing of
 ours. The messages to the kernel are written by hand for the same reason (netlink(7), decision
-record 25); ``ip route show table local`` and ``nft list ruleset`` show in a namespace what they
+record 27); ``ip route show table local`` and ``nft list ruleset`` show in a namespace what they
 did.
 
 Notes

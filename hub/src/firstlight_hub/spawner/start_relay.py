@@ -7,7 +7,7 @@ ends with it. The lab can neither see it nor send it a signal.
 Notes
 -----
 No socket of the machine's network is ever given to a lab: whoever holds one, even if it only
-listens, can disconnect it and connect it to anywhere on the machine (decision record 25).
+listens, can disconnect it and connect it to anywhere on the machine (decision record 27).
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Relay:
             return
         try:
             self._run(parent, channel)
-        except BaseException as error:  # noqa: BLE001 (it must not return)
+        except BaseException as error:
             _tell(channel, str(error) or type(error).__name__)
         os._exit(1)
 
@@ -207,7 +207,8 @@ class _Carrier:
 
     async def _let_in(self, entrance: socket.socket) -> None:
         """Carry what comes to the lab's port, once its server answers."""
-        while (trial := await self._connect_inside()) is None:
+        # Nothing but a connection tells that it does.
+        while (trial := await self._connect_inside()) is None:  # noqa: ASYNC110
             await asyncio.sleep(_TRY_SECONDS)
         trial.close()
         entrance.listen(256)
@@ -335,9 +336,7 @@ class _Carrier:
                 continue
             self._begin(self._answer(server, query, client))
 
-    async def _answer(
-        self, server: socket.socket, query: bytes, client: tuple[str, int]
-    ) -> None:
+    async def _answer(self, server: socket.socket, query: bytes, client: tuple[str, int]) -> None:
         try:
             for address in nameservers():
                 with suppress(OSError):
