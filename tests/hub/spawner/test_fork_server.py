@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstlight_common.sockets import connect
-from firstlight_hub.spawner import fork_server, processes
+from firstlight_hub.spawner import fork_server, machine, processes
 from firstlight_hub.spawner.fork_server import ProtocolError, read_request
-from firstlight_hub.spawner.models import LabSpec
+from firstlight_hub.spawner.models import LabSpec, Namespaces, Network
 from firstlight_hub.spawner.start_parent import ForkError, ProcessStartError, fork_process
 from tests.waiting import wait_for
 
@@ -68,6 +69,49 @@ def specification(*command: str) -> LabSpec:
         processes=0,
         namespaces="",
     )
+
+
+BEHIND_WALLS = """
+import json, os, time
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status") if ":\\t" in line)
+links = []
+for name in os.listdir("/proc/self/fd"):
+    try:
+        links.append(os.readlink("/proc/self/fd/" + name))
+    except OSError:
+        pass
+found = {"capabilities": int(status["CapPrm"], 16) | int(status["CapEff"], 16)}
+found["sockets"] = [link for link in links if link.startswith("socket")]
+found["namespace"] = os.readlink("/proc/self/ns/net")
+found["processes"] = [name for name in os.listdir("/proc") if name.isdigit()]
+print(json.dumps(found), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("kind", ["root", "user"])
+def test_a_forked_lab_has_no_privileges_and_nothing_of_the_machines_network(
+    server: subprocess.Popen[bytes], path: Path, tmp_path: Path, kind: Namespaces
+) -> None:
+    can = machine.probe()
+    if not can.network or (kind == "root" and not can.accounts):
+        pytest.skip(f"no such networks here: {can.reasons.get('network')}")
+    (tmp_path / "a_lab.py").write_text(BEHIND_WALLS)
+    spec = replace(specification(), namespaces=kind, network=Network())
+    lab = fork_process(path, tmp_path / "lab.log")
+    asyncio.run(lab.become(spec))
+    log = tmp_path / "lab.log"
+    wait_for(lambda: log.exists() and log.read_text().endswith("\n"), what="the lab")
+    found = json.loads(log.read_text())
+    processes.kill(processes.family(lab.pid, ()))
+    wait_for(lambda: lab.ended() is not None, what="its end")
+    lab.wait_for_log(60)
+
+    assert found["capabilities"] == 0
+    assert found["sockets"] == []
+    assert found["namespace"] != os.readlink("/proc/self/ns/net")  # noqa: PTH115
+    # Its relay is not among them; the first is that of the namespace.
+    assert len(found["processes"]) == 2
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 9), max_size=3))
