@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from firstlight_hub.spawner import machine, processes
 from firstlight_hub.spawner.listeners import find_listener
 from firstlight_hub.spawner.models import LabSpec, Network
 from firstlight_hub.spawner.places import ProcessPlace
-from firstlight_hub.spawner.start_network import LISTENING, local_route, rules
+from firstlight_hub.spawner.start_network import LISTENING, local_route, own_addresses, rules
 from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process
 from tests.platform_under_test import free_port
 from tests.waiting import wait_for
@@ -68,11 +69,16 @@ def outcome(kind: str) -> dict[str, dict[str, dict[str, str]]]:
 
 INTERNET = ("8.8.8.8", "2001:4860:4860::8888")
 PRIVATE = ("10.20.0.5", "10.99.0.5", "100.64.0.9", "fd00:20::5")
+OWN = {
+    "a resolver on loopback": "abcd",
+    "itself at 198.51.100.1": "yes",
+    "itself at fd77::1": "yes",
+}
 PLATFORM = {
     "the public address": "platform",
     "the public address by number": "platform",
     "the hub": "hub",
-    "a resolver on loopback": "abcd",
+    **OWN,
 }
 
 
@@ -92,7 +98,7 @@ def addresses(*hosts: str, ports: tuple[int, ...] = (80, 443, 5432)) -> dict[str
             "private",
             {
                 "the hub": "hub",
-                "a resolver on loopback": "abcd",
+                **OWN,
                 "the platform's name": "world",
                 **addresses("10.99.0.5", ports=(80,)),
             },
@@ -280,10 +286,24 @@ def test_a_lab_holds_no_socket_of_the_machine(lab: LabProcess) -> None:
 # --- messages
 
 
+def test_the_addresses_of_a_machine_are_found() -> None:
+    found = own_addresses()
+    assert "127.0.0.1" not in found
+    assert "::1" not in found
+    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with socket.socket(family, socket.SOCK_DGRAM) as trial, suppress(OSError):
+            trial.connect((anywhere, 9))  # this sends nothing
+            assert trial.getsockname()[0] in found
+
+
 def test_the_messages_are_those_that_were_tried() -> None:
     """The kernel takes them as the tests above show; a change of a byte is not an accident."""
     golden = Path(__file__).with_name("network_messages.txt")
-    found = [local_route(socket.AF_INET, 1), local_route(socket.AF_INET6, 1), *rules([8000, 53])]
+    found = [
+        local_route(socket.AF_INET, 1),
+        local_route(socket.AF_INET6, 1),
+        *rules([8000, 53], ["192.0.2.7"]),
+    ]
     assert [message.hex() for message in found] == golden.read_text().split()
 
 
@@ -293,6 +313,7 @@ def test_nft_shows_the_rules_that_the_page_of_the_code_shows() -> None:
         pytest.skip("nft is not installed, or there are no networks here")
     script = (
         "import subprocess; from firstlight_hub.spawner import start_network as n;"
+        "n.own_addresses = lambda: ['192.0.2.7', '2001:db8::7'];"
         "n.create_namespace([8000]); subprocess.run(['nft', 'list', 'ruleset'], check=True)"
     )
     prefix = () if IS_ROOT else ("unshare", "--user", "--map-root-user")
@@ -308,6 +329,8 @@ def test_nft_shows_the_rules_that_the_page_of_the_code_shows() -> None:
         "tcp dport 8000 redirect to :1",
         "ip daddr 127.0.0.0/8 accept",
         "ip6 daddr ::1 accept",
+        "ip daddr 192.0.2.7 accept",
+        "ip6 daddr 2001:db8::7 accept",
         "meta l4proto tcp redirect to :1",
         "}",
         "}",

@@ -84,6 +84,14 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
     one.connect(("127.0.0.53", 53))
     one.send(bytes.fromhex("abcd01000001000000000000016101620000010001"))
     found["a resolver on loopback"] = one.recv(100)[:2].hex()
+for family, bound, address in (
+    (socket.AF_INET, "198.51.100.1", "198.51.100.1"),
+    (socket.AF_INET6, "::", "fd77::1"),
+):
+    with socket.create_server((bound, 7777), family=family) as own:
+        with socket.create_connection((address, 7777), timeout=20) as one:
+            own.accept()
+            found["itself at " + address] = "yes"
 print("found", json.dumps(found), flush=True)
 """
 

@@ -30,7 +30,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 # Imported now: the lab's view may include neither the standard library nor this file.
 if TYPE_CHECKING:
@@ -149,9 +149,11 @@ def enter(spec: LabSpecification, status: int) -> dict[str, str]:
         if spec["network"] is None:
             os.unshare(os.CLONE_NEWPID)
             _continue_in_child(status)
+            _build_view(spec)
         else:
-            _continue_in_network(status, spec, spec["network"])
-        _build_view(spec)
+            relay = _continue_in_network(status, spec, spec["network"])
+            _build_view(spec)
+            _wait_for_relay(relay)
         _continue_in_child(status)  # the lab
     _drop_privileges(spec)
     _begin("preparing the home")
@@ -211,8 +213,15 @@ def _continue_in_child(status: int) -> None:
     _wait_for(child)
 
 
-def _continue_in_network(status: int, spec: LabSpecification, network: start_relay.Network) -> None:
+def _continue_in_network(
+    status: int, spec: LabSpecification, network: start_relay.Network
+) -> socket.socket:
     """Return in the first process of a new PID namespace with a network of its own.
+
+    Returns
+    -------
+    socket.socket
+        The connection to its relay, which is about to start.
 
     Notes
     -----
@@ -224,8 +233,7 @@ def _continue_in_network(status: int, spec: LabSpecification, network: start_rel
     outside, inside = socket.socketpair()
     reading, writing = os.pipe()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    starter = os.fork()
-    if starter == 0:
+    if os.fork() == 0:
         outside.close()
         os.close(reading)
         os.unshare(os.CLONE_NEWPID)
@@ -233,24 +241,28 @@ def _continue_in_network(status: int, spec: LabSpecification, network: start_rel
             os.write(writing, str(child).encode())
             os._exit(0)
         os.close(writing)
-        try:
-            start_network.connect_to_relay(inside, {port for _, port in network["targets"]})
-        except OSError as error:
-            if str(error).startswith(start_network.LISTENING):
-                _begin(start_network.LISTENING)
-            raise
-        return
+        start_network.hand_over(inside, {port for _, port in network["targets"]})
+        return inside
     inside.close()
     os.close(writing)
     _let_go(status)
-    os.waitpid(starter, 0)
-    with os.fdopen(reading) as answer:
-        child = int(answer.read() or 0)
+    child = int(os.read(reading, 20) or 0)
+    os.close(reading)
     if not child:
         os._exit(125)  # it has said why
     disarm = _keep_capabilities if spec["account"] else _drop_capabilities
     relay = start_relay.Relay(outside, network, partial(_drop_privileges, spec), disarm)
     _wait_for(child, relay)
+
+
+def _wait_for_relay(relay: socket.socket) -> None:
+    _begin("starting the relay of the lab's network")
+    try:
+        start_network.wait_for_relay(relay)
+    except OSError as error:
+        if str(error).startswith(start_network.LISTENING):
+            _begin(start_network.LISTENING)
+        raise
 
 
 def _let_go(status: int) -> None:
@@ -263,7 +275,7 @@ def _let_go(status: int) -> None:
     os.close(null)
 
 
-def _wait_for(child: int, relay: start_relay.Relay | None = None) -> None:
+def _wait_for(child: int, relay: start_relay.Relay | None = None) -> NoReturn:
     """Forward signals to a child, reap whatever ends, and exit when the child does."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: os.kill(child, number))

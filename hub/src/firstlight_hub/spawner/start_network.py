@@ -8,7 +8,8 @@ did.
 Notes
 -----
 The namespace has one interface, loopback. Every address of the world is local to it, and a rule
-redirects every TCP connection to one socket, and every DNS query to another. The sockets belong to
+redirects every TCP connection to one socket, and every DNS query to another; except for what
+connects to loopback or to the machine's own addresses, which are the lab's here. The sockets belong to
 the relay (`start_relay`), a process outside, which looks up where a connection was going and makes
 it there, or not. There is no other interface, so no packet leaves, whatever its addresses are.
 """
@@ -21,7 +22,15 @@ import socket
 import struct
 from collections.abc import Iterable
 
-__all__ = ["LISTENING", "PORT", "connect_to_relay", "create_namespace", "local_route", "rules"]
+__all__ = [
+    "LISTENING",
+    "PORT",
+    "create_namespace",
+    "hand_over",
+    "local_route",
+    "rules",
+    "wait_for_relay",
+]
 
 LISTENING = "listening on the lab's port"
 """The step that fails if another program has the port."""
@@ -46,12 +55,13 @@ def create_namespace(ports: Iterable[int]) -> list[int]:
         Descriptors: of the namespace, and of the sockets that get what is redirected. They have to
         be closed before the lab's program runs.
     """
+    own = own_addresses()
     os.unshare(os.CLONE_NEWNET)
     _raise_loopback()
     families = [socket.AF_INET, socket.AF_INET6] if _has_ipv6() else [socket.AF_INET]
     index = socket.if_nametoindex("lo")
     _send(socket.NETLINK_ROUTE, [local_route(family, index) for family in families])
-    _send(_NETLINK_NETFILTER, rules(ports))
+    _send(_NETLINK_NETFILTER, rules(ports, own))
     found = [os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)]
     for family in families:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
@@ -63,8 +73,16 @@ def create_namespace(ports: Iterable[int]) -> list[int]:
     return found
 
 
-def connect_to_relay(channel: socket.socket, ports: Iterable[int]) -> None:
-    """Create the namespace, hand it to the relay, and return when the relay works.
+def hand_over(channel: socket.socket, ports: Iterable[int]) -> None:
+    """Create the namespace, and give the relay what it needs of it."""
+    descriptors = create_namespace(ports)
+    socket.send_fds(channel, [b"network"], descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def wait_for_relay(channel: socket.socket) -> None:
+    """Return when the relay works.
 
     Raises
     ------
@@ -72,10 +90,6 @@ def connect_to_relay(channel: socket.socket, ports: Iterable[int]) -> None:
         If it does not.
     """
     with channel:
-        descriptors = create_namespace(ports)
-        socket.send_fds(channel, [b"network"], descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
         problem = channel.recv(4096).decode(errors="replace") or "the relay ended"
     if problem != "ready":
         raise OSError(problem)
@@ -138,7 +152,43 @@ def _flags(message: bytes) -> int:
     return flags
 
 
-# --- the route (rtnetlink(7))
+# --- addresses and the route (rtnetlink(7))
+
+
+def own_addresses() -> list[str]:
+    """Return the addresses of this network but loopback and those of a link.
+
+    Notes
+    -----
+    The name of the machine leads to one of them, and programs such as Spark talk to themselves there.
+    """
+    get_address, dump, new_address, done, header = 22, 0x300, 20, 3, 16
+    found = []
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
+        kernel.sendto(_message(get_address, dump, bytes(8)), (0, 0))
+        kind = 0
+        while kind not in (done, _ERROR):
+            answer = kernel.recv(1 << 18)
+            while answer:
+                length, kind = struct.unpack_from("=IH", answer)
+                if kind == new_address:
+                    found.append(_address(answer[header:length]))
+                answer = answer[(length + 3) & ~3 :]
+    return sorted(address for address in set(found) if address)
+
+
+def _address(message: bytes) -> str:
+    """Return the address that a message of the kernel tells, if the whole world may use it."""
+    family, _, _, scope = struct.unpack_from("=4B", message)
+    values = {}
+    rest = message[8:]
+    while rest:
+        length, kind = struct.unpack_from("=HH", rest)
+        values[kind] = rest[4:length]
+        rest = rest[(length + 3) & ~3 :]
+    address, local, scope_universe = 1, 2, 0
+    value = values.get(local) or values.get(address)
+    return socket.inet_ntop(family, value) if value and scope == scope_universe else ""
 
 
 def local_route(family: int, index: int) -> bytes:
@@ -165,8 +215,15 @@ _VERDICT, _REGISTER = 0, 1
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 
 
-def rules(ports: Iterable[int]) -> list[bytes]:
+def rules(ports: Iterable[int], own: Iterable[str] = ()) -> list[bytes]:
     """Return the messages that set a namespace's rules.
+
+    Parameters
+    ----------
+    ports
+        The ports that lead to the relay at any address.
+    own
+        Addresses that do not lead there at other ports.
 
     Notes
     -----
@@ -178,7 +235,7 @@ def rules(ports: Iterable[int]) -> list[bytes]:
                 udp dport 53 redirect to :1
                 tcp dport 53 redirect to :1   # and so on for each port
                 ip daddr 127.0.0.0/8 accept
-                ip6 daddr ::1 accept
+                ip6 daddr ::1 accept          # and so on for each of the machine's addresses
                 meta l4proto tcp redirect to :1
             }
         }
@@ -186,9 +243,10 @@ def rules(ports: Iterable[int]) -> list[bytes]:
     tcp, udp = _protocol(socket.IPPROTO_TCP), _protocol(socket.IPPROTO_UDP)
     found = [[*udp, *_to_port(_DNS), *_redirect()]]
     found += [[*tcp, *_to_port(port), *_redirect()] for port in sorted({_DNS, *ports})]
-    found.append([*_family(socket.AF_INET), *_payload(_NETWORK_HEADER, 16, b"\x7f"), _accept()])
-    loopback = socket.inet_pton(socket.AF_INET6, "::1")
-    found.append([*_family(socket.AF_INET6), *_payload(_NETWORK_HEADER, 24, loopback), _accept()])
+    found.append([*_to_address(socket.AF_INET, b"\x7f"), _accept()])
+    for address in ("::1", *own):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        found.append([*_to_address(family, socket.inet_pton(family, address)), _accept()])
     found.append([*tcp, *_redirect()])
     hook: list[Attribute] = [(1, _big(3)), (2, struct.pack(">i", -100))]  # output, dstnat
     return [
@@ -242,6 +300,12 @@ def _protocol(number: int) -> list[Expression]:
 def _payload(base: int, offset: int, value: bytes) -> list[Expression]:
     where: list[Attribute] = [(2, _big(base)), (3, _big(offset)), (4, _big(len(value)))]
     return [_expression("payload", (1, _big(_REGISTER)), *where), _equals(value)]
+
+
+def _to_address(family: int, value: bytes) -> list[Expression]:
+    """Return the comparison of a destination with an address, or the beginning of one."""
+    offset = 16 if family == socket.AF_INET else 24
+    return [*_family(family), *_payload(_NETWORK_HEADER, offset, value)]
 
 
 def _to_port(port: int) -> list[Expression]:
