@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -249,6 +250,29 @@ def test_a_relay_ends_with_its_lab_however_that_ends(lab: LabProcess) -> None:
     processes.kill({lab.pid})
     wait_for(lambda: not processes.is_alive(pid, ticks), what="the end of the relay")
     processes.kill(inside)
+    with socket.create_server(("127.0.0.1", port)):
+        pass  # the port is free
+
+
+@pytest.mark.integration
+@needs_networks
+@pytest.mark.parametrize("victim", ["outermost", "newest"])
+@pytest.mark.parametrize("stage", [1, 2, 3, 4])
+def test_nothing_is_left_of_a_start_that_is_killed(
+    lab: LabProcess, stage: int, victim: str
+) -> None:
+    """The hub finds all of a lab's processes, however many there are when one is killed."""
+    port = free_port()
+    place = ProcessPlace(lab.pid, lab.start_ticks, port)
+    with suppress(ProcessStartError), ThreadPoolExecutor(1) as pool:
+        start = pool.submit(asyncio.run, lab.become(specification(_SERVER, port)))
+        wait_for(lambda: len(place.members()) >= stage or start.done(), what="some processes")
+        members = place.members()
+        processes.kill({lab.pid if victim == "outermost" else max(members)})
+        start.result()
+    wait_for(lambda: lab.ended() is not None or processes.kill(place.members()), what="its end")
+    processes.kill(place.members())
+    wait_for(lambda: not place.members(), what="the end of all")
     with socket.create_server(("127.0.0.1", port)):
         pass  # the port is free
 

@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,11 +137,11 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True)
 
 
-def be_the_world(ready: int) -> None:
-    """Have all addresses of the world; this does not return."""
+def be_the_world(ready: int, machine: int) -> None:
+    """Have all addresses of the world, as long as there is a machine."""
     os.unshare(os.CLONE_NEWNET)
     os.write(ready, b"1")
-    wait_for(lambda: "fl1" in dict(map(reversed, socket.if_nameindex())), what="the link")
+    wait_for(lambda: "fl1" in {name for _, name in socket.if_nameindex()}, what="the link")
     ip("link", "set", "lo", "up")
     ip("address", "add", "198.51.100.2/24", "dev", "fl1")
     ip("address", "add", "fd77::2/64", "dev", "fl1", "nodad")
@@ -156,17 +155,18 @@ def be_the_world(ready: int) -> None:
     for address in resolvers:
         serve_names(address)
     os.write(ready, b"2")
-    while os.getppid() != 1:
-        time.sleep(0.5)
+    os.read(machine, 1)  # its other end closes with the machine
     os._exit(0)
 
 
 def be_the_machine() -> int:
     """Connect to the world and serve; return the world's process."""
     reading, writing = os.pipe()
+    machine, alive = os.pipe()
     world = os.fork()
     if world == 0:
-        be_the_world(writing)
+        os.close(alive)
+        be_the_world(writing, machine)
     os.read(reading, 1)
     ip("link", "set", "lo", "up")
     ip("link", "add", "fl0", "type", "veth", "peer", "name", "fl1", "netns", str(world))

@@ -2,15 +2,15 @@
 
 Run as ``python -I -S start_child.py STATUS_FD`` with a `LabSpec` as JSON on standard input, so that
 no secret is in an argument list. It uses only the standard library, imports nothing of ours but
-`start_home`, and reports errors on the status pipe; the pipe closes without a message when the
-lab's program runs.
+its neighbours whose names begin as its own, and reports errors on the status pipe; the pipe closes
+without a message when the lab's program runs.
 
 Notes
 -----
 With namespaces there are three processes: this one stays outside and forwards signals; the first
 process of the new PID namespace reaps what the lab leaves behind, and everything in the namespace
-ends with it (pid_namespaces(7)); its child is the lab. Without namespaces this process becomes the
-lab.
+ends with it (pid_namespaces(7)); its child is the lab. A fourth, outside as well, is the relay of
+the lab's network (`start_relay`). Without namespaces this process becomes the lab.
 
 The filter of system calls is a program of a dozen instructions, written by hand because every
 library for it needs a package outside the standard library (seccomp(2), decision record 17).
@@ -233,26 +233,26 @@ def _continue_in_network(
     outside, inside = socket.socketpair()
     reading, writing = os.pipe()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    if os.fork() == 0:
-        outside.close()
-        os.close(reading)
-        os.unshare(os.CLONE_NEWPID)
-        if child := os.fork():
-            os.write(writing, str(child).encode())
-            os._exit(0)
+    if os.fork():
+        inside.close()
         os.close(writing)
-        start_network.hand_over(inside, {port for _, port in network["targets"]})
-        return inside
-    inside.close()
-    os.close(writing)
-    _let_go(status)
-    child = int(os.read(reading, 20) or 0)
+        _let_go(status)
+        child = int(os.read(reading, 20) or 0)
+        os.close(reading)
+        if not child:
+            os._exit(125)  # it has said why
+        disarm = _keep_capabilities if spec["account"] else _drop_capabilities
+        drop = partial(_drop_privileges, spec)
+        _wait_for(child, start_relay.Relay(outside, network, drop, disarm))
+    outside.close()
     os.close(reading)
-    if not child:
-        os._exit(125)  # it has said why
-    disarm = _keep_capabilities if spec["account"] else _drop_capabilities
-    relay = start_relay.Relay(outside, network, partial(_drop_privileges, spec), disarm)
-    _wait_for(child, relay)
+    os.unshare(os.CLONE_NEWPID)
+    if child := os.fork():
+        os.write(writing, str(child).encode())
+        os._exit(0)
+    os.close(writing)
+    start_network.hand_over(inside, {port for _, port in network["targets"]})
+    return inside
 
 
 def _wait_for_relay(relay: socket.socket) -> None:
@@ -431,7 +431,7 @@ def _drop_capabilities() -> None:
 
 
 def _keep_capabilities() -> None:
-    """Do nothing."""
+    """Do nothing: another account, which comes next, takes the privileges of all threads."""
 
 
 def _prctl(option: int, *arguments: int | ctypes.Array[ctypes.c_char]) -> None:

@@ -9,9 +9,10 @@ Notes
 -----
 The namespace has one interface, loopback. Every address of the world is local to it, and a rule
 redirects every TCP connection to one socket, and every DNS query to another; except for what
-connects to loopback or to the machine's own addresses, which are the lab's here. The sockets belong to
-the relay (`start_relay`), a process outside, which looks up where a connection was going and makes
-it there, or not. There is no other interface, so no packet leaves, whatever its addresses are.
+connects to loopback or to the machine's own addresses, which are the lab's here. The sockets
+belong to the relay (`start_relay`), a process outside, which looks up where a connection was going
+and makes it there, or not. There is no other interface, so no packet leaves, whatever its addresses
+are.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def own_addresses() -> list[str]:
 
     Notes
     -----
-    The name of the machine leads to one of them, and programs such as Spark talk to themselves there.
+    The machine's name leads to one of them, and programs such as Spark talk to themselves there.
     """
     get_address, dump, new_address, done, header = 22, 0x300, 20, 3, 16
     found = []
