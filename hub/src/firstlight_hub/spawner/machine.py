@@ -55,7 +55,8 @@ def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
     groups = find_hierarchy() if hierarchy is None else hierarchy
     root = os.geteuid() == 0
     namespaces: Namespaces = "root" if root else "user"
-    problem = _try(namespaces)
+    shared = _try(namespaces, network=Network())
+    problem = shared and _try(namespaces)
     reasons = {"cgroups": groups.reason or "this machine does not have all control groups"}
     if problem:
         reasons["namespaces"] = f"private namespaces cannot be created here ({problem})"
@@ -64,7 +65,6 @@ def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
     obstacle = _try("", user_namespaces=False)
     if obstacle:
         reasons["filters"] = f"system calls cannot be filtered here ({obstacle})"
-    shared = problem or _try(namespaces, network=Network())
     if shared:
         reasons["network"] = f"a lab's own network cannot be created here ({shared})"
     return Capabilities(
