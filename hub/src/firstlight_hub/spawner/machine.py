@@ -51,7 +51,7 @@ class InstallationError(Exception):
 
 
 def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
-    """Return what can be enforced on labs; this takes some ten milliseconds."""
+    """Return what can be enforced on labs; this takes some tenths of a second."""
     groups = find_hierarchy() if hierarchy is None else hierarchy
     root = os.geteuid() == 0
     namespaces: Namespaces = "root" if root else "user"
