@@ -136,7 +136,9 @@ def test_a_lab_runs_under_a_number_of_its_own(platform: Platform, kernel: Kernel
     numbers = {
         Path(f"/proc/{child}").stat().st_uid
         for record in (platform.state_dir / "run" / "labs").glob("*.json")
-        for child in [deepest_child(int(requests.compat.json.loads(record.read_text())["pid"]))]
+        for child in [
+            deepest_child(int(requests.compat.json.loads(record.read_text())["place"]["pid"]))
+        ]
     }
     said = kernel.run("import os; print(os.getuid(), os.getgroups())")
 
