@@ -158,8 +158,9 @@ class Lab:
             hub_variables=self._hub_variables(),
             inherited=dict(os.environ),
             choices=choices or Choices(),
+            port=self.port,
         )
-        isolation = Isolation(can.accounts, can.namespaces, frozenset())
+        isolation = Isolation(can.accounts, can.namespaces, frozenset(), network=can.network)
         log = self.state_dir / "lab.log"
         self.process = fork_process(self.forks, log) if self.forks else start_process(log)
         asyncio.run(self.process.become(assemble(site, isolation, request)))

@@ -22,8 +22,8 @@ def _table(page: Path) -> dict[str, list[str]]:
 
 def _capabilities(root: bool, able: bool) -> Capabilities:
     namespaces: Namespaces = "" if not able else ("root" if root else "user")
-    reasons = {} if able else {"namespaces": "no", "cgroups": "no"}
-    return Capabilities(root, namespaces, _ALL if able else frozenset(), reasons, able)
+    reasons = {} if able else {"namespaces": "no", "cgroups": "no", "network": "no"}
+    return Capabilities(root, namespaces, _ALL if able else frozenset(), reasons, able, able)
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,11 @@ def _capabilities(root: bool, able: bool) -> Capabilities:
 def test_the_table_says_what_is_held_in_each_mode(column: int, mode: str, root: bool) -> None:
     table = _table(PAGE)
     best = {g.name: g.enforced for g in guarantees(mode, _capabilities(root, able=True))}
-    # As root, private namespaces can always be made; only control groups may be missing.
+    # As root, private namespaces can always be made; only control groups, filters and networks may be missing.
     least_able = _capabilities(root, able=False)
     if root:
-        least_able = Capabilities(True, "root", frozenset(), {"cgroups": "no"}, filters=False)
+        reasons = {"cgroups": "no", "network": "no"}
+        least_able = Capabilities(True, "root", frozenset(), reasons, filters=False, network=False)
     least = {g.name: g.enforced for g in guarantees(mode, least_able)}
 
     assert list(table) == list(best)

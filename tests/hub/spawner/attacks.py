@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,6 +114,55 @@ print("ready", flush=True)
 time.sleep(600)
 """
 
+_NEIGHBOUR = """
+import socket, sys, threading
+def serve(server):
+    while True:
+        server.accept()[0].sendall(b"secret")
+        print("touched", flush=True)
+paths = socket.socket(socket.AF_UNIX)
+paths.bind("\\0" + sys.argv[2])
+paths.listen()
+threading.Thread(target=serve, args=(paths,), daemon=True).start()
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("ready", flush=True)
+serve(server)
+"""
+
+_REACH = """
+import json, socket, sys
+port, name, addresses = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+def attempt(kind, family, address, source=None, datagram=False):
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM if datagram else socket.SOCK_STREAM) as one:
+            one.settimeout(3)
+            if source:
+                one.bind((source, 0))
+            one.connect(address)
+            one.sendall(b"x")
+            print("reached" if one.recv(100) else "closed", kind, address)
+    except OSError as error:
+        print("failed", kind, address, error)
+if name:
+    attempt("path", socket.AF_UNIX, "\\0" + name)
+for address in addresses:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    attempt("tcp", family, (address, port))
+    attempt("udp", family, (address, port), datagram=True)
+    attempt("forged source", family, (address, port), source=address)
+for family, kind, protocol in (
+    (socket.AF_INET, socket.SOCK_RAW, 1),
+    (socket.AF_INET6, socket.SOCK_RAW, 58),
+    (socket.AF_PACKET, socket.SOCK_RAW, 0x300),
+):
+    try:
+        socket.socket(family, kind, protocol)
+        print("reached with a raw socket")
+    except OSError as error:
+        print("failed", error)
+print("done")
+"""
+
 _NAMESPACES = """
 import os
 try:
@@ -184,8 +235,11 @@ class Labs:
             resolver=resolver_directories(),
         )
         self.running: list[tuple[ProcessPlace, str]] = []
+        self.hub_variables: dict[str, str] = {}
 
-    def start(self, name: str, script: str, *arguments: str) -> tuple[ProcessPlace, Path]:
+    def start(
+        self, name: str, script: str, *arguments: str, port: int = 0
+    ) -> tuple[ProcessPlace, Path]:
         """Start a lab that runs a Python script; return its record and its log."""
         number = 300_000 + len(self.running)
         owner = (number, number) if self.isolation.account else None
@@ -199,12 +253,13 @@ class Labs:
             hierarchy.settle(groups, limits)
         runtime = "" if self.isolation.namespaces else create_runtime(owner)
         ids = owner or (os.geteuid(), os.getegid())
-        request = LabRequest(name, ids, SIZE, "token", {}, dict(os.environ), groups, runtime)
+        hub, inherited = self.hub_variables, dict(os.environ)
+        request = LabRequest(name, ids, SIZE, "token", hub, inherited, groups, runtime, port=port)
         spec = assemble(self.site, self.isolation, request)
         command = (spec.command[0], "-c", script, *arguments, f"the-{name}")
         log = self.folder / f"{name}.log"
         process = start_process(log)
-        record = ProcessPlace(process.pid, process.start_ticks, 0, groups, runtime=runtime)
+        record = ProcessPlace(process.pid, process.start_ticks, port, groups, runtime=runtime)
         self.running.append((record, runtime))
         asyncio.run(process.become(replace(spec, command=command)))
         self._reap = process.ended
@@ -230,10 +285,59 @@ class Labs:
             remove_runtime(runtime)
 
 
+def own_addresses() -> list[str]:
+    """Return addresses that lead to this machine, in several spellings."""
+    found = {"127.0.0.1", "127.1.2.3", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"}
+    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.connect((anywhere, 9))  # this sends nothing
+            found.add(trial.getsockname()[0])
+    return sorted(found)
+
+
+def is_reached(address: str, port: int) -> bool:
+    """Return whether something answers there."""
+    try:
+        with socket.create_connection((address, port), timeout=5) as trial:
+            trial.sendall(b"x")
+            return bool(trial.recv(100))
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def serving(addresses: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Serve on a port of addresses of this machine; yield the port and who was touched."""
+    touched: list[str] = []
+    port = free_port()
+
+    def serve(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                if server.type == socket.SOCK_DGRAM:
+                    server.sendto(b"secret", server.recvfrom(100)[1])
+                else:
+                    server.accept()[0].sendall(b"secret")
+                touched.append(str(server.getsockname()))
+
+    with contextlib.ExitStack() as stack:
+        for address in addresses:
+            if address in {"0.0.0.0", "::", "::ffff:127.0.0.1"}:
+                continue  # these lead to the others
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                server = stack.enter_context(socket.socket(family, kind))
+                server.bind((address, port))
+                if kind == socket.SOCK_STREAM:
+                    server.listen()
+                threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield port, touched
+
+
 def attack(labs: Labs) -> dict[str, Callable[[], bool]]:
     """Return, by promise, what attacks it and returns whether it held."""
     port = free_port()
-    victim, log = labs.start("victim", _VICTIM, str(port))
+    victim, log = labs.start("victim", _VICTIM, str(port), port=port)
     wait_for(lambda: "ready" in log.read_text(), seconds=280, what="the victim")
     account = next(line for line in log.read_text().splitlines() if "ready" in line).split()[1]
 
@@ -241,11 +345,30 @@ def attack(labs: Labs) -> dict[str, Callable[[], bool]]:
         taken = free_port()
         _, said = labs.start("squatter", _SQUATTER, str(taken))
         wait_for(lambda: "ready" in said.read_text(), seconds=60, what="the squatter")
-        assert find_listener(replace(victim, port=port))
+        wait_for(lambda: find_listener(victim), what="the victim's port")
         with contextlib.suppress(PortTakenError):
-            find_listener(replace(victim, port=taken))
-            return False
+            found = find_listener(replace(victim, port=taken))
+            # In a network of its own, it has another port of the same number.
+            return labs.isolation.network and not found
         return True
+
+    def untouched() -> bool:
+        port, name = free_port(), f"firstlight-attack-{os.getpid()}"
+        _, log = labs.start("neighbour", _NEIGHBOUR, str(port), name, port=port)
+        # That its port leads there shows that the attack could succeed.
+        wait_for(lambda: is_reached("127.0.0.1", port), what="the neighbour")
+        touched = log.read_text().count("touched")
+        said = labs.run("intruder", _REACH, str(port), name, json.dumps(own_addresses()))
+        assert "done" in said, said
+        return "reached" not in said and log.read_text().count("touched") == touched
+
+    def kept_in() -> bool:
+        with serving(own_addresses()) as (port, touched):
+            assert is_reached("127.0.0.1", port)
+            touched.clear()
+            said = labs.run("fugitive", _REACH, str(port), "", json.dumps(own_addresses()))
+        assert "done" in said, said
+        return "reached" not in said and not touched
 
     def cores() -> float:
         said = labs.run("burner", _CPU)
@@ -268,6 +391,8 @@ def attack(labs: Labs) -> dict[str, Callable[[], bool]]:
         ),
         "CPU limit": lambda: cores() < 1.5 * SIZE.cpu,
         "Process limit": lambda: "refused" in labs.run("forker", _PROCESS_LIMIT),
+        "Network between labs": untouched,
+        "Outgoing connections": kept_in,
     }
 
 

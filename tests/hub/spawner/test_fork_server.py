@@ -22,7 +22,7 @@ from firstlight_common.sockets import connect
 from firstlight_hub.spawner import fork_server, machine, processes
 from firstlight_hub.spawner.fork_client import server_pid
 from firstlight_hub.spawner.fork_server import ProtocolError, read_request
-from firstlight_hub.spawner.models import LabSpec, Namespaces
+from firstlight_hub.spawner.models import LabSpec, Namespaces, Network
 from firstlight_hub.spawner.start_parent import ForkError, ProcessStartError, fork_process
 from tests.waiting import wait_for
 
@@ -78,6 +78,7 @@ status = dict(line.split(":\\t", 1) for line in open("/proc/self/status") if ":\
 found = {"capabilities": int(status["CapPrm"], 16) | int(status["CapEff"], 16)}
 found["descriptors"] = [os.readlink(f"/proc/self/fd/{name}") for name in ("0", "1", "2")]
 found["others"] = [name for name in os.listdir("/proc/self/fd") if int(name) > 2]
+found["network"] = os.readlink("/proc/self/ns/net")
 found["processes"] = [name for name in os.listdir("/proc") if name.isdigit()]
 print(json.dumps(found), flush=True)
 time.sleep(600)
@@ -85,16 +86,23 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize("kind", ["root", "user"])
+@pytest.mark.parametrize("network", [None, Network()])
 def test_a_forked_lab_keeps_no_privileges_and_no_descriptors(
-    server: subprocess.Popen[bytes], path: Path, tmp_path: Path, kind: Namespaces
+    server: subprocess.Popen[bytes],
+    path: Path,
+    tmp_path: Path,
+    kind: Namespaces,
+    network: Network | None,
 ) -> None:
     can = machine.probe()
     if not can.namespaces or (kind == "root" and not can.accounts):
         pytest.skip(f"no such namespaces here: {can.reasons.get('namespaces')}")
+    if network and not can.network:
+        pytest.skip(f"no such networks here: {can.reasons.get('network')}")
     (tmp_path / "a_lab.py").write_text(BEHIND_WALLS)
     lab = fork_process(path, tmp_path / "lab.log")
     # Not under another account, to which the tests' interpreter may be closed.
-    asyncio.run(lab.become(replace(specification(), namespaces=kind)))
+    asyncio.run(lab.become(replace(specification(), namespaces=kind, network=network)))
     log = tmp_path / "lab.log"
     wait_for(lambda: log.exists() and log.read_text().endswith("\n"), what="the lab")
     found = json.loads(log.read_text())
@@ -107,6 +115,8 @@ def test_a_forked_lab_keeps_no_privileges_and_no_descriptors(
     assert all(name.startswith("pipe:") for name in found["descriptors"][1:])
     assert len(found["others"]) == 1  # that of the listing itself
     assert len(found["processes"]) == 2  # the first is that of the namespace
+    machines = os.readlink("/proc/self/ns/net")  # noqa: PTH115
+    assert (found["network"] == machines) == (network is None)
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 9), max_size=3))

@@ -24,6 +24,7 @@ NOTHING = Capabilities(
     frozenset(),
     {"namespaces": "the kernel says no", "cgroups": "there are none", "filters": "no filters"},
     filters=False,
+    network=False,
 )
 
 
@@ -85,6 +86,8 @@ def test_a_site_that_requires_isolation_is_told_what_is_missing() -> None:
         "Memory limit",
         "CPU limit",
         "Process limit",
+        "Network between labs",
+        "Outgoing connections",
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
     HttpUrl,
+    JsonValue,
     field_validator,
     model_validator,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Labs",
     "Network",
     "Quotas",
+    "Reachable",
     "Services",
     "Settings",
     "Site",
@@ -221,6 +223,28 @@ class Access(Section):
     )
 
 
+class Reachable(Section):
+    """A network that labs may connect to."""
+
+    network: str = Field(
+        description="A network or an address, or `internet` for all public addresses.",
+        examples=["10.20.0.0/16", "fd00:20::/32", "internet"],
+    )
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        (), description="Its ports; all if there are none.", examples=[[443, 5432]]
+    )
+
+    @field_validator("network")
+    @classmethod
+    def _is_a_network(cls, network: str) -> str:
+        if network == "internet":
+            return network
+        try:
+            return str(ip_network(network))
+        except ValueError as error:
+            raise ValueError(f"write a network, an address or internet: {error}") from error
+
+
 class Spawner(Section):
     """How labs are run."""
 
@@ -240,6 +264,13 @@ class Spawner(Section):
         "their own sandbox. They open parts of the kernel to people's code that it cannot reach "
         "otherwise.",
     )
+    internet: tuple[Reachable, ...] = Field(
+        (Reachable(network="internet"),),
+        description="What labs with a network of their own may connect to besides the platform: "
+        "`on`, the default: all public addresses; `off`: nothing; or a list of networks. The "
+        "machine itself, its link and the metadata services of clouds are never reachable.",
+        examples=[[{"network": "internet", "ports": [80, 443]}, {"network": "10.20.0.0/16"}]],
+    )
     start_timeout: Duration = Field(
         timedelta(seconds=60), description="How long a lab may take to start."
     )
@@ -253,6 +284,17 @@ class Spawner(Section):
     stop_timeout: Duration = Field(
         timedelta(seconds=10), description="How long a lab may take to stop before it is killed."
     )
+
+    @field_validator("internet", mode="before")
+    @classmethod
+    def _in_a_word(cls, internet: JsonValue) -> JsonValue:
+        if internet == "on":
+            return [{"network": "internet"}]
+        if internet == "off":
+            return []
+        if isinstance(internet, str | bool):
+            raise ValueError("write on, off or a list of networks")  # noqa: TRY004 (for pydantic)
+        return internet
 
     @field_validator("kind")
     @classmethod

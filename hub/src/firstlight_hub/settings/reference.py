@@ -125,8 +125,12 @@ def _default(key: Key) -> str:
         return "*required*"
     value = key.default
     if isinstance(value, list) and section_of(key.field):
-        return ", ".join(f"`{item.get('name') or item['label']}`" for item in value)
+        return ", ".join(f"`{_name_of(item)}`" for item in value)
     return _code(value) if value is not None else "*unset*"
+
+
+def _name_of(item: dict[str, str]) -> str:
+    return next(item[key] for key in ("name", "label", "network") if item.get(key))
 
 
 def _code(value: object) -> str:

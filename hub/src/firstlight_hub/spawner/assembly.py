@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from firstlight_common.runtime import DataSet, Runtime
 from firstlight_hub.settings.model import LabSize
@@ -17,10 +18,12 @@ from firstlight_hub.spawner.environment import (
     nublado_files,
 )
 from firstlight_hub.spawner.models import (
+    Destination,
     EtcFile,
     Hidden,
     LabInstallation,
     LabSpec,
+    Network,
     Seed,
     Shown,
 )
@@ -31,6 +34,9 @@ _NUBLADO = Path("/etc/nublado")
 _RUNTIME = "/run/jupyter"
 """Where a lab's kernels listen. A socket's path has at most 107 bytes, so no person's name and no
 path of the site is part of it."""
+
+_PLATFORM = ("EXTERNAL_INSTANCE_URL", "JUPYTERHUB_API_URL")
+"""The variables with addresses that every lab needs."""
 
 # An argument, because JupyterHub's lab sets this trait over all configuration files.
 _LOGIN = "--ServerApp.identity_provider_class=firstlight_lab.login.LabIdentityProvider"
@@ -52,6 +58,8 @@ class LabSite:
         The machine's ``/etc/passwd`` and ``/etc/group``.
     resolver
         Directories that name resolution reads.
+    internet
+        What labs with a network of their own may reach besides the platform.
     """
 
     state_dir: Path
@@ -63,6 +71,7 @@ class LabSite:
     passwd: str
     group: str
     resolver: tuple[Path, ...] = ()
+    internet: tuple[Destination, ...] = ()
 
     @property
     def needed(self) -> tuple[Path, ...]:
@@ -95,6 +104,8 @@ class LabRequest:
         The directory for its sockets, where it has no view of its own.
     choices
         What the person asked for besides the size.
+    port
+        Where the lab's server listens.
     """
 
     user: str
@@ -106,6 +117,7 @@ class LabRequest:
     cgroups: tuple[str, ...] = ()
     runtime: str = ""
     choices: Choices = field(default_factory=Choices)
+    port: int = 0
 
 
 def repositories(datasets: Iterable[DataSet]) -> tuple[Path, ...]:
@@ -171,6 +183,7 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         else 0,
         namespaces=isolation.namespaces,
         user_namespaces=isolation.user_namespaces,
+        network=_network(site, request, variables) if isolation.network else None,
         runtime=_RUNTIME if private else "",
         hidden=hidden,
         shown=policy.shown_paths(hidden, site.needed, own) if private else (),
@@ -185,6 +198,17 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         ),
         reset=request.choices.reset,
     )
+
+
+def _network(site: LabSite, request: LabRequest, variables: Mapping[str, str]) -> Network:
+    """Return the lab's network, which leads to the platform's address and the hub's interface."""
+    ours = [variables[name] for name in _PLATFORM if name in variables]
+    return Network(request.port, tuple(dict.fromkeys(map(_target, ours))), site.internet)
+
+
+def _target(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
 
 
 def _command(site: LabSite, request: LabRequest) -> tuple[str, ...]:

@@ -11,7 +11,14 @@ from pydantic import BaseModel
 
 from firstlight_hub.spawner.cgroups import CONTROLLERS, Hierarchy, find_hierarchy
 from firstlight_hub.spawner.interpreter import LabsPython, install_interpreter
-from firstlight_hub.spawner.models import Capabilities, Hidden, LabInstallation, LabSpec, Namespaces
+from firstlight_hub.spawner.models import (
+    Capabilities,
+    Hidden,
+    LabInstallation,
+    LabSpec,
+    Namespaces,
+    Network,
+)
 from firstlight_hub.spawner.start_parent import child_command
 
 __all__ = ["InstallationError", "closed_directories", "inspect", "probe", "resolver_directories"]
@@ -44,11 +51,12 @@ class InstallationError(Exception):
 
 
 def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
-    """Return what can be enforced on labs; this takes some ten milliseconds."""
+    """Return what can be enforced on labs; this takes some tenths of a second."""
     groups = find_hierarchy() if hierarchy is None else hierarchy
     root = os.geteuid() == 0
     namespaces: Namespaces = "root" if root else "user"
-    problem = _try(namespaces)
+    shared = _try(namespaces, network=Network())
+    problem = shared and _try(namespaces)
     reasons = {"cgroups": groups.reason or "this machine does not have all control groups"}
     if problem:
         reasons["namespaces"] = f"private namespaces cannot be created here ({problem})"
@@ -57,8 +65,15 @@ def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
     obstacle = _try("", user_namespaces=False)
     if obstacle:
         reasons["filters"] = f"system calls cannot be filtered here ({obstacle})"
+    if shared:
+        reasons["network"] = f"a lab's own network cannot be created here ({shared})"
     return Capabilities(
-        root, "" if problem else namespaces, frozenset(groups.roots), reasons, not obstacle
+        root,
+        "" if problem else namespaces,
+        frozenset(groups.roots),
+        reasons,
+        filters=not obstacle,
+        network=not shared,
     )
 
 
@@ -71,7 +86,7 @@ def resolver_directories() -> tuple[Path, ...]:
     return (target if target.parent == Path("/run") else target.parent,)
 
 
-def _try(kind: Namespaces, *, user_namespaces: bool = True) -> str:
+def _try(kind: Namespaces, *, user_namespaces: bool = True, network: Network | None = None) -> str:
     """Run a program as a lab runs; return what went wrong, or an empty string."""
     trial = LabSpec(
         command=("/bin/sh", "-c", "exit 0"),
@@ -82,6 +97,7 @@ def _try(kind: Namespaces, *, user_namespaces: bool = True) -> str:
         processes=0,
         namespaces=kind,
         user_namespaces=user_namespaces,
+        network=network,
         hidden=(Hidden("/tmp", "mode=1777,size=1m"),),  # noqa: S108
     )
     reading, writing = os.pipe()

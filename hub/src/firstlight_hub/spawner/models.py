@@ -10,11 +10,13 @@ from pydantic import JsonValue
 
 __all__ = [
     "Capabilities",
+    "Destination",
     "EtcFile",
     "Guarantee",
     "Hidden",
     "LabInstallation",
     "LabSpec",
+    "Network",
     "Seed",
     "Shown",
 ]
@@ -58,9 +60,11 @@ class Capabilities:
     controllers
         The usable control groups, of ``memory``, ``cpu`` and ``pids``.
     reasons
-        Why ``namespaces``, ``cgroups`` or ``filters`` are unavailable.
+        Why ``namespaces``, ``cgroups``, ``filters`` or ``network`` are unavailable.
     filters
         Whether a lab's system calls can be filtered.
+    network
+        Whether each lab can have a network of its own.
     """
 
     accounts: bool
@@ -68,6 +72,7 @@ class Capabilities:
     controllers: frozenset[str]
     reasons: dict[str, str] = field(default_factory=dict)
     filters: bool = True
+    network: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,34 @@ class Seed:
 
 
 @dataclass(frozen=True)
+class Destination:
+    """A network that labs may reach, or ``internet``, and its ports; all if there are none."""
+
+    network: str
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Network:
+    """A lab's own network, which leads nowhere else.
+
+    Attributes
+    ----------
+    port
+        Where the lab's server listens on the lab's loopback, and where it is reached on the
+        machine's; 0 for none.
+    targets
+        Hosts and ports of the platform itself.
+    internet
+        What else may be reached.
+    """
+
+    port: int = 0
+    targets: tuple[tuple[str, int], ...] = ()
+    internet: tuple[Destination, ...] = ()
+
+
+@dataclass(frozen=True)
 class LabSpec:
     """All that `start_child` has to know; it is sent as JSON through a pipe.
 
@@ -133,6 +166,8 @@ class LabSpec:
         Maximum number of processes and threads, if no control group limits it; 0 for no limit.
     user_namespaces
         Whether the lab may create user namespaces.
+    network
+        The lab's own network; None if it shares the machine's. It needs private namespaces.
     runtime
         The directory for the lab's sockets, created in its private view; empty if it exists.
     cgroup_procs
@@ -149,6 +184,7 @@ class LabSpec:
     processes: int
     namespaces: Namespaces
     user_namespaces: bool = True
+    network: Network | None = None
     runtime: str = ""
     hidden: tuple[Hidden, ...] = ()
     shown: tuple[Shown, ...] = ()

@@ -9,15 +9,23 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from firstlight_hub.settings.model import Labs, LabSize
+from firstlight_hub.settings.model import Labs, LabSize, Reachable
 from firstlight_hub.spawner.cgroups import CONTROLLERS
-from firstlight_hub.spawner.models import Capabilities, Guarantee, Hidden, Namespaces, Shown
+from firstlight_hub.spawner.models import (
+    Capabilities,
+    Destination,
+    Guarantee,
+    Hidden,
+    Namespaces,
+    Shown,
+)
 
 __all__ = [
     "Isolation",
     "UnknownSizeError",
     "choose_size",
     "decide_isolation",
+    "destinations",
     "guarantees",
     "hidden_directories",
     "shown_groups",
@@ -86,6 +94,7 @@ class Isolation:
     controllers: frozenset[str]
     missing: tuple[str, ...] = ()
     user_namespaces: bool = False
+    network: bool = False
 
 
 def decide_isolation(mode: str, can: Capabilities, *, user_namespaces: bool = False) -> Isolation:
@@ -111,10 +120,16 @@ def decide_isolation(mode: str, can: Capabilities, *, user_namespaces: bool = Fa
     if mode == "require":
         found = guarantees(mode, can, user_namespaces=user_namespaces)
         missing = [item.name for item in found if not item.enforced]
-        missing.remove("Network between labs")  # never enforced on one machine
         if user_namespaces:
             missing.remove("No user namespaces")  # the site's own choice
-    return Isolation(can.accounts, can.namespaces, can.controllers, tuple(missing), nested)
+    return Isolation(
+        can.accounts,
+        can.namespaces,
+        can.controllers,
+        tuple(missing),
+        nested,
+        network=bool(can.namespaces) and can.network,
+    )
 
 
 def guarantees(
@@ -174,14 +189,32 @@ def guarantees(
     else:
         detail = "by resource limit, for all processes of the account"
     found.append(Guarantee("Process limit", counted or (can.accounts and not off), detail))
+    apart = private and can.network
+    why_not["network"] = can.reasons.get("network", "") if private else why_not["namespaces"]
     found.append(
         Guarantee(
             "Network between labs",
-            False,
-            "labs share the machine's loopback interface and can reach every port on it",
+            apart,
+            "a lab has a network of its own, where nothing but its server can be reached"
+            if apart
+            else f"labs share the machine's network ({why_not['network']})",
+        )
+    )
+    found.append(
+        Guarantee(
+            "Outgoing connections",
+            apart,
+            "a lab reaches the platform, name resolution, and what spawner.internet allows"
+            if apart
+            else f"a lab can connect to whatever the machine can ({why_not['network']})",
         )
     )
     return tuple(found)
+
+
+def destinations(internet: Iterable[Reachable]) -> tuple[Destination, ...]:
+    """Return what ``spawner.internet`` lets labs reach besides the platform."""
+    return tuple(Destination(one.network, one.ports) for one in internet)
 
 
 def _no_user_namespaces(can: Capabilities, allowed: bool) -> Guarantee:

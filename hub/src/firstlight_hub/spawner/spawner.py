@@ -46,10 +46,12 @@ from firstlight_hub.spawner.places import ProcessPlace
 from firstlight_hub.spawner.policy import (
     Isolation,
     decide_isolation,
+    destinations,
 )
 from firstlight_hub.spawner.record import LabRecord
 from firstlight_hub.spawner.shortages import Shortage, Shortages
 from firstlight_hub.spawner.slow_starts import SlowStarts
+from firstlight_hub.spawner.start_network import LISTENING
 from firstlight_hub.spawner.start_parent import (
     UNKNOWN,
     ForkError,
@@ -167,7 +169,7 @@ class LabSpawner(Lab):
         for _ in range(_PORT_ATTEMPTS):
             self.steps.add(50, "Starting JupyterLab")
             self.port = random_port()
-            request = replace(request, hub_variables=self.get_env())
+            request = replace(request, hub_variables=self.get_env(), port=self.port)
             if not isolation.namespaces:
                 await self._write_files(site, request, owner)
             if await self._answers(assemble(site, isolation, request), request, token_id):
@@ -246,8 +248,8 @@ class LabSpawner(Lab):
 
     async def _answers(self, spec: LabSpec, request: LabRequest, token_id: str) -> bool:
         """Start the process; return whether it answers, or something else does on its port."""
-        await self._launch(spec, request, token_id)
         try:
+            await self._launch(spec, request, token_id)
             await self._wait_for_answer()
         except PortTakenError as error:
             self.log.warning("Starting the lab of %s again: %s", self.user.name, error)
@@ -290,6 +292,10 @@ class LabSpawner(Lab):
         try:
             await process.become(spec)
         except ProcessStartError as error:
+            if error.step == LISTENING:
+                raise PortTakenError(
+                    f"port {self.port} belongs to a process outside the lab"
+                ) from error
             raise await self.failure(
                 "launch", "Your lab could not be set up on this machine.", error
             ) from error
@@ -347,6 +353,7 @@ class LabSpawner(Lab):
             passwd=Path("/etc/passwd").read_text(errors="replace"),
             resolver=resolver_directories(),
             group=Path("/etc/group").read_text(errors="replace"),
+            internet=destinations(self.settings.internet),
         )
 
     # --- the end of a lab

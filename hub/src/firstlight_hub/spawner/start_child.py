@@ -2,15 +2,15 @@
 
 Run as ``python -I -S start_child.py STATUS_FD`` with a `LabSpec` as JSON on standard input, so that
 no secret is in an argument list. It uses only the standard library, imports nothing of ours but
-`start_home`, and reports errors on the status pipe; the pipe closes without a message when the
-lab's program runs.
+its neighbours whose names begin as its own, and reports errors on the status pipe; the pipe closes
+without a message when the lab's program runs.
 
 Notes
 -----
 With namespaces there are three processes: this one stays outside and forwards signals; the first
 process of the new PID namespace reaps what the lab leaves behind, and everything in the namespace
-ends with it (pid_namespaces(7)); its child is the lab. Without namespaces this process becomes the
-lab.
+ends with it (pid_namespaces(7)); its child is the lab. A fourth, outside as well, is the relay of
+the lab's network (`start_relay`). Without namespaces this process becomes the lab.
 
 The filter of system calls is a program of a dozen instructions, written by hand because every
 library for it needs a package outside the standard library (seccomp(2), decision record 17).
@@ -24,18 +24,22 @@ import json
 import os
 import resource
 import signal
+import socket
 import struct
 import sys
+import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 # Imported now: the lab's view may include neither the standard library nor this file.
 if TYPE_CHECKING:
-    from firstlight_hub.spawner import start_home, start_tutorials
+    from firstlight_hub.spawner import start_home, start_network, start_relay, start_tutorials
 else:
     sys.path.append(os.path.dirname(__file__))  # noqa: PTH120
     import start_home
+    import start_network
+    import start_relay
     import start_tutorials
 
     sys.path.pop()
@@ -52,8 +56,10 @@ _KEPT = {
     os.ST_NODIRATIME: 2048,
     os.ST_RELATIME: 1 << 21,
 }
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
+_PR_SET_SECCOMP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 22, 36, 38
 _KEYCTL, _JOIN_SESSION_KEYRING = {"x86_64": 250, "aarch64": 219}, 1
+_PAUSE = 0.1
+"""Seconds until a relay that ended is started again."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _step = "reading the specification"
 
@@ -88,6 +94,7 @@ class LabSpecification(TypedDict):
     processes: int
     user_namespaces: bool
     namespaces: str
+    network: start_relay.Network | None
     runtime: str
     hidden: list[_Hidden]
     shown: list[_Shown]
@@ -138,8 +145,15 @@ def enter(spec: LabSpecification, status: int) -> dict[str, str]:
     _leave_session_keyring()
     if spec["namespaces"]:
         _enter_namespaces(user=spec["namespaces"] == "user")
-        _continue_in_child(status)  # the first process of the new PID namespace
-        _build_view(spec)
+        # The first process of the new PID namespace, and of the new network.
+        if spec["network"] is None:
+            os.unshare(os.CLONE_NEWPID)
+            _continue_in_child(status)
+            _build_view(spec)
+        else:
+            relay = _continue_in_network(status, spec, spec["network"])
+            _build_view(spec)
+            _wait_for_relay(relay)
         _continue_in_child(status)  # the lab
     _drop_privileges(spec)
     _begin("preparing the home")
@@ -182,7 +196,7 @@ def _leave_session_keyring() -> None:
 def _enter_namespaces(*, user: bool) -> None:
     _begin("creating private namespaces")
     uid, gid = os.geteuid(), os.getegid()
-    flags = os.CLONE_NEWNS | os.CLONE_NEWPID | os.CLONE_NEWIPC
+    flags = os.CLONE_NEWNS | os.CLONE_NEWIPC
     os.unshare(flags | os.CLONE_NEWUSER if user else flags)
     if user:
         Path("/proc/self/setgroups").write_text("deny")
@@ -195,23 +209,85 @@ def _continue_in_child(status: int) -> None:
     child = os.fork()
     if child == 0:
         return
+    _let_go(status)
+    _wait_for(child)
+
+
+def _continue_in_network(
+    status: int, spec: LabSpecification, network: start_relay.Network
+) -> socket.socket:
+    """Return in the first process of a new PID namespace with a network of its own.
+
+    Returns
+    -------
+    socket.socket
+        The connection to its relay, which is about to start.
+
+    Notes
+    -----
+    The parent also keeps the relay running, which has to be in the machine's PID namespace; so it
+    does not create the other one itself, but adopts the process that a child creates in it. It
+    opens the relay's sockets after the fork, so that the lab never has them.
+    """
+    _begin("creating a network for the lab")
+    outside, inside = socket.socketpair()
+    reading, writing = os.pipe()
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    if os.fork():
+        inside.close()
+        os.close(writing)
+        _let_go(status)
+        child = int(os.read(reading, 20) or 0)
+        os.close(reading)
+        if not child:
+            os._exit(125)  # it has said why
+        disarm = _keep_capabilities if spec["account"] else _drop_capabilities
+        drop = partial(_drop_privileges, spec)
+        _wait_for(child, start_relay.Relay(outside, network, drop, disarm))
+    outside.close()
+    os.close(reading)
+    os.unshare(os.CLONE_NEWPID)
+    if child := os.fork():
+        os.write(writing, str(child).encode())
+        os._exit(0)
+    os.close(writing)
+    start_network.hand_over(inside, {port for _, port in network["targets"]})
+    return inside
+
+
+def _wait_for_relay(relay: socket.socket) -> None:
+    _begin("starting the relay of the lab's network")
+    try:
+        start_network.wait_for_relay(relay)
+    except OSError as error:
+        if str(error).startswith(start_network.LISTENING):
+            _begin(start_network.LISTENING)
+        raise
+
+
+def _let_go(status: int) -> None:
+    """Close what is the lab's alone."""
     os.close(status)
     # The lab's log is the lab's alone: nothing else may keep its logger alive, or write to it.
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    _wait_for(child)
 
 
-def _wait_for(child: int) -> None:
+def _wait_for(child: int, relay: start_relay.Relay | None = None) -> NoReturn:
     """Forward signals to a child, reap whatever ends, and exit when the child does."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: os.kill(child, number))
     while True:
         ended, how = os.wait()
         if ended == child:
+            if relay is not None:
+                relay.end()
             os._exit(os.waitstatus_to_exitcode(how) % 256)
+        if relay is not None and ended == relay.pid:
+            time.sleep(_PAUSE)  # in case it cannot work
+            relay.start()
 
 
 # --- what the lab sees of the file system
@@ -352,6 +428,10 @@ def _drop_capabilities() -> None:
     if _libc.capset(header, ctypes.create_string_buffer(24)):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _keep_capabilities() -> None:
+    """Do nothing: another account, which comes next, takes the privileges of all threads."""
 
 
 def _prctl(option: int, *arguments: int | ctypes.Array[ctypes.c_char]) -> None:
