@@ -116,10 +116,14 @@ time.sleep(600)
 
 _NEIGHBOUR = """
 import socket, sys, threading
+touched = 0
 def serve(server):
+    global touched
     while True:
-        server.accept()[0].sendall(b"secret")
-        print("touched", flush=True)
+        connection = server.accept()[0]
+        touched += 1
+        connection.recv(1)  # or the kernel resets the connection before the answer is read
+        connection.sendall(b"%d" % touched)
 paths = socket.socket(socket.AF_UNIX)
 paths.bind("\\0" + sys.argv[2])
 paths.listen()
@@ -262,14 +266,15 @@ class Labs:
         record = ProcessPlace(process.pid, process.start_ticks, port, groups, runtime=runtime)
         self.running.append((record, runtime))
         asyncio.run(process.become(replace(spec, command=command)))
-        self._reap = process.ended
+        self._process = process
         return record, log
 
     def run(self, name: str, script: str, *arguments: str) -> str:
         """Run a script in a lab to its end; return what it said."""
         record, log = self.start(name, script, *arguments)
-        ended = self._reap
-        wait_for(lambda: ended() is not None, seconds=300, what=f"the end of {name}")
+        process = self._process
+        wait_for(lambda: process.ended() is not None, seconds=300, what=f"the end of {name}")
+        process.wait_for_log(60)
         return log.read_text() + f"\noom {oom_kills(record.cgroup)}"
 
     def end(self) -> None:
@@ -295,14 +300,14 @@ def own_addresses() -> list[str]:
     return sorted(found)
 
 
-def is_reached(address: str, port: int) -> bool:
-    """Return whether something answers there."""
+def answer_of(address: str, port: int) -> bytes:
+    """Return what is answered there; nothing if nobody answers."""
     try:
         with socket.create_connection((address, port), timeout=5) as trial:
             trial.sendall(b"x")
-            return bool(trial.recv(100))
+            return trial.recv(100)
     except OSError:
-        return False
+        return b""
 
 
 @contextlib.contextmanager
@@ -314,11 +319,17 @@ def serving(addresses: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     def serve(server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
+                connection, sender = server, None
                 if server.type == socket.SOCK_DGRAM:
-                    server.sendto(b"secret", server.recvfrom(100)[1])
+                    _, sender = server.recvfrom(100)
                 else:
-                    server.accept()[0].sendall(b"secret")
-                touched.append(str(server.getsockname()))
+                    connection, _ = server.accept()
+                touched.append(str(server.getsockname()))  # before the answer
+                if sender:
+                    connection.sendto(b"secret", sender)
+                else:
+                    connection.recv(100)
+                    connection.sendall(b"secret")
 
     with contextlib.ExitStack() as stack:
         for address in addresses:
@@ -354,17 +365,17 @@ def attack(labs: Labs) -> dict[str, Callable[[], bool]]:
 
     def untouched() -> bool:
         port, name = free_port(), f"firstlight-attack-{os.getpid()}"
-        _, log = labs.start("neighbour", _NEIGHBOUR, str(port), name, port=port)
+        labs.start("neighbour", _NEIGHBOUR, str(port), name, port=port)
         # That its port leads there shows that the attack could succeed.
-        wait_for(lambda: is_reached("127.0.0.1", port), what="the neighbour")
-        touched = log.read_text().count("touched")
+        before = wait_for(lambda: answer_of("127.0.0.1", port), what="the neighbour")
         said = labs.run("intruder", _REACH, str(port), name, json.dumps(own_addresses()))
         assert "done" in said, said
-        return "reached" not in said and log.read_text().count("touched") == touched
+        after = answer_of("127.0.0.1", port)
+        return "reached" not in said and int(after) == int(before) + 1
 
     def kept_in() -> bool:
         with serving(own_addresses()) as (port, touched):
-            assert is_reached("127.0.0.1", port)
+            assert answer_of("127.0.0.1", port)
             touched.clear()
             said = labs.run("fugitive", _REACH, str(port), "", json.dumps(own_addresses()))
         assert "done" in said, said
