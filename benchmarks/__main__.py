@@ -15,6 +15,8 @@ from benchmarks import (
     adql,
     cone,
     cutout,
+    first_cell,
+    kernel,
     lab_start,
     labs_at_once,
     loop_lag,
@@ -36,6 +38,8 @@ BENCHMARKS: Mapping[str, Callable[[Session], list[Comparison]]] = {
     "cutout": cutout.run,
     "lab-start": lab_start.run,
     "labs-at-once": labs_at_once.run,
+    "kernel": kernel.run,
+    "first-cell": first_cell.run,
     "loop-lag": loop_lag.run,
     "platform-start": platform_start.run,
 }

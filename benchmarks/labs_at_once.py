@@ -2,80 +2,91 @@
 
 Several people press Start at the same moment. The time is measured from the first request until the
 hub calls the last lab ready; then the memory of all processes of all labs is added up (PSS: memory
-that several processes share is divided among them). The two sides are those of `lab_start`, and
-take turns; while one has labs, the other is idle. Our labs have walls; the peer's have none.
+that several processes share is divided among them). The platforms are those of `lab_platforms`, and
+take turns; while one has labs, the others are idle.
 """
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.lab_start import with_peer
+from benchmarks.lab_platforms import OURS, PEER, PEER_NAME, WITHOUT_WALLS, lab_platforms
 from benchmarks.measure import Comparison, Series
-from benchmarks.running import RunningPlatform, running
+from benchmarks.running import RunningPlatform
 from benchmarks.session import Session
 from firstlight_cli.labs import live_labs
 
 __all__ = ["run"]
 
-_NUMBERS = (10, 25)
+_NUMBERS = {25: 3, 50: 2, 100: 1}
+"""Labs at once, and repetitions."""
+_QUICK_NUMBERS = {5: 1}
 _MIB = 1024**2
+
+type Values = defaultdict[str, list[float]]
 
 
 def run(session: Session) -> list[Comparison]:
     """Compare how long many labs take to be ready, and what memory they hold."""
-    rounds = session.rounds(3)
-    numbers = _NUMBERS[:1] if session.quick else _NUMBERS
-    ours, peer = session.new_state("labs-at-once-ours"), session.new_state("labs-at-once-peer")
-    config = with_peer(peer.root.parent)
-    name = f"SimpleLocalProcessSpawner of JupyterHub {version('jupyterhub')}"
-    found = []
-    with running(ours) as one, running(peer, config=config) as other:
-        for number in numbers:
-            people = [f"bench{each}" for each in range(number)]
-            taken: dict[str, list[float]] = {"ours": [], "peer": []}
-            held: dict[str, list[float]] = {"ours": [], "peer": []}
-            with session.steps(f"labs-at-once: {number} labs", 2 * rounds) as step:
-                for platform in (one, other):
-                    for person in people:
-                        platform.log_in(person)
-                for _ in range(rounds):
-                    for side, platform in (("ours", one), ("peer", other)):
-                        began = time.perf_counter()
-                        platform.start_labs(people)
-                        taken[side].append(time.perf_counter() - began)
-                        held[side].append(memory_of_labs(platform) / number / _MIB)
-                        platform.stop_labs(people)
-                        step()
-            found += [
-                Comparison(
-                    f"{number} labs at once, all ready",
-                    "s",
-                    Series(tuple(taken["ours"])),
-                    Series(tuple(taken["peer"])),
-                    name,
-                ),
-                Comparison(
-                    f"memory of a lab, of {number}",
-                    "MiB",
-                    Series(tuple(held["ours"])),
-                    Series(tuple(held["peer"])),
-                    name,
-                ),
-            ]
-    return found
+    numbers = _QUICK_NUMBERS if session.quick else _NUMBERS
+    with lab_platforms(session, "labs-at-once") as platforms:
+        for platform in platforms.values():
+            for person in _people(max(numbers)):
+                platform.log_in(person)
+        return [
+            line
+            for number, rounds in numbers.items()
+            for line in _measure(session, platforms, number, rounds)
+        ]
+
+
+def _people(number: int) -> list[str]:
+    return [f"bench{each}" for each in range(number)]
+
+
+def _measure(
+    session: Session, platforms: dict[str, RunningPlatform], number: int, rounds: int
+) -> list[Comparison]:
+    taken: Values = defaultdict(list)
+    held: Values = defaultdict(list)
+    with session.steps(f"labs-at-once: {number} labs", len(platforms) * rounds) as step:
+        for _ in range(rounds):
+            for side, platform in platforms.items():
+                began = time.perf_counter()
+                platform.start_labs(_people(number))
+                taken[side].append(time.perf_counter() - began)
+                held[side].append(memory_of_labs(platform) / number / _MIB)
+                platform.stop_labs(_people(number))
+                step()
+    return [
+        _compare(what, unit, values, side)
+        for side, walls in ((OURS, ""), (WITHOUT_WALLS, ", without walls"))
+        for what, unit, values in (
+            (f"{number} labs at once, all ready{walls}", "s", taken),
+            (f"memory of a lab, of {number}{walls}", "MiB", held),
+        )
+    ]
+
+
+def _compare(what: str, unit: str, values: Values, side: str) -> Comparison:
+    ours, peer = Series(tuple(values[side])), Series(tuple(values[PEER]))
+    return Comparison(what, unit, ours, peer, PEER_NAME)
 
 
 def memory_of_labs(platform: RunningPlatform) -> int:
     """Return the memory that all labs of a platform hold, in bytes (PSS), without their loggers."""
     labs = {pid for lab in live_labs(platform.state) for pid in lab.members()}
     if not labs:  # the peer's are a process each
-        everybody = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-        labs = {pid for pid in everybody if _is_server_of(platform, pid)}
+        labs = {pid for pid in _everybody() if _is_server_of(platform, pid)}
     return sum(map(_pss, labs))
+
+
+def _everybody() -> Sequence[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _is_server_of(platform: RunningPlatform, pid: int) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +11,10 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+import benchmarks.browser
 from tests.platform_under_test import Platform
 
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
@@ -26,32 +24,8 @@ ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
 def start_browser(
     folder: Path, *arguments: str, width: int = 1280, height: int = 900
 ) -> webdriver.Chrome:
-    """Start headless Chromium with an empty profile and no background traffic."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium, "the browser tests need Chromium: apt-get install chromium"
-    assert driver, "the browser tests need ChromeDriver: apt-get install chromium-driver"
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (
-        "--headless=new",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-        # A page that scrolls smoothly moves what is to be clicked away from the pointer.
-        "--force-prefers-reduced-motion",
-        f"--window-size={width},{height}",
-        f"--user-data-dir={folder}",
-    ):
-        options.add_argument(flag)
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    for argument in arguments:
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=Service(driver))
+    """Start a browser with an empty profile, which collects what policies refuse."""
+    browser = benchmarks.browser.start_browser(folder, *arguments, width=width, height=height)
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _COLLECTOR})
     return browser
 
