@@ -13,6 +13,9 @@ sources := common/src hub/src services/src cli/src demo/src lab-extensions/first
 up_options = --port $(PORT) --state-dir $(STATE_DIR) \
 	$(if $(CONFIG),--config $(CONFIG)) $(if $(filter-out 0 no false,$(DEMO)),--demo)
 
+# Without bytecode, every start of our own programs would compile them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help environments tools up test check lint bench docs lock browser clean
 

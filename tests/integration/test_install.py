@@ -105,6 +105,9 @@ def test_however_often_it_is_killed_the_environments_are_whole(
             # Our own packages' records name the folder that they are in.
             if not package.startswith("firstlight"):
                 assert ours[package] == files, package
+        # Labs import these under accounts that cannot write bytecode.
+        for source in folder.glob(f"{name}/lib/python*/site-packages/pydantic/*.py"):
+            assert list(source.parent.glob(f"__pycache__/{source.stem}.cpython-*.pyc")), source
     program = folder / ".venv" / "bin" / "firstlight"
     wait_for(program.exists, what="the command")
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
