@@ -167,7 +167,7 @@ environment() { # LOCK PACKAGE… FOLDER; `set -e` is off in what `if` calls
   # Labs' accounts cannot write bytecode here: each would compile what it imports, every time. Some
   # packages have files for other versions of Python, which cannot be compiled.
   echo "compiling"
-  "$1/bin/python" -m compileall -qq -j 0 -x '/tests?/' "$1"/lib/python*/site-packages || true
+  PYTHONWARNINGS=ignore "$1/bin/python" -m compileall -qq -j 0 -x '/tests?/' "$1"/lib/python*/site-packages || true
 }
 platform='common hub services cli demo'
 labs='lab-extensions/firstlight-lab sampledata'

@@ -183,6 +183,12 @@ def test_plots_are_inline_and_threads_of_libraries_work(lab: Lab) -> None:
             "mine",
         ),
         (
+            ".config/fsspec/conf.json",
+            '{"s3": {"anon": true}}',
+            "import fsspec; print(fsspec.config.conf['s3'])",
+            "{'anon': True}",
+        ),
+        (
             ".config/matplotlib/matplotlibrc",
             "lines.linewidth: 7.0",
             "import matplotlib; print(matplotlib.rcParams['lines.linewidth'])",

@@ -58,8 +58,19 @@ print(json.dumps(found))
 """
 _OF_A_KERNEL = {"JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT", "PATH"}
 """Variables that Jupyter itself sets for each kernel."""
-_CHANGES_IMPORTS = ("PYTHON", "MATPLOTLIBRC", "MPLCONFIGDIR", "XDG_CONFIG_HOME")
+_CHANGES_IMPORTS = (
+    "FORCE_COLOR",
+    "FSSPEC_",
+    "MATPLOTLIBRC",
+    "MPLCONFIGDIR",
+    "NO_COLOR",
+    "PYDANTIC_",
+    "PYTHON",
+    "XDG_CONFIG_HOME",
+)
+"""How the names of variables begin that libraries read when they are imported."""
 _SETTINGS = (
+    ".config/fsspec",
     ".config/matplotlib/matplotlibrc",
     ".config/matplotlib/stylelib",
     ".fonts",

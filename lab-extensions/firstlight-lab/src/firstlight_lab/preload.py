@@ -79,6 +79,7 @@ KERNEL = (
     "astropy.io.votable",
     "pyvo",
     "lsst.rsp",
+    "lsst.daf.butler",
 )
 """IPython's kernel, and what most notebooks import first."""
 
