@@ -30,8 +30,9 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).resolve().parents[3]
 IS_ROOT = os.geteuid() == 0
 KINDS = {
-    # how to get a network to play with, and how to become the platform's account in it
-    "root": (("unshare", "--net"), ()),
+    # how to get a network to play with, and processes, so that what is left is its own; and how to
+    # become the platform's account in it
+    "root": (("unshare", "--net", "--pid", "--fork", "--mount-proc"), ()),
     "user": (
         ("unshare", "--user", "--map-root-user", "--net"),
         ("unshare", "--user", "--map-user=1000", "--map-group=1000"),

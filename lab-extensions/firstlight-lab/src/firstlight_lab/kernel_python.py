@@ -218,6 +218,8 @@ def _renew_libraries(environment: Mapping[str, str]) -> None:
         directories[:] = [name.replace(_HOME, environment["HOME"]) for name in directories]
     font_manager._HOME = Path(environment["HOME"])
     mpl.rcParams["backend"] = environment.get("MPLBACKEND") or _INLINE
+    folder = str(Path(environment["HOME"], ".config", "fsspec"))
+    vars(sys.modules["fsspec.config"]).update(default_conf_dir=folder, conf_dir=folder)
     import astropy.config.configuration
 
     astropy.config.configuration._cfgobjs.clear()
