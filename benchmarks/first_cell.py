@@ -59,7 +59,7 @@ def run(session: Session) -> list[Comparison]:
 
 
 def _log_in(browser: Chrome, platform: RunningPlatform) -> None:
-    browser.get(platform.log_in())
+    browser.get(platform.link())
     browser.find_element(By.CSS_SELECTOR, "form [type=submit]").click()
     _wait(browser, lambda b: "/hub/link" not in b.current_url)
 

@@ -32,7 +32,7 @@ c.JupyterHub.spawner_class = "jupyterhub.spawner.SimpleLocalProcessSpawner"
 c.SimpleLocalProcessSpawner.home_dir_template = {homes!r}
 c.Spawner.cmd = {command!r}
 c.Spawner.args = {arguments!r}
-c.Spawner.environment = dict(c.LabSpawner.installation.environment)
+c.Spawner.environment = dict(c.LabSpawner.installation.environment, JUPYTER_RUNTIME_DIR={runtime!r})
 c.Spawner.start_timeout = c.Spawner.http_timeout = {patience}
 """
 
@@ -61,5 +61,6 @@ def _configure(folder: Path, side: str) -> Path:
         command = [str(Installation.find().labs_python), "-m", "jupyterhub.singleuser"]
         homes = str(folder / "homes" / "{username}")
         values = {"homes": homes, "command": command, "arguments": arguments}
-        hook.write_text(_PEER.format(**values, patience=_PATIENCE))
+        # Paths of kernels' sockets may have 107 characters, and the folder's has many already.
+        hook.write_text(_PEER.format(**values, runtime=str(folder / "run"), patience=_PATIENCE))
     return config

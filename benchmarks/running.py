@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
@@ -61,9 +62,13 @@ class RunningPlatform:
         """The lab's host, by which the proxy finds it; names below localhost are for browsers."""
         return f"{PERSON}.localhost:{urlsplit(self.url).port}"
 
-    def log_in(self, person: str = PERSON) -> str:
-        """Log somebody in with a one-time link, as their browser would; return the link."""
-        link = mint_link(self.state, person, admin=False, seconds=_HOUR)
+    def link(self, person: str = PERSON) -> str:
+        """Return an address that logs somebody in, once."""
+        return mint_link(self.state, person, admin=False, seconds=_HOUR)
+
+    def log_in(self, person: str = PERSON) -> None:
+        """Log somebody in with a one-time link, as their browser would."""
+        link = self.link(person)
         # Never use the machine's web proxy for loopback.
         browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
         page = browser.open(link, timeout=30).read().decode()
@@ -73,17 +78,16 @@ class RunningPlatform:
         browser.open(link.partition("?")[0], urlencode(fields).encode(), timeout=30).close()
         scopes = [f"{scope}:servers!user={person}" for scope in ("access", "read")]
         self.token = mint_token(self.state, person, seconds=_HOUR, scopes=scopes)
-        return link
 
     def start_lab(self) -> float:
         """Start a lab and return the seconds until it answers at the public address."""
         began = time.perf_counter()
         Hub(self.state).call("POST", f"/users/{PERSON}/server", {"size": "small"})
         # The hub's stream of progress tells at once, and costs the hub less than to be asked.
-        stream = f"{self.url}/nb/hub/api/users/{PERSON}/server/progress"
-        with self._open(stream) as events:
-            if not any(b'"ready": true' in line for line in events):
-                raise RuntimeError("the lab did not start")
+        with self._progress() as events:
+            told = [line for line in events if line.startswith(b"data:")]
+        if not any(b'"ready": true' in line for line in told):
+            raise RuntimeError(f"the lab did not start: {b' '.join(told[-1:]).decode()}")
         # The proxy's and the server's first answer are part of the start.
         with self._open(f"{self.url}{self.lab}/api/status", host=self.lab_host):
             return time.perf_counter() - began
@@ -108,6 +112,17 @@ class RunningPlatform:
         for person in people:
             hub.call("DELETE", f"/users/{person}/server")
         _wait(lambda: not set(people) & set(hub.users(state="active")), _LAB_SECONDS, "the end")
+
+    def _progress(self) -> HTTPResponse:
+        """Open the stream of progress, which there is a moment after the request."""
+        end = time.monotonic() + _LAB_SECONDS
+        while True:
+            try:
+                return self._open(f"{self.url}/nb/hub/api/users/{PERSON}/server/progress")
+            except HTTPError as error:
+                if error.code != 400 or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def _open(self, url: str, host: str = "") -> HTTPResponse:
         """Ask for something with the person's token."""
