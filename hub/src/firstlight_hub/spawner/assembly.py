@@ -183,6 +183,7 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         else 0,
         namespaces=isolation.namespaces,
         user_namespaces=isolation.user_namespaces,
+        keys=isolation.keys,
         network=_network(site, request, variables) if isolation.network else None,
         runtime=_RUNTIME if private else "",
         hidden=hidden,

@@ -95,6 +95,7 @@ class Isolation:
     missing: tuple[str, ...] = ()
     user_namespaces: bool = False
     network: bool = False
+    keys: bool = True
 
 
 def decide_isolation(mode: str, can: Capabilities, *, user_namespaces: bool = False) -> Isolation:
@@ -129,6 +130,8 @@ def decide_isolation(mode: str, can: Capabilities, *, user_namespaces: bool = Fa
         tuple(missing),
         nested,
         network=bool(can.namespaces) and can.network,
+        # Keys belong to an account, and without accounts of their own, labs have the operator's.
+        keys=can.accounts or not can.filters,
     )
 
 

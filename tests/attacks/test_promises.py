@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub.spawner.attacks import NO_LABS
+from tests.attacks.bare_labs import NO_LABS
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "explanation" / "isolation.md"
 #: Root becomes an ordinary user without any capability in a user namespace of its own.
 ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
@@ -51,7 +51,7 @@ def outcome(mode: str, root: bool) -> dict[str, dict[str, bool]]:
     with tempfile.TemporaryDirectory(prefix="fl-attack-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)
         done = subprocess.run(
-            [*prefix, sys.executable, "-m", "tests.hub.spawner.attacks", mode, folder],
+            [*prefix, sys.executable, "-m", "tests.attacks.bare_labs", mode, folder],
             cwd=ROOT,
             capture_output=True,
             text=True,
