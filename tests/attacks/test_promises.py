@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -14,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.bare_labs import NO_LABS
+from tests.attacks.page import read_table
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "explanation" / "isolation.md"
 #: Root becomes an ordinary user without any capability in a user namespace of its own.
 ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 COLUMNS = {
@@ -29,14 +28,7 @@ COLUMNS = {
 }
 
 
-def read_table() -> tuple[list[str], dict[str, list[str]]]:
-    """Return the columns of the page's table, and its cells by row."""
-    rows = re.findall(r"^\| ([^|]+) \|(.+)\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    split = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
-    return split.pop("what"), split
-
-
-NAMES, TABLE = read_table()
+NAMES, TABLE = read_table("what")
 
 
 @cache

@@ -27,6 +27,7 @@ __all__ = [
     "decide_isolation",
     "destinations",
     "guarantees",
+    "guarded_paths",
     "hidden_directories",
     "shown_groups",
     "shown_paths",
@@ -300,3 +301,21 @@ def shown_paths(
         if any(path.is_relative_to(place) for place in places)
     ]
     return (*found, *others)
+
+
+def guarded_paths(hidden: Sequence[Hidden], paths: Iterable[Path]) -> tuple[Shown, ...]:
+    """Return what a lab with the operator's account sees read-only, because it could change it.
+
+    Parameters
+    ----------
+    hidden
+        What the lab does not see.
+    paths
+        What the platform and all labs run or read.
+    """
+    places = [Path(entry.path) for entry in hidden]
+    return tuple(
+        Shown(str(path), str(path))
+        for path in dict.fromkeys(paths)
+        if not any(path.is_relative_to(place) for place in places)
+    )
