@@ -414,7 +414,7 @@ def read_key(name: str) -> dict[str, str]:
 def shout(line: str, most: int) -> dict[str, str]:
     """Write to the lab's log: as much as `most` bytes of filling, then a line."""
     # What was the kernel's output before it became that of cells.
-    log = sys.stdout._original_stdstream_copy  # type: ignore[attr-defined]
+    log = sys.stdout._original_stdstream_copy  # type: ignore[union-attr]
     filling = (b"x" * 99 + b"\n") * 640
     for _ in range(most // len(filling)):
         os.write(log, filling)

@@ -59,7 +59,8 @@ def labs_of(platform: Platform, *, ordinary: bool) -> Iterator[Site]:
         start_lab(platform, name)
         token = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 3600}).json()
         people.append(Person(platform, name, new_kernel(platform, name, token["token"])))
-    yield Site(platform, *people, account=account, ordinary=ordinary)
+    hostile, neighbour = people
+    yield Site(platform, hostile, neighbour, account=account, ordinary=ordinary)
     for person in people:
         stop_lab(platform, person.name)
 
