@@ -443,6 +443,7 @@ def _(site: Site) -> Tries:
         control[str(port)] = DONE if inside == word else inside
         outside = site.outside("ask", port=port)["answer"]
         attempt[str(port)] = DONE if word in outside else "nobody connects"
+    site.hostile.run("stop_serving")
     return Tries(control, attempt)
 
 

@@ -26,6 +26,7 @@ DONE = "done"
 _libc = ctypes.CDLL(None, use_errno=True)
 _kept: list[object] = []
 _woken: list[int] = []
+_serving: list[socket.socket] = []
 
 
 def attempt(action: Callable[[], object]) -> str:
@@ -238,11 +239,12 @@ def serve(port: int, word: str) -> dict[str, str]:
     """Answer all connections to a port, at any address, and to an abstract socket of that name."""
 
     def answer(server: socket.socket) -> None:
-        while True:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(100)
-                connection.sendall(word.encode())
+        with suppress(OSError):  # until it is shut down
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(100)
+                    connection.sendall(word.encode())
 
     named = socket.socket(socket.AF_UNIX)
     named.bind("\0" + word)
@@ -250,7 +252,16 @@ def serve(port: int, word: str) -> dict[str, str]:
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
     for server in (socket.create_server(("", port), family=family, dualstack_ipv6=both), named):
+        _serving.append(server)
         threading.Thread(target=answer, args=(server,), daemon=True).start()
+    return {}
+
+
+def stop_serving() -> dict[str, str]:
+    """Listen no longer."""
+    while _serving:
+        with _serving.pop() as server:
+            server.shutdown(socket.SHUT_RDWR)
     return {}
 
 
