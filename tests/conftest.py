@@ -20,6 +20,10 @@ from tests.platform_under_test import Platform
 settings.register_profile("firstlight", deadline=None)
 settings.load_profile("firstlight")
 
+#: Root becomes an ordinary user without any capability in a user namespace of its own.
+AS_ORDINARY = (
+    ("unshare", "--user", "--map-user=1000", "--map-group=1000") if os.geteuid() == 0 else ()
+)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -78,6 +82,22 @@ def platform(shared_platform: Platform) -> Platform:
         if person["servers"]:
             stop_lab(shared_platform, person["name"])
     return shared_platform
+
+
+@pytest.fixture(scope="session")
+def ordinary_platform(
+    sample_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
+    """Start a platform as an ordinary user, once for each worker that needs it."""
+    tried = subprocess.run([*AS_ORDINARY, "id", "-u"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"this machine gives no user namespace: {tried.stderr.strip()}")
+    assert tried.stdout.strip() != "0"
+    site = Platform(tmp_path_factory.mktemp("ordinary") / "var", demo=True, prefix=AS_ORDINARY)
+    shutil.copytree(sample_data, sample_folder(site.state_dir))
+    site.start()
+    yield site
+    assert site.stop() == 0
 
 
 @pytest.fixture

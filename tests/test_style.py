@@ -74,7 +74,7 @@ _SLEEPS = {
     "tests/waiting.py": "the one place that waits",
     "tests/platform_under_test.py": "looks again, and fails at once if the platform has ended",
     "tests/hub/pages/test_real_hub.py": "looks again, and fails at once if the hub has ended",
-    "tests/hub/spawner/attacks.py": "looks again",
+    "tests/attacks/bare_labs.py": "looks again",
     "tests/hub/spawner/test_cgroups.py": "kills again",
     "tests/hub/spawner/test_start.py": "looks again, in a program without our modules",
     "tests/hub/test_proxy.py": "silence is what is tested",

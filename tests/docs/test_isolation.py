@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from firstlight_hub.spawner.models import Capabilities, Namespaces
 from firstlight_hub.spawner.policy import guarantees
-from tests.docs.conftest import DOCS
+from tests.attacks.page import read_table
 
-PAGE = DOCS / "explanation" / "isolation.md"
 _ALL = frozenset({"memory", "cpu", "pids"})
-
-
-def _table(page: Path) -> dict[str, list[str]]:
-    rows = re.findall(r"^\| ([^|]+) \|(.+)\|$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows[1:]}
 
 
 def _capabilities(root: bool, able: bool) -> Capabilities:
@@ -31,7 +22,7 @@ def _capabilities(root: bool, able: bool) -> Capabilities:
     [(0, "auto", True), (1, "auto", False), (2, "off", True), (3, "off", False)],
 )
 def test_the_table_says_what_is_held_in_each_mode(column: int, mode: str, root: bool) -> None:
-    table = _table(PAGE)
+    _, table = read_table("what")
     best = {g.name: g.enforced for g in guarantees(mode, _capabilities(root, able=True))}
     # As root, private namespaces can always be made; only control groups, filters and networks may be missing.
     least_able = _capabilities(root, able=False)

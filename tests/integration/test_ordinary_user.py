@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -14,25 +12,10 @@ from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-#: Root becomes an ordinary user without any capability in a user namespace of its own.
-AS_ORDINARY = (
-    ("unshare", "--user", "--map-user=1000", "--map-group=1000") if os.geteuid() == 0 else ()
-)
-
 
 @pytest.fixture(scope="module")
-def site(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """Start a platform as an ordinary user."""
-    tried = subprocess.run([*AS_ORDINARY, "id", "-u"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"this machine gives no user namespace: {tried.stderr.strip()}")
-    assert tried.stdout.strip() != "0"
-    site = Platform(
-        tmp_path_factory.mktemp("ordinary") / "var", demo=True, prefix=AS_ORDINARY
-    ).take_data_of(platform)
-    site.start()
-    yield site
-    assert site.stop() == 0
+def site(ordinary_platform: Platform) -> Platform:
+    return ordinary_platform
 
 
 @pytest.fixture(scope="module")

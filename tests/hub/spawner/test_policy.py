@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from firstlight_hub.spawner.policy import (
     choose_size,
     decide_isolation,
     guarantees,
+    guarded_paths,
     hidden_directories,
     shown_groups,
     shown_paths,
@@ -172,3 +174,19 @@ def test_what_is_needed_is_shown_again_only_where_it_was_hidden() -> None:
     shown = shown_paths(hidden, [Path("/root/python/v"), Path("/usr"), Path("/rootless")], [home])
 
     assert shown == (Shown("/root/python/v", "/root/python/v"), home)
+
+
+def test_what_the_platform_runs_is_shown_read_only_where_it_is_not_hidden() -> None:
+    paths = [Path("/opt/fl"), Path("/home/op/fl"), Path("/opt/fl")]
+
+    assert guarded_paths([Hidden("/home")], paths) == (Shown("/opt/fl", "/opt/fl"),)
+
+
+def test_labs_use_keys_of_the_kernel_only_with_an_account_of_their_own() -> None:
+    root = Capabilities(accounts=True, namespaces="root", controllers=frozenset())
+    user = Capabilities(accounts=False, namespaces="user", controllers=frozenset())
+
+    assert decide_isolation("auto", root).keys
+    assert not decide_isolation("auto", user).keys
+    assert not decide_isolation("auto", user, user_namespaces=True).keys
+    assert decide_isolation("auto", replace(user, filters=False)).keys

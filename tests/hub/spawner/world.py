@@ -20,7 +20,7 @@ from pathlib import Path
 from firstlight_hub.settings.model import Spawner
 from firstlight_hub.spawner.policy import destinations
 from firstlight_hub.spawner.start_relay import nameservers
-from tests.hub.spawner.attacks import labs_of
+from tests.attacks.bare_labs import labs_of
 from tests.platform_under_test import wait_for
 
 MACHINE, MACHINE_6 = "198.51.100.1", "fd77::1"

@@ -60,6 +60,8 @@ class LabSite:
         Directories that name resolution reads.
     internet
         What labs with a network of their own may reach besides the platform.
+    programs
+        The directories that the platform itself runs from.
     """
 
     state_dir: Path
@@ -72,6 +74,7 @@ class LabSite:
     group: str
     resolver: tuple[Path, ...] = ()
     internet: tuple[Destination, ...] = ()
+    programs: tuple[Path, ...] = ()
 
     @property
     def needed(self) -> tuple[Path, ...]:
@@ -171,6 +174,8 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
     if runtime:
         variables["JUPYTER_RUNTIME_DIR"] = runtime
     own = (home, *policy.shown_groups(request.cgroups))
+    if not isolation.account:
+        own = (*policy.guarded_paths(hidden, (*site.needed, *site.programs)), *own)
     return LabSpec(
         command=_command(site, request),
         environment=variables,
@@ -183,6 +188,7 @@ def assemble(site: LabSite, isolation: policy.Isolation, request: LabRequest) ->
         else 0,
         namespaces=isolation.namespaces,
         user_namespaces=isolation.user_namespaces,
+        keys=isolation.keys,
         network=_network(site, request, variables) if isolation.network else None,
         runtime=_RUNTIME if private else "",
         hidden=hidden,

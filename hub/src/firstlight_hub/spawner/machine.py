@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -21,7 +22,14 @@ from firstlight_hub.spawner.models import (
 )
 from firstlight_hub.spawner.start_parent import child_command
 
-__all__ = ["InstallationError", "closed_directories", "inspect", "probe", "resolver_directories"]
+__all__ = [
+    "InstallationError",
+    "closed_directories",
+    "inspect",
+    "probe",
+    "program_directories",
+    "resolver_directories",
+]
 
 _ASK = """
 import json, sys
@@ -75,6 +83,14 @@ def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
         filters=not obstacle,
         network=not shared,
     )
+
+
+def program_directories() -> tuple[Path, ...]:
+    """Return the directories that the platform itself runs from."""
+    checkout = Path(__file__).resolve().parents[4]
+    sources = [checkout] if (checkout / "hub" / "src").is_dir() else []
+    found = {*sources, *(Path(folder).resolve() for folder in (sys.prefix, sys.base_prefix))}
+    return tuple(sorted(path for path in found if not found.intersection(path.parents)))
 
 
 def resolver_directories() -> tuple[Path, ...]:

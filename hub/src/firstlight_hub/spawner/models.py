@@ -166,6 +166,8 @@ class LabSpec:
         Maximum number of processes and threads, if no control group limits it; 0 for no limit.
     user_namespaces
         Whether the lab may create user namespaces.
+    keys
+        Whether the lab may use keys in the kernel.
     network
         The lab's own network; None if it shares the machine's. It needs private namespaces.
     runtime
@@ -184,6 +186,7 @@ class LabSpec:
     processes: int
     namespaces: Namespaces
     user_namespaces: bool = True
+    keys: bool = True
     network: Network | None = None
     runtime: str = ""
     hidden: tuple[Hidden, ...] = ()

@@ -27,6 +27,7 @@ __all__ = [
     "decide_isolation",
     "destinations",
     "guarantees",
+    "guarded_paths",
     "hidden_directories",
     "shown_groups",
     "shown_paths",
@@ -95,6 +96,7 @@ class Isolation:
     missing: tuple[str, ...] = ()
     user_namespaces: bool = False
     network: bool = False
+    keys: bool = True
 
 
 def decide_isolation(mode: str, can: Capabilities, *, user_namespaces: bool = False) -> Isolation:
@@ -129,6 +131,8 @@ def decide_isolation(mode: str, can: Capabilities, *, user_namespaces: bool = Fa
         tuple(missing),
         nested,
         network=bool(can.namespaces) and can.network,
+        # Keys belong to an account, and without accounts of their own, labs have the operator's.
+        keys=can.accounts or not can.filters,
     )
 
 
@@ -297,3 +301,21 @@ def shown_paths(
         if any(path.is_relative_to(place) for place in places)
     ]
     return (*found, *others)
+
+
+def guarded_paths(hidden: Sequence[Hidden], paths: Iterable[Path]) -> tuple[Shown, ...]:
+    """Return what a lab with the operator's account sees read-only, because it could change it.
+
+    Parameters
+    ----------
+    hidden
+        What the lab does not see.
+    paths
+        What the platform and all labs run or read.
+    """
+    places = [Path(entry.path) for entry in hidden]
+    return tuple(
+        Shown(str(path), str(path))
+        for path in dict.fromkeys(paths)
+        if not any(path.is_relative_to(place) for place in places)
+    )

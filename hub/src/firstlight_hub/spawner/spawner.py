@@ -40,7 +40,11 @@ from firstlight_hub.spawner.homes import (
 from firstlight_hub.spawner.kernel_log import killed_processes
 from firstlight_hub.spawner.lab import Lab
 from firstlight_hub.spawner.listeners import PortTakenError, find_listener, is_taken
-from firstlight_hub.spawner.machine import closed_directories, resolver_directories
+from firstlight_hub.spawner.machine import (
+    closed_directories,
+    program_directories,
+    resolver_directories,
+)
 from firstlight_hub.spawner.models import Capabilities, LabInstallation, LabSpec
 from firstlight_hub.spawner.places import ProcessPlace
 from firstlight_hub.spawner.policy import (
@@ -354,6 +358,7 @@ class LabSpawner(Lab):
             resolver=resolver_directories(),
             group=Path("/etc/group").read_text(errors="replace"),
             internet=destinations(self.settings.internet),
+            programs=program_directories(),
         )
 
     # --- the end of a lab

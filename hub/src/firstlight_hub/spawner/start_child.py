@@ -11,9 +11,6 @@ With namespaces there are three processes: this one stays outside and forwards s
 process of the new PID namespace reaps what the lab leaves behind, and everything in the namespace
 ends with it (pid_namespaces(7)); its child is the lab. A fourth, outside as well, is the relay of
 the lab's network (`start_relay`). Without namespaces this process becomes the lab.
-
-The filter of system calls is a program of a dozen instructions, written by hand because every
-library for it needs a package outside the standard library (seccomp(2), decision record 17).
 """
 
 from __future__ import annotations
@@ -34,9 +31,16 @@ from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 # Imported now: the lab's view may include neither the standard library nor this file.
 if TYPE_CHECKING:
-    from firstlight_hub.spawner import start_home, start_network, start_relay, start_tutorials
+    from firstlight_hub.spawner import (
+        start_filter,
+        start_home,
+        start_network,
+        start_relay,
+        start_tutorials,
+    )
 else:
     sys.path.append(os.path.dirname(__file__))  # noqa: PTH120
+    import start_filter
     import start_home
     import start_network
     import start_relay
@@ -58,6 +62,8 @@ _KEPT = {
 }
 _PR_SET_SECCOMP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 22, 36, 38
 _KEYCTL, _JOIN_SESSION_KEYRING = {"x86_64": 250, "aarch64": 219}, 1
+_TERMINALS = "/dev/pts"
+_CONSOLES = ("tty", "vcs", "hvc", "console")
 _PAUSE = 0.1
 """Seconds until a relay that ended is started again."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -93,6 +99,7 @@ class LabSpecification(TypedDict):
     account: bool
     processes: int
     user_namespaces: bool
+    keys: bool
     namespaces: str
     network: start_relay.Network | None
     runtime: str
@@ -305,6 +312,10 @@ def _build_view(spec: LabSpecification) -> None:
     # Parents first: something shown may contain something hidden, and the reverse.
     for _, step in sorted(steps, key=lambda step: step[0].count("/")):
         step()
+    _begin("creating terminals for the lab")
+    _make_terminals()
+    if not spec["account"]:
+        _close_consoles()
     if spec["runtime"]:
         _begin("creating the directory for the lab's sockets")
         os.mkdir(spec["runtime"], 0o700)  # noqa: PTH102
@@ -325,6 +336,28 @@ def _show(entry: _Shown, source: int) -> None:
     _begin(f"showing {entry['target']} to the lab")
     _bind(source, entry["target"], writable=entry["writable"])
     os.close(source)  # it leads to what is hidden, and past what is read-only
+
+
+def _make_terminals() -> None:
+    """Give the lab pseudoterminals of its own.
+
+    Notes
+    -----
+    Whoever can open a terminal reads what is typed there, and labs of an ordinary user have the
+    account of each other's terminals and of the operator's. Each mount of devpts is a new instance,
+    and ``/dev/ptmx`` belongs to the one beside it, unless it is one of an instance itself.
+    """
+    _mount("devpts", _TERMINALS, "devpts", _MS_NOSUID | _MS_NOEXEC, "mode=600,ptmxmode=666")
+    if not os.path.islink("/dev/ptmx"):  # noqa: PTH114
+        _mount(f"{_TERMINALS}/ptmx", "/dev/ptmx", None, _MS_BIND)
+
+
+def _close_consoles() -> None:
+    """Hide the machine's consoles where this account is logged in."""
+    for name in os.listdir("/dev"):  # noqa: PTH208
+        path = f"/dev/{name}"
+        if name.startswith(_CONSOLES) and name != "tty" and os.access(path, os.R_OK):
+            _mount(os.devnull, path, None, _MS_BIND)
 
 
 def _bind(source: int, target: str, *, writable: bool) -> None:
@@ -410,9 +443,9 @@ def _drop_privileges(spec: LabSpecification) -> None:
     _drop_capabilities()
     # No program can give a lab more rights than it has: sudo and the like do not work.
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    if not spec["user_namespaces"]:
-        _begin("denying user namespaces to the lab")
-        _deny_user_namespaces()
+    if not (spec["user_namespaces"] and spec["keys"]):
+        _begin("filtering the lab's system calls")
+        _filter_calls(namespaces=spec["user_namespaces"], keys=spec["keys"])
 
 
 def _drop_capabilities() -> None:
@@ -443,54 +476,11 @@ def _prctl(option: int, *arguments: int | ctypes.Array[ctypes.c_char]) -> None:
         raise OSError(number, os.strerror(number))
 
 
-# --- the filter of system calls
-
-_LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little-endian
-_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_CALLS = {
-    # machine: architecture of linux/audit.h, then the numbers of clone, unshare, setns, clone3
-    "x86_64": (0xC000003E, 56, 272, 308, 435),
-    "aarch64": (0xC00000B7, 220, 97, 268, 435),
-}
-_X32 = 0x40000000  # system calls of x86-64's second interface have this bit
-
-
-def _deny_user_namespaces() -> None:
-    """Make the kernel refuse to create or enter a user namespace, here and in all descendants.
-
-    Notes
-    -----
-    Inside a user namespace a process has all privileges, which opens parts of the kernel to it
-    that no unprivileged process reaches otherwise. A filter cannot read the structure that
-    clone3(2) gets, so that call does not exist for a lab, and the C library uses clone(2) instead.
-    The other interfaces of the processor, such as 32-bit programs, would have other numbers: they
-    do not exist either.
-    """
-    machine = os.uname().machine
-    if machine not in _CALLS:
-        raise OSError(f"the numbers of system calls are unknown for {machine}")
-    architecture, clone, unshare, setns, clone3 = _CALLS[machine]
-    missing, denied = _ERRNO | errno.ENOSYS, _ERRNO | errno.EPERM
-    program = (
-        # (operation, operand, instructions to skip if true, if false)
-        (_LOAD, _ARCHITECTURE, 0, 0),
-        (_IF_EQUAL, architecture, 0, 8),  # else: missing
-        (_LOAD, _NUMBER, 0, 0),
-        (_IF_AT_LEAST, _X32, 6, 0),  # missing
-        (_IF_EQUAL, clone3, 5, 0),  # missing
-        (_IF_EQUAL, setns, 5, 0),  # denied
-        (_IF_EQUAL, clone, 1, 0),  # look at the flags
-        (_IF_EQUAL, unshare, 0, 4),  # else: allowed
-        (_LOAD, _FIRST_ARGUMENT, 0, 0),
-        (_IF_ANY_BIT, os.CLONE_NEWUSER, 1, 2),  # denied, else: allowed
-        (_RETURN, missing, 0, 0),
-        (_RETURN, denied, 0, 0),
-        (_RETURN, _ALLOW, 0, 0),
-    )
-    code = b"".join(struct.pack("=HBBI", op, yes, no, operand) for op, operand, yes, no in program)
+def _filter_calls(*, namespaces: bool, keys: bool) -> None:
+    """Make the kernel refuse system calls, here and in all descendants."""
+    code = start_filter.program(os.uname().machine, namespaces=namespaces, keys=keys)
     instructions = ctypes.create_string_buffer(code, len(code))
-    filter_ = struct.pack("@HP", len(program), ctypes.addressof(instructions))
+    filter_ = struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions))
     _prctl(_PR_SET_SECCOMP, 2, ctypes.create_string_buffer(filter_, len(filter_)))
 
 

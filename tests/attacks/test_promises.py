@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -13,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub.spawner.attacks import NO_LABS
+from tests.attacks.bare_labs import NO_LABS
+from tests.attacks.page import read_table
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "explanation" / "isolation.md"
+ROOT = Path(__file__).resolve().parents[2]
 #: Root becomes an ordinary user without any capability in a user namespace of its own.
 ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 COLUMNS = {
@@ -29,14 +28,7 @@ COLUMNS = {
 }
 
 
-def read_table() -> tuple[list[str], dict[str, list[str]]]:
-    """Return the columns of the page's table, and its cells by row."""
-    rows = re.findall(r"^\| ([^|]+) \|(.+)\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    split = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
-    return split.pop("what"), split
-
-
-NAMES, TABLE = read_table()
+NAMES, TABLE = read_table("what")
 
 
 @cache
@@ -51,7 +43,7 @@ def outcome(mode: str, root: bool) -> dict[str, dict[str, bool]]:
     with tempfile.TemporaryDirectory(prefix="fl-attack-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)
         done = subprocess.run(
-            [*prefix, sys.executable, "-m", "tests.hub.spawner.attacks", mode, folder],
+            [*prefix, sys.executable, "-m", "tests.attacks.bare_labs", mode, folder],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""Attack one lab from another: ``python -m tests.hub.spawner.attacks MODE FOLDER``.
+"""Attack one lab from another: ``python -m tests.attacks.bare_labs MODE FOLDER``.
 
 It prints, for each promise of ``docs/explanation/isolation.md``, whether this account enforces it and
 whether it held. The labs are real: specified by `assemble`, started by `start_child`. They run the
@@ -40,7 +40,7 @@ from tests.runtimes import runtime_of
 NO_LABS = 77
 """The exit status if this machine cannot run labs in this mode: their interpreter is in a directory
 that other accounts cannot enter."""
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 SIZE = LabSize(name="tiny", title="Tiny", cpu=0.5, memory=512 * 1024**2, processes=100)
 
 _VICTIM = """
