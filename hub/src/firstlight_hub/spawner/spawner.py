@@ -15,7 +15,7 @@ from typing import Any
 from jupyterhub.utils import random_port
 from traitlets import Instance, Unicode
 
-from firstlight_common.groups import name_of_platform
+from firstlight_common import groups
 from firstlight_hub.settings.model import LabSize
 from firstlight_hub.spawner import cgroups, processes, threads
 from firstlight_hub.spawner.assembly import (
@@ -35,6 +35,7 @@ from firstlight_hub.spawner.homes import (
     create_runtime,
     ensure_home,
     remove_runtime,
+    runtimes,
     write_private_files,
 )
 from firstlight_hub.spawner.kernel_log import killed_processes
@@ -137,8 +138,6 @@ class LabSpawner(Lab):
         self.remember(self.user_options)
         isolation = await self._isolation()
         self.steps.add(10, "Preparing your home")
-        if leftover := await asyncio.to_thread(LabRecord.read, self.record_file):
-            await self.remove_leftover(leftover)
         owner = self._owner(isolation)
         try:
             _, new = await threads.run(
@@ -153,7 +152,9 @@ class LabSpawner(Lab):
         self.steps.add(30, f"Reserving resources: {in_words(size)}")
         folders = await self._make_groups(size, isolation)
         token, token_id = self.mint_token()
-        runtime = "" if isolation.namespaces else await threads.run(create_runtime, owner)
+        runtime = ""
+        if not isolation.namespaces:
+            runtime = await threads.run(create_runtime, self.state_path, self.user.name, owner)
         request = LabRequest(
             user=self.user.name,
             owner=owner or (os.geteuid(), os.getegid()),
@@ -209,7 +210,7 @@ class LabSpawner(Lab):
         limited = bool(isolation.controllers)
 
         def make() -> tuple[str, ...]:
-            platform = name_of_platform(self.state_path)
+            platform = groups.name_of_platform(self.state_path)
             hierarchy = cgroups.find_hierarchy()
             folders = hierarchy.create(platform, self.user.name, limits, limited=limited)
             for folder in folders if limited else ():
@@ -285,7 +286,6 @@ class LabSpawner(Lab):
         try:
             process = await threads.run(launch)
         except OSError as error:
-            self.tokens.revoke({token_id})
             raise await self.failure(
                 "process", "This machine could not start another process.", error
             ) from error
@@ -363,6 +363,16 @@ class LabSpawner(Lab):
         if await asyncio.to_thread(record.place.is_alive):  # else its pids may have been reused
             await self._end(record)
         await self.forget(record)
+
+    async def remove_unrecorded(self) -> None:
+        """Remove the control groups of a start, and the directory for its sockets."""
+
+        def remove() -> None:
+            cgroups.remove(tuple(map(str, groups.lab_groups(self.state_path, self.user.name))))
+            for folder in runtimes(self.state_path, self.user.name):
+                remove_runtime(folder)
+
+        await threads.run(remove)
 
     def _watch_end(self) -> None:
         """Notice the end of the lab's process at once, before its port can be taken."""
@@ -445,6 +455,8 @@ class LabSpawner(Lab):
             await self._end(record)
             await self.forget(record)
             self.clear_state()
+        else:
+            await self.remove_unrecorded()
         if process is not None:
             await asyncio.to_thread(process.wait_for_log)
         self._process = None
