@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from firstlight_common import groups
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 __all__ = ["Inventory", "Process", "assert_nothing_is_left", "processes_of", "take_inventory"]
 
@@ -27,7 +27,8 @@ _PROC = Path("/proc")
 _SOCKET_TABLES = ("tcp", "tcp6", "udp", "udp6", "unix")
 _NAMESPACE = re.compile(r"(cgroup|ipc|mnt|net|pid|time|user|uts):\[")
 _LISTENS = {"tcp": "0A", "tcp6": "0A"}
-_NOT_OURS = re.compile(r"firstlight_cli [a-z-]+ .*--state-dir")
+_UP = re.compile(r"firstlight_cli up ")
+_NOT_OURS = re.compile(r"firstlight_cli (?!up )[a-z-]+ .*--state-dir")
 """A command of the test's own, such as ``firstlight status``: it is over before anything counts."""
 
 
@@ -41,7 +42,7 @@ class Process:
     name: str
     command: str
     component: str
-    """The component that it is; empty for a lab's."""
+    """The component that it is, or ``up``; empty for a lab's."""
 
     @property
     def title(self) -> str:
@@ -125,7 +126,9 @@ class Inventory:
         return ", ".join(f"{f.name}: {getattr(self, f.name).total()}" for f in fields(self))
 
 
-def assert_nothing_is_left(state_dir: Path, before: Inventory, *, seconds: float = 60) -> None:
+def assert_nothing_is_left(
+    state_dir: Path, before: Inventory, *, seconds: float = PATIENCE
+) -> None:
     """Wait until a platform holds what it held before; fail with what it holds besides."""
     differences = ["It has not been counted yet."]
 
@@ -207,7 +210,7 @@ def _all_processes(state_dir: Path) -> Iterator[Process]:
                     int(session),
                     f"ended {name}" if state in "ZX" else name,
                     command.replace(str(state_dir), "STATE").strip(),
-                    components.get(pid, ""),
+                    components.get(pid, "up" if _UP.search(command) else ""),
                 )
 
 
@@ -348,6 +351,8 @@ _QUERIES = {
 
 
 def _tokens(state_dir: Path) -> Counter[str]:
+    if not (state_dir / "hub" / "jupyterhub.sqlite").exists():
+        return Counter()
     database = f"file:{state_dir / 'hub' / 'jupyterhub.sqlite'}?mode=ro"
     with closing(sqlite3.connect(database, uri=True, timeout=30)) as connection:
         return Counter(
