@@ -38,7 +38,8 @@ check: tools lint ## lint, types, contracts, unit tests: the everyday subset
 # FIRSTLIGHT_SOAK_SEED repeats the moments of an earlier run, which the log names.
 soak: tools ## start and stop many labs, kill components meanwhile, count what is left (LABS= ROUNDS= KILLS=)
 	FIRSTLIGHT_SOAK_LABS=$(or $(LABS),100) FIRSTLIGHT_SOAK_ROUNDS=$(or $(ROUNDS),10) \
-	  FIRSTLIGHT_SOAK_KILLS=$(or $(KILLS),50) $(tools)/python -m pytest --log-cli-level=INFO \
+	  FIRSTLIGHT_SOAK_KILLS=$(or $(KILLS),50) FIRSTLIGHT_SOAK_STARTS=8 \
+	  $(tools)/python -m pytest -n 0 --log-cli-level=INFO \
 	  tests/integration/test_nothing_is_left.py $(PYTEST_ARGS)
 
 lint: tools ## static checks: style, types, contracts, dependencies, words

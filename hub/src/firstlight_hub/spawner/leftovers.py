@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from jupyterhub import orm
+from sqlalchemy.orm import Session
 
 from firstlight_hub.protocols import EndsLeftovers, Hub
 from firstlight_hub.spawner.tokens import people_with_lab_tokens
@@ -27,6 +28,7 @@ async def end_leftovers(hub: Hub, state_dir: Path) -> None:
     -----
     With ``state_dir`` given, this is a hook for `FirstLightHub.start_hooks`.
     """
+    _remove_servers(hub.db)
     # Every start begins with a token.
     recorded = await asyncio.to_thread(_recorded, state_dir)
     for name in sorted(recorded | people_with_lab_tokens(hub.db)):
@@ -36,6 +38,19 @@ async def end_leftovers(hub: Hub, state_dir: Path) -> None:
         spawner = hub.users[orm_user].spawner
         if isinstance(spawner, EndsLeftovers):
             await spawner.end_leftover()
+
+
+def _remove_servers(session: Session) -> None:
+    """Remove addresses of labs from the database that belong to no lab.
+
+    Notes
+    -----
+    When a lab starts, JupyterHub stores its address (``User.spawn``) before it stores whose it is.
+    """
+    belongs = orm.Server.spawner.has() | orm.Server.service.has()
+    for server in session.query(orm.Server).filter(~belongs):
+        session.delete(server)
+    session.commit()
 
 
 def _recorded(state_dir: Path) -> set[str]:
