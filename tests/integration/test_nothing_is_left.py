@@ -210,6 +210,20 @@ def test_nothing_is_left_of_a_start_that_had_no_process_when_the_hub_was_killed(
     assert_nothing_is_left(site.state_dir, beginning.inventory)
 
 
+def test_nothing_is_left_of_a_start_that_fails(site: Platform, beginning: Beginning) -> None:
+    home = site.state_dir / "homes" / PEOPLE[0]
+    aside = home.rename(home.with_name("aside"))
+    home.touch()
+    try:
+        assert request_lab(site, PEOPLE[0])
+        wait_for(lambda: servers(site) == {}, what="the start to fail")
+        assert "home directory could not be created" in outcome(site, PEOPLE[0])
+    finally:
+        home.unlink()
+        aside.rename(home)
+    assert_nothing_is_left(site.state_dir, beginning.inventory)
+
+
 @pytest.fixture(scope="module")
 def kernel(site: Platform, beginning: Beginning) -> Iterator[KernelAddress]:
     """Return a kernel that remembers a number, in a lab that has been ready all along."""

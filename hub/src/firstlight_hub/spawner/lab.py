@@ -160,10 +160,12 @@ class Lab(Spawner):
         try:
             await self._remove_leftovers(but=hub_token)
             return await self.launch()
-        except (Exception, asyncio.CancelledError):
-            # It failed, or the person or the time limit ended it.
-            await self.clean_up()
-            self.tokens.revoke({hub_token, self._minted})
+        except (Exception, asyncio.CancelledError) as error:
+            # JupyterHub stops what failed and has a record; the person or the time limit ended the
+            # others, or they had none yet.
+            if self.record is None or isinstance(error, asyncio.CancelledError):
+                await self.clean_up()
+                self.tokens.revoke({hub_token, self._minted})
             raise
         finally:
             self._end_turn()
