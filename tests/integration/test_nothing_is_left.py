@@ -79,6 +79,12 @@ def beginning(site: Platform) -> Beginning:
     return Beginning(take_inventory(site.state_dir), seconds)
 
 
+@pytest.fixture(autouse=True)
+def no_labs(site: Platform) -> None:
+    """Begin each test without labs but the keeper's, whatever became of the one before."""
+    stop_labs(site, sorted(set(servers(site) or {}) - {KEEPER}))
+
+
 def start_and_stop(site: Platform, names: list[str]) -> float:
     """Return how long the starts took."""
     began = time.monotonic()

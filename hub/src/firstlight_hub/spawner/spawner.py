@@ -84,7 +84,8 @@ class LabSpawner(Lab):
     which makes a person wait twice as long. If the lab ends before that, the start fails at once.
 
     Whatever waits for a disk, ``/proc`` or a process runs in a thread, so that the hub serves other
-    people meanwhile. Only JupyterHub's database session has to stay with the event loop.
+    people meanwhile. Only JupyterHub's database session has to stay with the event loop, and so do
+    the attributes of a user: reading a name may query the database.
     """
 
     installation = Instance(LabInstallation, config=True, help="The labs' environment.")
@@ -208,11 +209,12 @@ class LabSpawner(Lab):
     async def _make_groups(self, size: LabSize, isolation: Isolation) -> tuple[str, ...]:
         limits = cgroups.Limits(size.memory, size.cpu, size.processes)
         limited = bool(isolation.controllers)
+        name = self.user.name
 
         def make() -> tuple[str, ...]:
             platform = groups.name_of_platform(self.state_path)
             hierarchy = cgroups.find_hierarchy()
-            folders = hierarchy.create(platform, self.user.name, limits, limited=limited)
+            folders = hierarchy.create(platform, name, limits, limited=limited)
             for folder in folders if limited else ():
                 folder.chmod(0o755)  # the lab reads its limits; no other lab sees the directory
             return tuple(map(str, folders))
@@ -262,12 +264,13 @@ class LabSpawner(Lab):
     async def _launch(self, spec: LabSpec, request: LabRequest, token_id: str) -> None:
         """Start the process; return when it has become the lab's program."""
         hub_token_id = self.tokens.id_of(self.api_token)
+        name, record_file, log_file = self.user.name, self.record_file, self.log_file
 
         def launch() -> LabProcess:
             # In one step, so that there is never a process without a record.
-            process = self._process = self._new_process()
+            process = self._process = self._new_process(name, log_file)
             self.record = LabRecord(
-                self.user.name,
+                name,
                 ProcessPlace(
                     process.pid,
                     process.start_ticks,
@@ -280,7 +283,7 @@ class LabSpawner(Lab):
                 float(request.size.cpu),
                 (token_id, hub_token_id),
             )
-            self.record.write(self.record_file)
+            self.record.write(record_file)
             return process
 
         try:
@@ -300,20 +303,20 @@ class LabSpawner(Lab):
                 "launch", "Your lab could not be set up on this machine.", error
             ) from error
 
-    def _new_process(self) -> LabProcess:
+    def _new_process(self, name: str, log_file: Path) -> LabProcess:
         """Fork a process if that is possible, else start one."""
         if not self.forks:
-            return start_process(self.log_file)
+            return start_process(log_file)
         try:
-            return fork_process(Path(self.forks), self.log_file, self.installation.python)
+            return fork_process(Path(self.forks), log_file, self.installation.python)
         except ForkError as error:
             self.slow_starts.note(str(error))
             self.log.warning(
                 "The lab of %s starts slowly, because the fork server cannot be used: %s",
-                self.user.name,
+                name,
                 error,
             )
-            return start_process(self.log_file)
+            return start_process(log_file)
 
     async def _wait_for_answer(self) -> None:
         """Return when the lab answers on its port.
@@ -366,10 +369,11 @@ class LabSpawner(Lab):
 
     async def remove_unrecorded(self) -> None:
         """Remove the control groups of a start, and the directory for its sockets."""
+        name = self.user.name
 
         def remove() -> None:
-            cgroups.remove(tuple(map(str, groups.lab_groups(self.state_path, self.user.name))))
-            for folder in runtimes(self.state_path, self.user.name):
+            cgroups.remove(tuple(map(str, groups.lab_groups(self.state_path, name))))
+            for folder in runtimes(self.state_path, name):
                 remove_runtime(folder)
 
         await threads.run(remove)
