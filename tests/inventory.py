@@ -83,7 +83,7 @@ class Inventory:
     group
         Control groups.
     descriptor
-        Of the components.
+        Of the components, but for TCP connections: clients and servers keep some for a minute.
     token
         In the hub's database, with OAuth clients and servers.
     file
@@ -281,20 +281,24 @@ def _descriptors(found: list[Process]) -> Counter[str]:
             for link in process.descriptors():
                 number = re.match(r"socket:\[(\d+)\]", link)
                 what = sockets.get(number[1], "socket") if number else re.sub(r":\[\d+\]", "", link)
-                counts[f"{process.component}: {what}"] += 1
+                if what:
+                    counts[f"{process.component}: {what}"] += 1
     return counts
 
 
 def _sockets() -> dict[str, str]:
-    """Return what each socket of the machine is, by its number."""
+    """Return what each socket of the machine is, by its number; nothing for a TCP connection."""
     found = {}
     for table in _SOCKET_TABLES:
         with suppress(OSError):
             for line in (_PROC / "net" / table).read_text().splitlines()[1:]:
                 words = line.split()
                 number = words[6] if table == "unix" else words[9]
-                listens = words[3] == _LISTENS.get(table)
-                found[number] = f"{table} socket that listens" if listens else f"{table} socket"
+                if table not in _LISTENS:
+                    found[number] = f"{table} socket"
+                else:
+                    listens = words[3] == _LISTENS[table]
+                    found[number] = f"{table} socket that listens" if listens else ""
     return found
 
 
