@@ -17,7 +17,7 @@ up_options = --port $(PORT) --state-dir $(STATE_DIR) \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help environments tools up test check lint bench docs lock browser clean
+.PHONY: help environments tools up test check soak lint bench docs lock browser clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -37,6 +37,13 @@ test: tools browser ## the whole suite, with a real browser
 
 check: tools lint ## lint, types, contracts, unit tests: the everyday subset
 	$(tools)/python -m pytest -q -n 2 -m "not integration and not browser" $(PYTEST_ARGS)
+
+# FIRSTLIGHT_SOAK_SEED repeats the moments of an earlier run, which the log names.
+soak: tools ## start and stop many labs, kill components meanwhile, count what is left (LABS= ROUNDS= KILLS=)
+	FIRSTLIGHT_SOAK_LABS=$(or $(LABS),100) FIRSTLIGHT_SOAK_ROUNDS=$(or $(ROUNDS),10) \
+	  FIRSTLIGHT_SOAK_KILLS=$(or $(KILLS),50) FIRSTLIGHT_SOAK_STARTS=8 \
+	  $(tools)/python -m pytest -n 0 --log-cli-level=INFO \
+	  tests/integration/test_nothing_is_left.py $(PYTEST_ARGS)
 
 lint: tools ## static checks: style, types, contracts, dependencies, words
 	@$(tools)/ruff check .

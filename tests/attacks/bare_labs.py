@@ -255,7 +255,7 @@ class Labs:
             made = hierarchy.create(f"firstlight-attack-{os.getpid()}", name, limits)
             groups = tuple(map(str, made))
             hierarchy.settle(groups, limits)
-        runtime = "" if self.isolation.namespaces else create_runtime(owner)
+        runtime = "" if self.isolation.namespaces else create_runtime(self.state, name, owner)
         ids = owner or (os.geteuid(), os.getegid())
         hub, inherited = self.hub_variables, dict(os.environ)
         request = LabRequest(name, ids, SIZE, "token", hub, inherited, groups, runtime, port=port)

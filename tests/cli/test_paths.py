@@ -33,11 +33,28 @@ def test_a_missing_platform_is_said_in_a_sentence(tmp_path: Path) -> None:
 def test_the_socket_of_a_deep_state_directory_is_short_enough_to_bind(tmp_path: Path) -> None:
     deep = State(tmp_path / ("x" * 60) / ("y" * 60))
     path = deep.supervisor_socket
+    assert len(os.fsencode(path)) < 96
+    assert not path.parent.exists()  # nobody has to clean up after a command that only asks
+    deep.make_room_for_socket()
     try:
-        assert len(os.fsencode(path)) < 96
         assert path.parent.stat().st_mode & 0o077 == 0
+        path.touch()
+        path.with_name(f"{path.name}.123").touch()
     finally:
-        path.parent.rmdir()
+        deep.remove_socket()
+    assert not path.parent.exists()
+    deep.remove_socket()
+
+
+def test_a_directory_for_the_socket_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    deep = State(tmp_path / ("x" * 60) / ("y" * 60))
+    folder = deep.supervisor_socket.parent
+    folder.symlink_to(tmp_path)
+    try:
+        with pytest.raises(OperatorError, match="belongs to another user"):
+            deep.make_room_for_socket()
+    finally:
+        folder.unlink()
 
 
 def test_a_private_file_is_written_whole_and_closed_to_others(tmp_path: Path) -> None:

@@ -60,6 +60,22 @@ def test_without_writable_control_groups_nothing_happens_and_nothing_fails(
     groups.remove(state, tmp_path / "none")
 
 
+def test_the_groups_of_a_lab_that_never_ran_are_found_and_removed(
+    tmp_path: Path, state: Path
+) -> None:
+    found = [
+        tmp_path / controller / groups.name_of_platform(state) / groups.LABS / "vera"
+        for controller in groups.CONTROLLERS
+    ]
+    for folder in found:
+        folder.mkdir(parents=True)
+
+    assert groups.lab_groups(state, "vera", tmp_path) == found
+    assert groups.lab_groups(state, "theo", tmp_path) == []
+    groups.remove(state, tmp_path)
+    assert not any(folder.parent.parent.exists() for folder in found)
+
+
 @pytest.mark.skipif(
     os.geteuid() != 0 or not os.access("/sys/fs/cgroup/cpu/cpu.shares", os.W_OK),
     reason="this machine has no version 1 that we may write to",

@@ -92,16 +92,21 @@ class State:
             return near
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
         folder = Path(tempfile.gettempdir()) / f"firstlight-{os.getuid()}-{name}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+        if folder.is_symlink() or (folder.exists() and folder.stat().st_uid != os.getuid()):
             raise OperatorError(f"{folder} belongs to another user.", "Use a shorter --state-dir.")
         return folder / "supervisor.sock"
+
+    def make_room_for_socket(self) -> None:
+        """Create the directory of the supervisor's socket, if it has one of its own."""
+        self.supervisor_socket.parent.mkdir(mode=0o700, exist_ok=True)
+        _ = self.supervisor_socket  # checks whose it is, whoever was first
 
     def remove_socket(self) -> None:
         """Remove the supervisor's socket, and its directory if it has one of its own."""
         socket = self.supervisor_socket
-        socket.unlink(missing_ok=True)
-        if socket.parent != self.run:
+        for path in socket.parent.glob(f"{socket.name}*"):  # a killed one leaves what it began
+            path.unlink(missing_ok=True)
+        if socket.parent != self.run and socket.parent.exists():
             socket.parent.rmdir()
 
     def make(self) -> None:

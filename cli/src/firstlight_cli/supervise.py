@@ -166,6 +166,7 @@ class SupervisorProcess:
     def __init__(self, state: State) -> None:
         program = (PYTHON, "-m", "firstlight_cli._run", "supervisor")
         self._state = state
+        state.make_room_for_socket()
         self.process = subprocess.Popen(
             [*program, "--state-dir", str(state.root)],
             stdin=subprocess.DEVNULL,

@@ -20,6 +20,7 @@ __all__ = [
     "ROOT",
     "is_unified",
     "join",
+    "lab_groups",
     "lab_weight",
     "name_of_platform",
     "remove",
@@ -114,16 +115,26 @@ def join(state_dir: Path, component: str, root: Path = ROOT) -> bool:
     return True
 
 
+def lab_groups(state_dir: Path, lab: str, root: Path = ROOT) -> list[Path]:
+    """Return the groups of a lab that exist, whether or not it runs."""
+    name = name_of_platform(state_dir)
+    folders = [top / name / LABS / lab for top in _tops(root)]
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def remove(state_dir: Path, root: Path = ROOT) -> None:
     """Remove the platform's groups, except those that still have processes."""
-    tops = [root] if is_unified(root) else [root / name for name in CONTROLLERS]
-    for top in tops:
-        with suppress(OSError):
-            platform = top / name_of_platform(state_dir)
-            inner = [path for path in platform.iterdir() if path.is_dir()]
-            for folder in (*inner, platform):
-                with suppress(OSError):
-                    folder.rmdir()
+    for top in _tops(root):
+        platform = top / name_of_platform(state_dir)
+        # A hub that is killed may leave the group of a lab that it was about to start.
+        inner = [path for path in platform.rglob("*") if path.is_dir()]
+        for folder in (*reversed(inner), platform):
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _tops(root: Path) -> list[Path]:
+    return [root] if is_unified(root) else [root / name for name in CONTROLLERS]
 
 
 def _enable_cpu(folder: Path) -> None:

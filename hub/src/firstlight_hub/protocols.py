@@ -68,6 +68,7 @@ class OrmToken(Protocol):
 
     api_id: str
     client_id: str | None
+    note: str | None
 
 
 class OrmSpawner(Protocol):

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from firstlight_hub.spawner.homes import ensure_home, write_private_files
+from firstlight_hub.spawner.homes import (
+    create_runtime,
+    ensure_home,
+    remove_runtime,
+    runtimes,
+    write_private_files,
+)
 from firstlight_hub.spawner.models import EtcFile
 
 OWNER = (123_456, 123_456) if os.geteuid() == 0 else None
@@ -46,3 +52,17 @@ def test_private_files_are_written_anew_and_only_for_their_owner(tmp_path: Path)
     assert (folder / "secrets" / "token").stat().st_mode & 0o777 == 0o400
     assert folder.stat().st_mode & 0o777 == 0o700
     assert not (folder / "left-over").exists()
+
+
+def test_directories_for_sockets_are_found_by_whose_they_are(tmp_path: Path) -> None:
+    made = create_runtime(tmp_path, "vera", OWNER)
+    other = create_runtime(tmp_path, "theo", OWNER)
+    try:
+        assert Path(made).stat().st_mode & 0o777 == 0o700
+        assert runtimes(tmp_path, "vera") == [made]
+        longest = f"{made}/kernel-{'0' * 36}-ipc-5"
+        assert len(longest) <= 107
+    finally:
+        remove_runtime(made)
+        remove_runtime(other)
+    assert runtimes(tmp_path, "vera") == runtimes(tmp_path, "theo") == []

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from firstlight_common.groups import name_of_platform
 from firstlight_hub.spawner.models import EtcFile
 
-__all__ = ["create_runtime", "ensure_home", "remove_runtime", "write_private_files"]
+__all__ = ["create_runtime", "ensure_home", "remove_runtime", "runtimes", "write_private_files"]
+
+_TMP = Path("/tmp")  # noqa: S108 (a name is made up, and must be new)
 
 
 def ensure_home(homes: Path, name: str, owner: tuple[int, int] | None) -> tuple[Path, bool]:
@@ -53,17 +57,27 @@ def _ensure_private_folder(folder: Path, owner: tuple[int, int] | None) -> None:
     folder.chmod(0o700)
 
 
-def create_runtime(owner: tuple[int, int] | None) -> str:
+def create_runtime(state_dir: Path, user: str, owner: tuple[int, int] | None) -> str:
     """Create a directory for a lab's sockets where it sees the machine's files; return its path.
 
     Notes
     -----
     A socket's path has at most 107 bytes, and the state directory's path may be longer.
     """
-    folder = tempfile.mkdtemp(prefix="firstlight-", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix=_prefix(state_dir, user), dir=_TMP)
     if owner is not None:
         os.chown(folder, *owner)
     return folder
+
+
+def runtimes(state_dir: Path, user: str) -> list[str]:
+    """Return the directories for sockets that there are of a person's labs."""
+    return [str(folder) for folder in _TMP.glob(f"{_prefix(state_dir, user)}*")]
+
+
+def _prefix(state_dir: Path, user: str) -> str:
+    """Return how the names of a person's directories begin, in few characters."""
+    return f"{name_of_platform(state_dir)}-{zlib.crc32(user.encode()):08x}-"
 
 
 def remove_runtime(folder: str) -> None:

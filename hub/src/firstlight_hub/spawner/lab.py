@@ -39,7 +39,7 @@ class Lab(Spawner):
     Notes
     -----
     A subclass says how a lab starts (`launch`), whether it runs (`poll`), how it ends (`stop`), and
-    what it leaves (`clean_up`, `remove_leftover`).
+    what it leaves (`clean_up`, `remove_leftover`, `remove_unrecorded`).
     """
 
     labs = Instance(Labs, args=(), config=True, help="The sizes that are offered.")
@@ -67,6 +67,8 @@ class Lab(Spawner):
         self.failure_log = ""
         self.steps = Steps()
         self._is_starting = False
+        self._leftovers = asyncio.Lock()
+        self._minted = ""
 
     # --- what a subclass does
 
@@ -88,6 +90,10 @@ class Lab(Spawner):
 
     async def remove_leftover(self, record: LabRecord) -> None:
         """Remove a lab that only its record knows."""
+        raise NotImplementedError
+
+    async def remove_unrecorded(self) -> None:
+        """Remove what a start makes before there is a record, but for its tokens."""
         raise NotImplementedError
 
     # --- what the hub calls
@@ -150,11 +156,16 @@ class Lab(Spawner):
         """Start the lab, and return its address when it answers."""
         self.failure_log = ""
         self._last_ends.pop(self.user.name, None)
+        hub_token = self.tokens.id_of(self.api_token)
         try:
+            await self._remove_leftovers(but=hub_token)
             return await self.launch()
-        except asyncio.CancelledError:
-            # The person or the time limit ended it.
-            await self.clean_up()
+        except (Exception, asyncio.CancelledError) as error:
+            # JupyterHub stops what failed and has a record; the person or the time limit ended the
+            # others, or they had none yet.
+            if self.record is None or isinstance(error, asyncio.CancelledError):
+                await self.clean_up()
+                self.tokens.revoke({hub_token, self._minted})
             raise
         finally:
             self._end_turn()
@@ -178,7 +189,9 @@ class Lab(Spawner):
 
     def mint_token(self) -> tuple[str, str]:
         """Create the lab's token, which is valid for the data services only."""
-        return self.tokens.mint(int(self.labs.token_lifetime.total_seconds()), self.data_scopes)
+        seconds = int(self.labs.token_lifetime.total_seconds())
+        token, self._minted = self.tokens.mint(seconds, self.data_scopes)
+        return token, self._minted
 
     @property
     def state_path(self) -> Path:
@@ -231,12 +244,26 @@ class Lab(Spawner):
         Notes
         -----
         The hub stores that a lab runs only when its start is complete. If it is killed before that,
-        the lab's own record is the only trace of it.
+        the lab's own record, or what a start makes before it, is the only trace of it.
         """
-        leftover = await asyncio.to_thread(LabRecord.read, self.record_file)
-        if leftover and not (self.record or self.orm_spawner.server or self.pending):
-            self.log.warning("Ending a lab of %s that the hub does not know", self.user.name)
-            await self.remove_leftover(leftover)
+        if not (self.record or self.orm_spawner.server or self.pending):
+            await self._remove_leftovers()
+
+    async def _remove_leftovers(self, *, but: str = "") -> None:
+        """Remove what an earlier hub left of this lab; a start waits until that is done.
+
+        Parameters
+        ----------
+        but
+            The hub's id of the token of a start that is about to begin.
+        """
+        # At once: whoever starts the lab meanwhile gets a new token.
+        self.tokens.revoke_forgotten(but={but})
+        async with self._leftovers:
+            if leftover := await asyncio.to_thread(LabRecord.read, self.record_file):
+                self.log.warning("Ending a lab of %s that the hub does not know", self.user.name)
+                await self.remove_leftover(leftover)
+            await self.remove_unrecorded()
 
     async def failure(
         self, reason: str, sentence: str, cause: BaseException | None = None

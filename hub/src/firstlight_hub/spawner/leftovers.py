@@ -1,4 +1,4 @@
-"""Labs that run although the hub does not know them."""
+"""What is left of labs that the hub does not know."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 from pathlib import Path
 
 from jupyterhub import orm
+from sqlalchemy.orm import Session
 
 from firstlight_hub.protocols import EndsLeftovers, Hub
+from firstlight_hub.spawner.tokens import people_with_lab_tokens
 
 __all__ = ["end_leftovers"]
 
 
 async def end_leftovers(hub: Hub, state_dir: Path) -> None:
-    """End the labs that a hub left behind when it was killed while they were starting.
+    """Remove what a hub left behind of labs when it was killed while they were starting.
 
     Parameters
     ----------
@@ -26,7 +28,10 @@ async def end_leftovers(hub: Hub, state_dir: Path) -> None:
     -----
     With ``state_dir`` given, this is a hook for `FirstLightHub.start_hooks`.
     """
-    for name in await asyncio.to_thread(_recorded, state_dir):
+    _remove_servers(hub.db)
+    # Every start begins with a token.
+    recorded = await asyncio.to_thread(_recorded, state_dir)
+    for name in sorted(recorded | people_with_lab_tokens(hub.db)):
         orm_user = orm.User.find(hub.db, name)
         if orm_user is None:
             continue
@@ -35,5 +40,18 @@ async def end_leftovers(hub: Hub, state_dir: Path) -> None:
             await spawner.end_leftover()
 
 
-def _recorded(state_dir: Path) -> list[str]:
-    return sorted(record.stem for record in (state_dir / "run" / "labs").glob("*.json"))
+def _remove_servers(session: Session) -> None:
+    """Remove addresses of labs from the database that belong to no lab.
+
+    Notes
+    -----
+    When a lab starts, JupyterHub stores its address (``User.spawn``) before it stores whose it is.
+    """
+    belongs = orm.Server.spawner.has() | orm.Server.service.has()
+    for server in session.query(orm.Server).filter(~belongs):
+        session.delete(server)
+    session.commit()
+
+
+def _recorded(state_dir: Path) -> set[str]:
+    return {record.stem for record in (state_dir / "run" / "labs").glob("*.json")}

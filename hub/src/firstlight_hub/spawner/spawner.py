@@ -15,7 +15,7 @@ from typing import Any
 from jupyterhub.utils import random_port
 from traitlets import Instance, Unicode
 
-from firstlight_common.groups import name_of_platform
+from firstlight_common import groups
 from firstlight_hub.settings.model import LabSize
 from firstlight_hub.spawner import cgroups, processes, threads
 from firstlight_hub.spawner.assembly import (
@@ -35,6 +35,7 @@ from firstlight_hub.spawner.homes import (
     create_runtime,
     ensure_home,
     remove_runtime,
+    runtimes,
     write_private_files,
 )
 from firstlight_hub.spawner.kernel_log import killed_processes
@@ -87,7 +88,8 @@ class LabSpawner(Lab):
     which makes a person wait twice as long. If the lab ends before that, the start fails at once.
 
     Whatever waits for a disk, ``/proc`` or a process runs in a thread, so that the hub serves other
-    people meanwhile. Only JupyterHub's database session has to stay with the event loop.
+    people meanwhile. Only JupyterHub's database session has to stay with the event loop, and so do
+    the attributes of a user: reading a name may query the database.
     """
 
     installation = Instance(LabInstallation, config=True, help="The labs' environment.")
@@ -141,8 +143,6 @@ class LabSpawner(Lab):
         self.remember(self.user_options)
         isolation = await self._isolation()
         self.steps.add(10, "Preparing your home")
-        if leftover := await asyncio.to_thread(LabRecord.read, self.record_file):
-            await self.remove_leftover(leftover)
         owner = self._owner(isolation)
         try:
             _, new = await threads.run(
@@ -157,7 +157,9 @@ class LabSpawner(Lab):
         self.steps.add(30, f"Reserving resources: {in_words(size)}")
         folders = await self._make_groups(size, isolation)
         token, token_id = self.mint_token()
-        runtime = "" if isolation.namespaces else await threads.run(create_runtime, owner)
+        runtime = ""
+        if not isolation.namespaces:
+            runtime = await threads.run(create_runtime, self.state_path, self.user.name, owner)
         request = LabRequest(
             user=self.user.name,
             owner=owner or (os.geteuid(), os.getegid()),
@@ -211,11 +213,12 @@ class LabSpawner(Lab):
     async def _make_groups(self, size: LabSize, isolation: Isolation) -> tuple[str, ...]:
         limits = cgroups.Limits(size.memory, size.cpu, size.processes)
         limited = bool(isolation.controllers)
+        name = self.user.name
 
         def make() -> tuple[str, ...]:
-            platform = name_of_platform(self.state_path)
+            platform = groups.name_of_platform(self.state_path)
             hierarchy = cgroups.find_hierarchy()
-            folders = hierarchy.create(platform, self.user.name, limits, limited=limited)
+            folders = hierarchy.create(platform, name, limits, limited=limited)
             for folder in folders if limited else ():
                 folder.chmod(0o755)  # the lab reads its limits; no other lab sees the directory
             return tuple(map(str, folders))
@@ -265,12 +268,13 @@ class LabSpawner(Lab):
     async def _launch(self, spec: LabSpec, request: LabRequest, token_id: str) -> None:
         """Start the process; return when it has become the lab's program."""
         hub_token_id = self.tokens.id_of(self.api_token)
+        name, record_file, log_file = self.user.name, self.record_file, self.log_file
 
         def launch() -> LabProcess:
             # In one step, so that there is never a process without a record.
-            process = self._process = self._new_process()
+            process = self._process = self._new_process(name, log_file)
             self.record = LabRecord(
-                self.user.name,
+                name,
                 ProcessPlace(
                     process.pid,
                     process.start_ticks,
@@ -283,13 +287,12 @@ class LabSpawner(Lab):
                 float(request.size.cpu),
                 (token_id, hub_token_id),
             )
-            self.record.write(self.record_file)
+            self.record.write(record_file)
             return process
 
         try:
             process = await threads.run(launch)
         except OSError as error:
-            self.tokens.revoke({token_id})
             raise await self.failure(
                 "process", "This machine could not start another process.", error
             ) from error
@@ -304,20 +307,20 @@ class LabSpawner(Lab):
                 "launch", "Your lab could not be set up on this machine.", error
             ) from error
 
-    def _new_process(self) -> LabProcess:
+    def _new_process(self, name: str, log_file: Path) -> LabProcess:
         """Fork a process if that is possible, else start one."""
         if not self.forks:
-            return start_process(self.log_file)
+            return start_process(log_file)
         try:
-            return fork_process(Path(self.forks), self.log_file, self.installation.python)
+            return fork_process(Path(self.forks), log_file, self.installation.python)
         except ForkError as error:
             self.slow_starts.note(str(error))
             self.log.warning(
                 "The lab of %s starts slowly, because the fork server cannot be used: %s",
-                self.user.name,
+                name,
                 error,
             )
-            return start_process(self.log_file)
+            return start_process(log_file)
 
     async def _wait_for_answer(self) -> None:
         """Return when the lab answers on its port.
@@ -368,6 +371,17 @@ class LabSpawner(Lab):
         if await asyncio.to_thread(record.place.is_alive):  # else its pids may have been reused
             await self._end(record)
         await self.forget(record)
+
+    async def remove_unrecorded(self) -> None:
+        """Remove the control groups of a start, and the directory for its sockets."""
+        name = self.user.name
+
+        def remove() -> None:
+            cgroups.remove(tuple(map(str, groups.lab_groups(self.state_path, name))))
+            for folder in runtimes(self.state_path, name):
+                remove_runtime(folder)
+
+        await threads.run(remove)
 
     def _watch_end(self) -> None:
         """Notice the end of the lab's process at once, before its port can be taken."""
@@ -450,6 +464,8 @@ class LabSpawner(Lab):
             await self._end(record)
             await self.forget(record)
             self.clear_state()
+        else:
+            await self.remove_unrecorded()
         if process is not None:
             await asyncio.to_thread(process.wait_for_log)
         self._process = None

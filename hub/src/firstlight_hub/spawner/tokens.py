@@ -8,10 +8,26 @@ from typing import TYPE_CHECKING
 from jupyterhub import orm
 from sqlalchemy.orm import Session
 
+from firstlight_hub.protocols import OrmToken
+
 if TYPE_CHECKING:
     from jupyterhub.user import User
 
-__all__ = ["LabTokens"]
+__all__ = ["LabTokens", "people_with_lab_tokens"]
+
+_FOR_SERVICES = "Your lab, for the data services"
+_FOR_HUB = "Server at "
+"""How JupyterHub describes the token with which a lab asks it who its visitors are."""
+
+
+def people_with_lab_tokens(session: Session) -> set[str]:
+    """Return the names of the people who have a token of a lab, running or not."""
+    tokens = session.query(orm.APIToken).filter(orm.APIToken.user_id.is_not(None))
+    return {token.user.name for token in tokens if _is_of_a_lab(token)}
+
+
+def _is_of_a_lab(token: OrmToken) -> bool:
+    return token.note == _FOR_SERVICES or (token.note or "").startswith(_FOR_HUB)
 
 
 class LabTokens:
@@ -42,7 +58,7 @@ class LabTokens:
             The token, and the hub's id of it.
         """
         token: str = self._user.new_api_token(
-            note="Your lab, for the data services",
+            note=_FOR_SERVICES,
             expires_in=seconds,
             scopes=[*scopes, "read:users:name!user", "read:users:groups!user"],
         )
@@ -59,6 +75,22 @@ class LabTokens:
             if token.api_id in ids:
                 self._session.delete(token)
         self._session.commit()
+
+    def revoke_forgotten(self, *, but: Collection[str] = ()) -> None:
+        """Revoke the tokens of labs that do not run.
+
+        Parameters
+        ----------
+        but
+            The hub's ids of the tokens of the lab that does.
+
+        Notes
+        -----
+        A hub that is killed while a lab starts leaves tokens that no record names, so they are
+        found by their notes.
+        """
+        tokens = [token for token in self._user.orm_user.api_tokens if _is_of_a_lab(token)]
+        self.revoke({token.api_id for token in tokens} - set(but))
 
     @property
     def _session(self) -> Session:
