@@ -53,17 +53,20 @@ def _measure(
 ) -> list[Comparison]:
     taken: Values = defaultdict(list)
     held: Values = defaultdict(list)
+    failed: defaultdict[str, int] = defaultdict(int)
     with session.steps(f"labs-at-once: {number} labs", len(platforms) * rounds) as step:
         for _ in range(rounds):
             for side, platform in platforms.items():
                 began = time.perf_counter()
-                platform.start_labs(_people(number))
+                ready = platform.start_labs(_people(number))
                 taken[side].append(time.perf_counter() - began)
-                held[side].append(memory_of_labs(platform) / number / _MIB)
+                held[side].append(memory_of_labs(platform) / ready / _MIB)
+                failed[side] += number - ready
                 platform.stop_labs(_people(number))
                 step()
+    note = ", ".join(f"{count} labs of {side} failed" for side, count in failed.items() if count)
     return [
-        _compare(what, unit, values, side)
+        _compare(what, unit, values, side, note)
         for side, walls in ((OURS, ""), (WITHOUT_WALLS, ", without walls"))
         for what, unit, values in (
             (f"{number} labs at once, all ready{walls}", "s", taken),
@@ -72,9 +75,9 @@ def _measure(
     ]
 
 
-def _compare(what: str, unit: str, values: Values, side: str) -> Comparison:
+def _compare(what: str, unit: str, values: Values, side: str, note: str) -> Comparison:
     ours, peer = Series(tuple(values[side])), Series(tuple(values[PEER]))
-    return Comparison(what, unit, ours, peer, PEER_NAME)
+    return Comparison(what, unit, ours, peer, PEER_NAME, note=note)
 
 
 def memory_of_labs(platform: RunningPlatform) -> int:

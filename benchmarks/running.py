@@ -98,13 +98,20 @@ class RunningPlatform:
         hub.call("DELETE", f"/users/{PERSON}/server")
         _wait(lambda: PERSON not in hub.users(state="active"), _LAB_SECONDS, "the lab's end")
 
-    def start_labs(self, people: Sequence[str]) -> None:
-        """Start the labs of several people at once; return when all are ready."""
+    def start_labs(self, people: Sequence[str]) -> int:
+        """Start the labs of several people at once; return how many became ready."""
         hub = Hub(self.state)
         for person in people:
             hub.call("POST", f"/users/{person}/server", {"size": "small"})
         patience = _LAB_SECONDS * len(people)
-        _wait(lambda: set(people) <= set(hub.users(state="ready")), patience, "the labs")
+        # A start that failed is no longer active.
+        states = {"ready", "inactive"}
+        _wait(
+            lambda: set(people) <= {name for one in states for name in hub.users(state=one)},
+            patience,
+            "the labs",
+        )
+        return len(set(people) & set(hub.users(state="ready")))
 
     def stop_labs(self, people: Sequence[str]) -> None:
         """Stop the labs of several people; return when all have ended."""

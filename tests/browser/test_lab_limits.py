@@ -181,8 +181,9 @@ def full_lab(platform: Platform) -> Iterator[None]:
     [
         (".jp-LauncherCard[data-category='Console']", "A new kernel cannot start"),
         (".jp-LauncherCard[title*='terminal' i]", "A new terminal cannot start"),
+        (".jp-LauncherCard[data-category='Notebook']", "This cannot be saved"),
     ],
-    ids=["kernel", "terminal"],
+    ids=["kernel", "terminal", "notebook"],
 )
 def test_what_cannot_start_at_the_process_limit_says_so(
     platform: Platform, member: Chrome, picture: Picture, card: str, what: str

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol, TypedDict, runtime_checkable
 from pydantic import JsonValue
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from jupyterhub.auth import Authenticator
     from sqlalchemy.orm import Session
     from tornado.web import RequestHandler
@@ -69,6 +71,7 @@ class OrmToken(Protocol):
     api_id: str
     client_id: str | None
     note: str | None
+    expires_at: datetime | None
 
 
 class OrmSpawner(Protocol):

@@ -172,6 +172,7 @@ class LabSpawner(Lab):
             choices=choices,
         )
         site = await asyncio.to_thread(self._site)
+        await self._check_installation(isolation)
         for _ in range(_PORT_ATTEMPTS):
             self.steps.add(50, "Starting JupyterLab")
             self.port = random_port()
@@ -198,6 +199,21 @@ class LabSpawner(Lab):
                 f"({', '.join(isolation.missing).lower()}).",
             )
         return isolation
+
+    async def _check_installation(self, isolation: Isolation) -> None:
+        """Check that a lab that sees the machine's files can read what it runs."""
+        if not isolation.account or isolation.namespaces:
+            return
+        if closed := await asyncio.to_thread(closed_directories, self.installation.paths):
+            names = ", ".join(map(str, sorted(closed)))
+            raise await self.failure(
+                "closed",
+                "Your lab's account may not read the software of labs.",
+                PermissionError(
+                    f"other accounts may not enter {names}: install the platform and its Python "
+                    "elsewhere, or set spawner.isolation to auto"
+                ),
+            )
 
     def _owner(self, isolation: Isolation) -> tuple[int, int] | None:
         if not isolation.account:

@@ -27,7 +27,9 @@ def people_with_lab_tokens(session: Session) -> set[str]:
 
 
 def _is_of_a_lab(token: OrmToken) -> bool:
-    return token.note == _FOR_SERVICES or (token.note or "").startswith(_FOR_HUB)
+    # A person can give a token of theirs the same note, but it expires.
+    of_hub = (token.note or "").startswith(_FOR_HUB) and token.expires_at is None
+    return of_hub or token.note == _FOR_SERVICES
 
 
 class LabTokens:

@@ -5,12 +5,16 @@ References: the kernel's ``Documentation/admin-guide/cgroup-v2.rst`` and ``cgrou
 
 from __future__ import annotations
 
+import errno
 import resource
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Limits", "cannot_start", "read_limits", "why_it_ended"]
+from tornado import web
+
+__all__ = ["Limits", "cannot_start", "explaining", "read_limits", "why_it_ended"]
 
 _GROUPS = Path("/sys/fs/cgroup")
 """The spawner shows a lab its own groups here, read-only."""
@@ -102,6 +106,37 @@ def cannot_start(what: str, limits: Limits) -> str:
         f"{what}: this lab has as many processes as it may have{most}.\n"
         "Shut down kernels and terminals that you do not need, and try again."
     )
+
+
+@contextmanager
+def explaining(what: str) -> Iterator[None]:
+    """Replace an error in this block by one for the person if there are too many processes.
+
+    Parameters
+    ----------
+    what
+        The beginning of the sentence: what could not be done.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _needs_a_process(error):
+            raise
+        said = cannot_start(what, read_limits())
+        raise web.HTTPError(503, said, reason="Too many processes") from error
+
+
+def _needs_a_process(error: BaseException | None) -> bool:
+    """Return whether a process or a thread could not start; Jupyter hides it behind others."""
+    for _ in range(10):
+        if error is None:
+            return False
+        if isinstance(error, OSError) and error.errno == errno.EAGAIN:
+            return True
+        if isinstance(error, RuntimeError) and "start new thread" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _of(memory: int | None) -> str:

@@ -59,6 +59,7 @@ SERVER = (
     "jupyter_server_terminals.handlers",
     "notebook_shim.nbserver",
     "panel.io.jupyter_server_extension",
+    "firstlight_lab.contents",
     "firstlight_lab.login",
     "firstlight_lab.server",
     "firstlight_lab.websockets",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from jupyter_server_terminals.terminalmanager import MODEL
 from tornado import web
 
 from firstlight_lab.kernels import ENDS, Option
-from firstlight_lab.limits import cannot_start, read_limits
+from firstlight_lab.limits import explaining
 from firstlight_lab.websockets import BoundedKernelManager, BoundedTerminalManager
 
 if TYPE_CHECKING:
@@ -27,10 +26,8 @@ class LabKernels(BoundedKernelManager):
 
     async def start_kernel(self, **kwargs: Option) -> str:
         """Start a kernel and return its id."""
-        try:
+        with explaining("A new kernel cannot start"):
             return await super().start_kernel(**kwargs)
-        except (OSError, RuntimeError) as error:
-            raise _explained("A new kernel cannot start", error) from error
 
 
 class LabTerminals(BoundedTerminalManager):
@@ -38,10 +35,8 @@ class LabTerminals(BoundedTerminalManager):
 
     def create(self, **kwargs: Option) -> MODEL:
         """Start a terminal and return its model."""
-        try:
+        with explaining("A new terminal cannot start"):
             return super().create(**kwargs)
-        except (OSError, RuntimeError) as error:
-            raise _explained("A new terminal cannot start", error) from error
 
 
 class SessionsHandler(SessionRootHandler):
@@ -64,15 +59,6 @@ class EndsHandler(APIHandler):
     def get(self) -> None:
         """Answer with a list of `KernelEnd`, oldest first."""
         self.finish(json.dumps([end.as_json() for end in ENDS]))
-
-
-def _explained(what: str, error: Exception) -> Exception:
-    """Return the error for the person if there are too many processes, else the error itself."""
-    no_process = isinstance(error, OSError) and error.errno == errno.EAGAIN
-    no_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
-    if not no_process and not no_thread:
-        return error
-    return web.HTTPError(503, cannot_start(what, read_limits()), reason="Too many processes")
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
