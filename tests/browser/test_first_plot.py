@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +24,8 @@ def test_from_login_to_a_plotted_galaxy(
     platform: Platform, browser: Chrome, picture: Callable[[str], None]
 ) -> None:
     stop_lab(platform, "mira-member")
+    # Only somebody with a new home is led to the tutorial.
+    shutil.rmtree(platform.state_dir / "homes" / "mira-member", ignore_errors=True)
     browser.get(platform.url + "/")
     assert "Test Observatory" in text(browser)
     picture("landing")
