@@ -31,9 +31,10 @@ tools: ## also install the tools that check, test and document it
 up: environments ## install, make sample data, start, print the address (PORT= STATE_DIR= CONFIG= DEMO=1)
 	@exec .venv/bin/firstlight up $(up_options)
 
+# The tests of a file share a platform, so they run in one worker.
 test: tools browser ## the whole suite, with a real browser
 	@$(MAKE) --no-print-directory lint
-	$(tools)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(tools)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: tools lint ## lint, types, contracts, unit tests: the everyday subset
 	$(tools)/python -m pytest -q -n 2 -m "not integration and not browser" $(PYTEST_ARGS)

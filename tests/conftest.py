@@ -122,12 +122,3 @@ def limits(platform: Platform) -> None:
     enforced = {item["name"]: item["enforced"] for item in platform.status()["isolation"]}
     if not enforced["Memory limit"] or not enforced["Process limit"]:
         pytest.skip("this machine does not let us limit labs")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one worker if what they need is dear to start."""
-    for item in items:
-        if item.get_closest_marker("integration") or "platform" in getattr(
-            item, "fixturenames", ()
-        ):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

@@ -25,6 +25,7 @@ __all__ = ["Inventory", "Process", "assert_nothing_is_left", "processes_of", "ta
 
 _PROC = Path("/proc")
 _SOCKET_TABLES = ("tcp", "tcp6", "udp", "udp6", "unix")
+_DATABASE = re.compile(r"\.sqlite(-\w+)?$")
 _NAMESPACE = re.compile(r"(cgroup|ipc|mnt|net|pid|time|user|uts):\[")
 _LISTENS = {"tcp": "0A", "tcp6": "0A"}
 _UP = re.compile(r"firstlight_cli up ")
@@ -283,7 +284,10 @@ def _descriptors(found: list[Process]) -> Counter[str]:
                 what = sockets.get(number[1], "socket") if number else re.sub(r":\[\d+\]", "", link)
                 if what:
                     counts[f"{process.component}: {what}"] += 1
-    return counts
+    # A component opens each of its databases once, when it first needs it.
+    for name in [name for name in counts if _DATABASE.search(name)]:
+        counts[name] -= 1
+    return +counts
 
 
 def _sockets() -> dict[str, str]:

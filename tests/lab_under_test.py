@@ -116,6 +116,7 @@ class Lab:
     size: LabSize = field(default_factory=lambda: Labs().sizes[0])
     forks: Path | None = None
     port: int = 0
+    own_network: bool = True
     process: LabProcess | None = None
 
     @property
@@ -160,7 +161,7 @@ class Lab:
             choices=choices or Choices(),
             port=self.port,
         )
-        isolation = Isolation(can.accounts, can.namespaces, frozenset(), network=can.network)
+        isolation = Isolation(can.accounts, can.namespaces, frozenset(), network=can.network and self.own_network)
         log = self.state_dir / "lab.log"
         self.process = fork_process(self.forks, log) if self.forks else start_process(log)
         asyncio.run(self.process.become(assemble(site, isolation, request)))

@@ -123,6 +123,7 @@ def kernel(
     installation = machine.inspect(labs_python, state / "run" / "lab-python")
     lab = Lab(state, repository / "tutorials", hub, installation)
     lab.size = lab.size.model_copy(update={"cpu": 0.5})
+    lab.own_network = False  # the server is on loopback, which no lab's network leads to
     with ExitStack() as stack:
         url = stack.enter_context(bucket_server(tmp_path_factory.mktemp("s3")))
         assert upload(url, sample / "butler") > 3
