@@ -161,7 +161,9 @@ class Lab:
             choices=choices or Choices(),
             port=self.port,
         )
-        isolation = Isolation(can.accounts, can.namespaces, frozenset(), network=can.network and self.own_network)
+        isolation = Isolation(
+            can.accounts, can.namespaces, frozenset(), network=can.network and self.own_network
+        )
         log = self.state_dir / "lab.log"
         self.process = fork_process(self.forks, log) if self.forks else start_process(log)
         asyncio.run(self.process.become(assemble(site, isolation, request)))
