@@ -20,6 +20,7 @@ from tests.platform_under_test import Platform, wait_for
 __all__ = [
     "Kernel",
     "KernelAddress",
+    "address_in_lab",
     "api_of",
     "close_kernel",
     "connect_kernel",
@@ -146,13 +147,24 @@ def new_kernel(platform: Platform, name: str, token: str) -> KernelAddress:
 
 @contextmanager
 def kernel_in_lab(platform: Platform, name: str) -> Iterator[Kernel]:
-    """Start somebody's lab and a kernel in it; the kernel ends with the block."""
+    """Start somebody's lab and a kernel in it, and connect; the kernel ends with the block."""
+    with address_in_lab(platform, name) as address, address.connected() as kernel:
+        yield kernel
+
+
+@contextmanager
+def address_in_lab(platform: Platform, name: str) -> Iterator[KernelAddress]:
+    """Start somebody's lab and a kernel in it; the kernel ends with the block.
+
+    Notes
+    -----
+    The lab's server closes a connection that answers no ping, and none does between calls.
+    """
     start_lab(platform, name)
-    made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 600}).json()
+    made = platform.hub("POST", f"/users/{name}/tokens", json={"expires_in": 3600}).json()
     address = new_kernel(platform, name, made["token"])
     try:
-        with address.connected() as kernel:
-            yield kernel
+        yield address
     finally:
         requests.delete(f"{address.api}/{address.number}", headers=address.headers, timeout=30)
         platform.hub("DELETE", f"/users/{name}/tokens/{made['id']}")

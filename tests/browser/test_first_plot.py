@@ -85,7 +85,7 @@ def test_from_login_to_a_plotted_galaxy(
     picture("home")
     start_again(browser)
     wait(browser, 90).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"))
-    assert "01-first-light" in browser.current_url
+    wait(browser, 30).until(lambda b: "01-first-light" in b.current_url)
     picture("tutorial-again")
 
     browser.get(f"{platform.lab('mira-member')}/lab?reset")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io.votable import parse_single_table
 
-from tests.lab_client import Kernel, kernel_in_lab
+from tests.lab_client import Kernel, KernelAddress, address_in_lab
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -75,8 +75,14 @@ def token(site: Platform) -> str:
 
 
 @pytest.fixture(scope="module")
-def lab(site: Platform) -> Iterator[Kernel]:
-    with kernel_in_lab(site, "mira-member") as kernel:
+def address(site: Platform) -> Iterator[KernelAddress]:
+    with address_in_lab(site, "mira-member") as found:
+        yield found
+
+
+@pytest.fixture
+def lab(address: KernelAddress) -> Iterator[Kernel]:
+    with address.connected() as kernel:
         yield kernel
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.lab_client import Kernel, kernel_in_lab, start_lab
+from tests.lab_client import Kernel, KernelAddress, address_in_lab, kernel_in_lab, start_lab
 from tests.platform_under_test import Platform, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -20,11 +20,17 @@ PRIVATE = "Private files"
 
 
 @pytest.fixture(scope="module")
-def kernel(platform: Platform) -> Iterator[Kernel]:
+def address(platform: Platform) -> Iterator[KernelAddress]:
     for person in ("mira-member", "theo-teammate"):
         platform.login(person)
         start_lab(platform, person)
-    with kernel_in_lab(platform, "mira-member") as running:
+    with address_in_lab(platform, "mira-member") as found:
+        yield found
+
+
+@pytest.fixture
+def kernel(address: KernelAddress) -> Iterator[Kernel]:
+    with address.connected() as running:
         yield running
 
 

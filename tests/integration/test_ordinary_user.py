@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab_client import Kernel, kernel_in_lab
+from tests.lab_client import Kernel, KernelAddress, address_in_lab
 from tests.platform_under_test import Platform
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -19,11 +19,17 @@ def site(ordinary_platform: Platform) -> Platform:
 
 
 @pytest.fixture(scope="module")
-def kernel(site: Platform) -> Iterator[Kernel]:
+def address(site: Platform) -> Iterator[KernelAddress]:
     """Start a person's lab, and a kernel in it."""
     site.login("mira-member")
-    with kernel_in_lab(site, "mira-member") as kernel:
-        yield kernel
+    with address_in_lab(site, "mira-member") as found:
+        yield found
+
+
+@pytest.fixture
+def kernel(address: KernelAddress) -> Iterator[Kernel]:
+    with address.connected() as running:
+        yield running
 
 
 def test_a_lab_runs_as_the_operator(kernel: Kernel) -> None:
