@@ -11,7 +11,6 @@ import asyncio
 import json
 import time
 import uuid
-from urllib.request import ProxyHandler, Request, build_opener
 
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
@@ -63,34 +62,17 @@ def run(session: Session) -> list[Comparison]:
 async def _first_result(platform: RunningPlatform) -> tuple[float, float]:
     """Return the seconds to the result of a new kernel, and its memory in MiB."""
     began = time.perf_counter()
-    number = _call(platform, "POST", "", b"{}")["id"]
+    with platform.open_lab("/api/kernels", method="POST", body=b"{}") as answer:
+        number = json.loads(answer.read())["id"]
     try:
         url = f"{platform.url.replace('http', 'ws', 1)}{platform.lab}/api/kernels/{number}/channels"
-        connection = await websocket_connect(HTTPRequest(url, headers=_headers(platform)))
+        connection = await websocket_connect(HTTPRequest(url, headers=platform.lab_headers))
         said = await asyncio.wait_for(_execute(connection), _SECONDS)
         took = time.perf_counter() - began
         connection.close()
         return took, int(said) / 1024
     finally:
-        _call(platform, "DELETE", f"/{number}")
-
-
-def _headers(platform: RunningPlatform) -> dict[str, str]:
-    return {"Authorization": f"token {platform.token}", "Host": platform.lab_host}
-
-
-def _call(
-    platform: RunningPlatform, method: str, path: str, body: bytes | None = None
-) -> dict[str, str]:
-    request = Request(  # noqa: S310 (always http://127.0.0.1)
-        f"{platform.url}{platform.lab}/api/kernels{path}",
-        method=method,
-        data=body,
-        headers=_headers(platform),
-    )
-    with build_opener(ProxyHandler({})).open(request, timeout=_SECONDS) as answer:
-        found: dict[str, str] = json.loads(answer.read() or b"{}")
-        return found
+        platform.open_lab(f"/api/kernels/{number}", method="DELETE").close()
 
 
 async def _execute(connection: WebSocketClientConnection) -> str:

@@ -58,9 +58,18 @@ class RunningPlatform:
         return f"/nb/user/{PERSON}"
 
     @property
-    def lab_host(self) -> str:
-        """The lab's host, by which the proxy finds it; names below localhost are for browsers."""
-        return f"{PERSON}.localhost:{urlsplit(self.url).port}"
+    def lab_headers(self) -> dict[str, str]:
+        """The token, and the lab's host, by which the proxy finds it.
+
+        Notes
+        -----
+        Names below localhost are for browsers: other programs have to say the host.
+        """
+        return {**self._headers, "Host": f"{PERSON}.localhost:{urlsplit(self.url).port}"}
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"token {self.token}"}
 
     def link(self, person: str = PERSON) -> str:
         """Return an address that logs somebody in, once."""
@@ -89,7 +98,7 @@ class RunningPlatform:
         if not any(b'"ready": true' in line for line in told):
             raise RuntimeError(f"the lab did not start: {b' '.join(told[-1:]).decode()}")
         # The proxy's and the server's first answer are part of the start.
-        with self._open(f"{self.url}{self.lab}/api/status", host=self.lab_host):
+        with self.open_lab("/api/status"):
             return time.perf_counter() - began
 
     def stop_lab(self) -> None:
@@ -125,25 +134,32 @@ class RunningPlatform:
         end = time.monotonic() + _LAB_SECONDS
         while True:
             try:
-                return self._open(f"{self.url}/nb/hub/api/users/{PERSON}/server/progress")
+                path = f"/nb/hub/api/users/{PERSON}/server/progress"
+                return self._open(path, self._headers)
             except HTTPError as error:
                 if error.code != 400 or time.monotonic() > end:
                     raise
                 time.sleep(0.01)
 
-    def _open(self, url: str, host: str = "") -> HTTPResponse:
-        """Ask for something with the person's token."""
-        headers = {"Authorization": f"token {self.token}", **({"Host": host} if host else {})}
-        request = Request(url, headers=headers)  # noqa: S310 (always http://127.0.0.1)
+    def open_lab(
+        self, path: str, *, method: str = "GET", body: bytes | None = None
+    ) -> HTTPResponse:
+        """Ask the lab for something with the person's token."""
+        return self._open(f"{self.lab}{path}", self.lab_headers, method, body)
+
+    def _open(
+        self, path: str, headers: dict[str, str], method: str = "GET", body: bytes | None = None
+    ) -> HTTPResponse:
+        request = Request(  # noqa: S310 (always http://127.0.0.1)
+            f"{self.url}{path}", method=method, data=body, headers=headers
+        )
         # Never use the machine's web proxy for loopback.
         answer: HTTPResponse = build_opener(ProxyHandler({})).open(request, timeout=_LAB_SECONDS)
         return answer
 
 
 @contextmanager
-def running(
-    state: State, *, config: Path | None = None, demo: bool = False
-) -> Iterator[RunningPlatform]:
+def running(state: State, *, config: Path | None = None) -> Iterator[RunningPlatform]:
     """Start a platform, yield it, and stop it with all its labs."""
     port = _free_port()
     # Not the environment of the benchmarks: what people run.
@@ -151,7 +167,6 @@ def running(
     command = [python, "-m", "firstlight_cli", "up"]
     command += ["--port", str(port), "--state-dir", str(state.root)]
     command += ["--config", str(config)] if config else []
-    command += ["--demo"] if demo else []
     log = state.root.parent / "up.log"
     with log.open("wb") as output:
         began = time.perf_counter()
