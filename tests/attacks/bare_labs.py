@@ -292,12 +292,18 @@ class Labs:
 
 def own_addresses() -> list[str]:
     """Return addresses that lead to this machine, in several spellings."""
-    found = {"127.0.0.1", "127.1.2.3", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"}
+    loopback = {"127.0.0.1", "127.1.2.3", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"}
+    return sorted(loopback.union(machine_addresses()))
+
+
+def machine_addresses() -> list[str]:
+    """Return the addresses from which this machine reaches others."""
+    found = []
     for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as trial:
             trial.connect((anywhere, 9))  # this sends nothing
-            found.add(trial.getsockname()[0])
-    return sorted(found)
+            found.append(str(trial.getsockname()[0]))
+    return found
 
 
 def answer_of(address: str, port: int) -> bytes:

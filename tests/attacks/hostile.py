@@ -7,7 +7,6 @@ nothing but a broken test.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -24,8 +23,9 @@ import pytest
 from firstlight_hub.spawner.fork_client import server_pid
 from firstlight_hub.spawner.machine import program_directories
 from tests.attacks import programs
+from tests.attacks.bare_labs import machine_addresses
 from tests.attacks.programs import DONE
-from tests.attacks.site import Outcomes, Person, Site
+from tests.attacks.site import Outcomes, Person, Site, outcomes_of
 from tests.platform_under_test import free_port
 from tests.waiting import wait_for
 
@@ -335,7 +335,7 @@ def _(site: Site) -> Tries:
     ports = [site.neighbour.place.port, *(urlsplit(one["url"]).port for one in components)]
     with _service() as database:
         addresses = [("127.0.0.1", port) for port in (*ports, database)]
-        own = [address for address in _own_addresses() if not address.startswith("127.")]
+        own = [address for address in machine_addresses() if not address.startswith("127.")]
         addresses += [(address, database) for address in own]
         return Tries(
             site.outside("connect", addresses=addresses),
@@ -361,15 +361,6 @@ def _service() -> Iterator[int]:
     finally:
         server.communicate()
         server.kill()
-
-
-def _own_addresses() -> list[str]:
-    found = []
-    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as trial:
-            trial.connect((anywhere, 9))  # this sends nothing
-            found.append(str(trial.getsockname()[0]))
-    return found
 
 
 @attack("Connect to an abstract socket of another lab or of the machine")
@@ -418,25 +409,9 @@ def _in_a_world(addresses: list[str]) -> Outcomes:
         "while set((found := programs.connect(tried)).values()) != {programs.DONE}: pass\n"
         "print(json.dumps(found))"
     )
-    done = subprocess.run(
-        [
-            *AS_ROOT,
-            "sh",
-            "-c",
-            f'ip link set lo up; {given}; exec "$@"',
-            "sh",
-            sys.executable,
-            "-c",
-            code,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    found: Outcomes = json.loads(done.stdout)
-    return found
+    prepare = f'ip link set lo up; {given}; exec "$@"'
+    command = [*AS_ROOT, "sh", "-c", prepare, "sh", sys.executable, "-c", code]
+    return outcomes_of(command, seconds=60)
 
 
 @attack("Listen on the port of another lab or of a component")
@@ -571,23 +546,16 @@ def _(site: Site) -> Tries:
 
 def _as_another_account(path: str) -> Outcomes:
     """Send a request with a lab's account."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:  # it cannot become another program: this interpreter may be closed to others
-        try:
-            # The state directory's parents are the tests'; an installation's are open.
-            os.chdir(Path(path).parents[1])
-            os.setgroups([])
-            os.setresuid(OTHER_ACCOUNT, OTHER_ACCOUNT, OTHER_ACCOUNT)
-            found = programs.forge("forks/socket", [_VALID], 1)
-            os.write(writing, next(iter(found.values())).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    said = os.read(reading, 1000).decode()
-    os.close(reading)
-    os.waitpid(child, 0)
-    return {_VALID: said}
+
+    def send() -> str:
+        # The state directory's parents are the tests'; an installation's are open.
+        os.chdir(Path(path).parents[1])
+        os.setgroups([])
+        os.setresuid(OTHER_ACCOUNT, OTHER_ACCOUNT, OTHER_ACCOUNT)
+        return next(iter(programs.forge("forks/socket", [_VALID], 1).values()))
+
+    # The child becomes no other program: this interpreter may be closed to other accounts.
+    return {_VALID: programs.told_by_child(send)}
 
 
 @attack("Send the fork server a forged message")

@@ -48,11 +48,16 @@ def call(name: str, *arguments: object) -> int:
 
 def in_child(action: Callable[[], object]) -> str:
     """Return how an action ended that changes the process it is done in."""
+    return told_by_child(lambda: attempt(action))
+
+
+def told_by_child(tell: Callable[[], str]) -> str:
+    """Return what a child of this process tells, or nothing if it fails."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(writing, attempt(action).encode())
+            os.write(writing, tell().encode())
         finally:
             os._exit(0)
     os.close(writing)

@@ -17,13 +17,21 @@ from tests.attacks import programs
 from tests.lab_client import KernelAddress
 from tests.platform_under_test import PLATFORM_PYTHON, Platform
 
-__all__ = ["HOSTILE", "NEIGHBOUR", "Outcomes", "Person", "Site"]
+__all__ = ["HOSTILE", "NEIGHBOUR", "Outcomes", "Person", "Site", "outcomes_of"]
 
 HOSTILE, NEIGHBOUR = "theo-teammate", "mira-member"
 type Outcomes = dict[str, str]
 type Item = dict[str, str | bool]
 _PLACE = TypeAdapter(ProcessPlace)
 _SOURCE = inspect.getsource(programs)
+
+
+def outcomes_of(command: Sequence[str], *, seconds: float = 120) -> Outcomes:
+    """Run a command that prints outcomes, and return them."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+    assert done.returncode == 0, done.stderr
+    found: Outcomes = json.loads(done.stdout)
+    return found
 
 
 class Person:
@@ -97,20 +105,8 @@ class Site:
 
     def outside(self, program: str, prefix: Sequence[str] = (), **arguments: object) -> Outcomes:
         """Run one of the programs with the operator's account, outside of any lab."""
-        done = subprocess.run(
-            [
-                *(prefix or self.account),
-                *(PLATFORM_PYTHON, programs.__file__),
-                *(program, json.dumps(arguments)),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        found: Outcomes = json.loads(done.stdout)
-        return found
+        given = (PLATFORM_PYTHON, programs.__file__, program, json.dumps(arguments))
+        return outcomes_of([*(prefix or self.account), *given])
 
     def is_enforced(self, guarantee: str) -> tuple[bool, str]:
         """Return whether something is enforced on labs here, and more about it."""

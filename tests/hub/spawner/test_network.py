@@ -24,6 +24,7 @@ from firstlight_hub.spawner.models import LabSpec, Network
 from firstlight_hub.spawner.places import ProcessPlace
 from firstlight_hub.spawner.start_network import LISTENING, local_route, own_addresses, rules
 from firstlight_hub.spawner.start_parent import LabProcess, ProcessStartError, start_process
+from tests.attacks.bare_labs import machine_addresses
 from tests.platform_under_test import free_port
 from tests.waiting import wait_for
 
@@ -184,6 +185,14 @@ def answer(port: int) -> bytes:
         return b""
 
 
+def serve_in(lab: LabProcess) -> int:
+    """Let the lab become a server; return its port when it answers."""
+    port = free_port()
+    asyncio.run(lab.become(specification(_SERVER, port)))
+    wait_for(lambda: answer(port) == b"lab", what="the lab's server")
+    return port
+
+
 def relay_of(lab: LabProcess) -> int:
     """Return the lab's relay; 0 if there is none at the moment."""
     for pid in processes.family(lab.pid, ()):
@@ -196,9 +205,7 @@ def relay_of(lab: LabProcess) -> int:
 @pytest.mark.integration
 @needs_networks
 def test_the_machine_reaches_a_labs_server_and_it_belongs_to_the_lab(lab: LabProcess) -> None:
-    port = free_port()
-    asyncio.run(lab.become(specification(_SERVER, port)))
-    wait_for(lambda: answer(port) == b"lab", what="the lab's server")
+    port = serve_in(lab)
     assert find_listener(ProcessPlace(lab.pid, lab.start_ticks, port))
 
 
@@ -228,9 +235,7 @@ def test_a_taken_port_is_told_apart(lab: LabProcess) -> None:
 @pytest.mark.integration
 @needs_networks
 def test_a_relay_that_is_killed_is_replaced(lab: LabProcess) -> None:
-    port = free_port()
-    asyncio.run(lab.become(specification(_SERVER, port)))
-    wait_for(lambda: answer(port) == b"lab", what="the lab's server")
+    port = serve_in(lab)
     before = find_listener(ProcessPlace(lab.pid, lab.start_ticks, port))
     first = relay_of(lab)
     processes.kill({first})
@@ -242,9 +247,7 @@ def test_a_relay_that_is_killed_is_replaced(lab: LabProcess) -> None:
 @pytest.mark.integration
 @needs_networks
 def test_a_relay_ends_with_its_lab_however_that_ends(lab: LabProcess) -> None:
-    port = free_port()
-    asyncio.run(lab.become(specification(_SERVER, port)))
-    wait_for(lambda: answer(port) == b"lab", what="the lab's server")
+    port = serve_in(lab)
     pid = relay_of(lab)
     ticks = processes.start_ticks(pid)
     inside = processes.family(lab.pid, ()) - {lab.pid, pid}
@@ -296,9 +299,7 @@ def test_a_relay_has_the_labs_account_and_no_privileges(lab: LabProcess) -> None
 @needs_networks
 def test_a_lab_holds_no_socket_of_the_machine(lab: LabProcess) -> None:
     """Whoever holds one, even if it only listens, could connect it to anywhere on the machine."""
-    port = free_port()
-    asyncio.run(lab.become(specification(_SERVER, port)))
-    wait_for(lambda: answer(port) == b"lab", what="the lab's server")
+    serve_in(lab)
     held = set()
     for pid in processes.family(lab.pid, ()) - {lab.pid, relay_of(lab)}:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -315,10 +316,7 @@ def test_the_addresses_of_a_machine_are_found() -> None:
     found = own_addresses()
     assert "127.0.0.1" not in found
     assert "::1" not in found
-    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with socket.socket(family, socket.SOCK_DGRAM) as trial, suppress(OSError):
-            trial.connect((anywhere, 9))  # this sends nothing
-            assert trial.getsockname()[0] in found
+    assert set(machine_addresses()) <= set(found)
 
 
 def test_the_messages_are_those_that_were_tried() -> None:
