@@ -145,6 +145,7 @@ def _wait(
     waiting = list(components)
     began = time.monotonic()
     tries: defaultdict[str, set[int]] = defaultdict(set)
+    supervisor = Supervisor(state)
     with console.waiting() as line:
         while waiting:
             for component in [one for one in waiting if is_healthy(one.health)]:
@@ -155,7 +156,7 @@ def _wait(
             if waiting and time.monotonic() > end:
                 raise _does_not_start(state, waiting[0].name)
             late = time.monotonic() > began + _CRASH_LOOP_SECONDS
-            known = Supervisor(state).processes() or {} if waiting else {}
+            known = supervisor.processes() or {} if waiting else {}
             for name in (one.name for one in waiting if one.name in known):
                 if known[name].misconfigured:
                     raise _does_not_start(state, name)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Protocol, TypedDict, runtime_checkable
 from pydantic import JsonValue
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from jupyterhub.auth import Authenticator
     from sqlalchemy.orm import Session
     from tornado.web import RequestHandler
@@ -70,8 +68,6 @@ class OrmToken(Protocol):
 
     api_id: str
     client_id: str | None
-    note: str | None
-    expires_at: datetime | None
 
 
 class OrmSpawner(Protocol):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -85,6 +86,7 @@ def probe(hierarchy: Hierarchy | None = None) -> Capabilities:
     )
 
 
+@cache
 def program_directories() -> tuple[Path, ...]:
     """Return the directories that the platform itself runs from."""
     checkout = Path(__file__).resolve().parents[4]

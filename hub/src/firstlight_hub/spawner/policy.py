@@ -294,13 +294,7 @@ def shown_paths(
     hidden: Sequence[Hidden], needed: Iterable[Path], others: Iterable[Shown]
 ) -> tuple[Shown, ...]:
     """Return what has to be shown again because it is needed and would be hidden."""
-    places = [Path(entry.path) for entry in hidden]
-    found = [
-        Shown(str(path), str(path))
-        for path in needed
-        if any(path.is_relative_to(place) for place in places)
-    ]
-    return (*found, *others)
+    return (*(Shown(str(path), str(path)) for path in needed if _is_hidden(path, hidden)), *others)
 
 
 def guarded_paths(hidden: Sequence[Hidden], paths: Iterable[Path]) -> tuple[Shown, ...]:
@@ -313,9 +307,10 @@ def guarded_paths(hidden: Sequence[Hidden], paths: Iterable[Path]) -> tuple[Show
     paths
         What the platform and all labs run or read.
     """
-    places = [Path(entry.path) for entry in hidden]
     return tuple(
-        Shown(str(path), str(path))
-        for path in dict.fromkeys(paths)
-        if not any(path.is_relative_to(place) for place in places)
+        Shown(str(path), str(path)) for path in dict.fromkeys(paths) if not _is_hidden(path, hidden)
     )
+
+
+def _is_hidden(path: Path, hidden: Iterable[Hidden]) -> bool:
+    return any(path.is_relative_to(entry.path) for entry in hidden)

@@ -142,6 +142,7 @@ class LabSpawner(Lab):
         choices = choices_of(self.user_options, datetime.now(UTC))
         self.remember(self.user_options)
         isolation = await self._isolation()
+        await self._check_installation(isolation)
         self.steps.add(10, "Preparing your home")
         owner = self._owner(isolation)
         try:
@@ -172,7 +173,6 @@ class LabSpawner(Lab):
             choices=choices,
         )
         site = await asyncio.to_thread(self._site)
-        await self._check_installation(isolation)
         for _ in range(_PORT_ATTEMPTS):
             self.steps.add(50, "Starting JupyterLab")
             self.port = random_port()

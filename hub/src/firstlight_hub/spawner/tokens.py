@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from jupyterhub import orm
+from sqlalchemy import func
 from sqlalchemy.orm import Session
-
-from firstlight_hub.protocols import OrmToken
 
 if TYPE_CHECKING:
     from jupyterhub.user import User
@@ -20,16 +19,17 @@ _FOR_HUB = "Server at "
 """How JupyterHub describes the token with which a lab asks it who its visitors are."""
 
 
+_OF_A_LAB = (orm.APIToken.note == _FOR_SERVICES) | (
+    # A person can give a token of theirs the same note, but it expires.
+    (func.substr(orm.APIToken.note, 1, len(_FOR_HUB)) == _FOR_HUB)
+    & orm.APIToken.expires_at.is_(None)
+)
+
+
 def people_with_lab_tokens(session: Session) -> set[str]:
     """Return the names of the people who have a token of a lab, running or not."""
-    tokens = session.query(orm.APIToken).filter(orm.APIToken.user_id.is_not(None))
-    return {token.user.name for token in tokens if _is_of_a_lab(token)}
-
-
-def _is_of_a_lab(token: OrmToken) -> bool:
-    # A person can give a token of theirs the same note, but it expires.
-    of_hub = (token.note or "").startswith(_FOR_HUB) and token.expires_at is None
-    return of_hub or token.note == _FOR_SERVICES
+    names = session.query(orm.User.name).filter(orm.User.api_tokens.any(_OF_A_LAB))
+    return {name for (name,) in names}
 
 
 class LabTokens:
@@ -91,8 +91,8 @@ class LabTokens:
         A hub that is killed while a lab starts leaves tokens that no record names, so they are
         found by their notes.
         """
-        tokens = [token for token in self._user.orm_user.api_tokens if _is_of_a_lab(token)]
-        self.revoke({token.api_id for token in tokens} - set(but))
+        own = self._session.query(orm.APIToken).filter_by(user_id=self._user.orm_user.id)
+        self.revoke({token.api_id for token in own.filter(_OF_A_LAB)} - set(but))
 
     @property
     def _session(self) -> Session:
