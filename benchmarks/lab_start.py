@@ -25,8 +25,8 @@ def run(session: Session) -> list[Comparison]:
     """Compare lab starts with the two spawners."""
     rounds = session.rounds(10)
     with (
-        session.steps("lab-start: measuring", 3 * (rounds + 1)) as step,
         lab_platforms(session, "lab-start") as platforms,
+        session.steps("lab-start: measuring", len(platforms) * (rounds + 1)) as step,
     ):
         sides = {side: _start(platform) for side, platform in platforms.items()}
         interleave(1, sides, step)
@@ -37,6 +37,7 @@ def run(session: Session) -> list[Comparison]:
             (OURS, "lab start, to its first answer"),
             (WITHOUT_WALLS, "lab start without walls, to its first answer"),
         )
+        if side in taken
     ]
 
 

@@ -68,6 +68,7 @@ def _measure(
     return [
         _compare(what, unit, values, side, note)
         for side, walls in ((OURS, ""), (WITHOUT_WALLS, ", without walls"))
+        if side in platforms
         for what, unit, values in (
             (f"{number} labs at once, all ready{walls}", "s", taken),
             (f"memory of a lab, of {number}{walls}", "MiB", held),
